@@ -1,0 +1,1 @@
+"""Applications that Upkeep is shown and tested on."""

@@ -1,0 +1,199 @@
+"""The runbook: back up, prove, detect, rehearse, ask, perform, verify, prune, publish."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from prefect import flow
+from prefect.states import Cancelled, Completed, Failed, State
+
+from flows.approval import ask
+from flows.clock import Clock
+from tasks.backup import back_up, snapshot
+from tasks.performance import perform as perform_plan
+from tasks.preparation import preflight
+from tasks.publication import evidence_folder, keep_detection, publish
+from tasks.recovery import Found, recover_runs, settle
+from tasks.rehearsal import Rehearsed, look, rehearse
+from tasks.retention import prune
+from tasks.verification import verify
+from upkeep.approval import Approval, judge_approval
+from upkeep.backups import utc_now
+from upkeep.equipment import Equipment, equip
+from upkeep.report import RunReport
+from upkeep.workplaces import workplace
+
+Perform = Literal["never", "ask", "within_limits"]
+
+
+@dataclass(frozen=True)
+class _Answered:
+    """What a shell says beforehand in place of the form; no digest: it says nothing."""
+
+    digest: str
+    by: str
+    reason: str
+
+
+@flow(name="maintain", flow_run_name="{database}-{perform}", persist_result=False, log_prints=False)
+def maintain(
+    database: str = "",
+    perform: Perform = "never",
+    migrate: bool = True,
+    only_if_enabled: bool = False,
+    wait: bool = True,
+    approve: str = "",
+    by: str = "",
+    reason: str = "",
+) -> State[Any]:
+    """Maintain one database. ``never`` changes nothing in it; ``ask`` waits for an operator's approval of the plan.
+
+    Args:
+        database: its short name; empty for the one that is set.
+        perform: never, ask, or within_limits (of the policy, without asking).
+        migrate: go to the head of the Alembic scripts too.
+        only_if_enabled: end at once where AUTO_BACKUP_ENABLED is false; for schedules.
+        wait: with ask, wait for the form to be answered; a shell says False and uses approve.
+        approve: the digest of the plan that is approved beforehand.
+        by: who approves.
+        reason: why.
+    """
+    equipment = equip(database)
+    run = f"{utc_now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    if only_if_enabled and not equipment.settings.auto_backup_enabled:
+        return Completed(message="AUTO_BACKUP_ENABLED is false: nothing was done")
+    report = _Runbook(equipment, run, migrate).go(perform, wait, _Answered(approve, by, reason))
+    return _state(report)
+
+
+class _Runbook:
+    """One run of the runbook."""
+
+    def __init__(self, equipment: Equipment, run: str, migrate: bool) -> None:
+        self._equipment = equipment
+        self._run = run
+        self._migrate = migrate
+        self._clock = Clock()
+        self._facts: dict[str, Any] = {}
+
+    def go(self, perform: Perform, wait: bool, answered: _Answered) -> RunReport:
+        """All of it; each part adds to the facts of the report."""
+        rehearsed = self._rehearse()
+        if rehearsed.plan.is_empty:
+            ended = "nothing to do"
+        elif not rehearsed.verdict.passed:
+            ended = "the rehearsal did not pass, so nothing was performed" if perform != "never" else "rehearsed"
+        elif perform == "never":
+            ended = "rehearsed; nothing was changed"
+        else:
+            ended = self._ask_and_perform(rehearsed, perform, wait, answered)
+        return self._publish(ended)
+
+    def _rehearse(self) -> Rehearsed:
+        equipment, clock, facts = self._equipment, self._clock, self._facts
+        with self._alone() as folder:
+            with clock("recover"):
+                facts["recovered"] = recover_runs(equipment)
+            with clock("preflight"):
+                _, migration = preflight(equipment, folder, migrate=self._migrate)
+            with clock("back up"):
+                manifest = back_up(equipment, folder, self._run)
+                facts["backup"] = manifest.id
+            with clock("snapshot"):
+                scratch = snapshot(equipment, folder, self._run, manifest)
+            with clock("detect"):
+                looked = look(equipment, scratch, folder)
+                facts["detected"] = looked.detected
+            with clock("rehearse"):
+                rehearsed = rehearse(equipment, scratch, folder, manifest, looked.detected, migration)
+                facts["plan"], facts["rehearsal"] = rehearsed.plan, rehearsed.verdict
+            with clock("evidence"):
+                keep_detection(equipment, self._run, looked, rehearsed.plan)
+        return rehearsed
+
+    def _ask_and_perform(self, rehearsed: Rehearsed, perform: Perform, wait: bool, answered: _Answered) -> str:
+        """The line with which the run ends."""
+        with self._clock("ask"):
+            approval = self._approval(rehearsed, perform, wait, answered)
+        if not approval.given:
+            return f"nothing was performed: {approval.reason}"
+        self._facts["approved_by"] = f"{approval.by}: {approval.reason}"
+        self._perform(rehearsed, self._facts["approved_by"])
+        return "performed and verified" if self._facts["verification"].passed else "performed, but not as promised"
+
+    def _approval(self, rehearsed: Rehearsed, perform: Perform, wait: bool, answered: _Answered) -> Approval:
+        plan = rehearsed.plan
+        if perform == "within_limits":
+            return Approval(given=True, by="policy", reason="within its limits")
+        if answered.digest:
+            return judge_approval(
+                plan.digest, approve=True, digest=answered.digest, by=answered.by, reason=answered.reason
+            )
+        if not wait:
+            told = f"it waits for approval: --approve {plan.digest[:12]} --by NAME --reason TEXT"
+            return Approval(given=False, by="", reason=told)
+        hours = self._equipment.settings.approval_hours
+        return ask(plan, rehearsed.verdict, self._evidence, hours)
+
+    def _perform(self, rehearsed: Rehearsed, approved_by: str) -> None:
+        equipment, clock, facts = self._equipment, self._clock, self._facts
+        with self._alone() as folder:
+            with clock("perform"):
+                intention, worked = perform_plan(
+                    equipment, self._run, rehearsed.plan, rehearsed.worked, facts["backup"], approved_by, folder
+                )
+                facts["performed"] = True
+                settle(equipment, intention, Found.PERFORMED, by_recovery=False)
+            with clock("back up again"):
+                manifest = back_up(equipment, folder, self._run)
+                facts["backup"] = manifest.id
+            with clock("snapshot again"):
+                restored = snapshot(equipment, folder, self._run, manifest)
+            with clock("verify"):
+                looked = look(equipment, restored, folder)
+                facts["verification"] = verify(equipment, restored, manifest, looked.detected, rehearsed.plan, worked)
+
+    def _publish(self, ended: str) -> RunReport:
+        if self._report(ended).passed:
+            with self._clock("prune"):
+                self._facts["removed"] = prune(self._equipment)
+        with self._clock("publish"):
+            publish(self._equipment, self._report(ended))
+        return self._report(ended)
+
+    def _report(self, ended: str) -> RunReport:
+        return RunReport(
+            run=self._run,
+            database=self._equipment.settings.database,
+            ended=ended,
+            steps=self._clock.steps,
+            evidence=evidence_folder(self._equipment.settings.database, self._run),
+            store=self._equipment.store.url,
+            **self._facts,
+        )
+
+    @contextmanager
+    def _alone(self) -> Iterator[Path]:
+        """The lock of the database and a folder of one's own. Nobody holds either while an operator thinks (P-94)."""
+        equipment = self._equipment
+        with (
+            equipment.database.held(f"run {self._run}"),
+            workplace(equipment.settings.scratch, equipment.settings.database, self._run) as folder,
+        ):
+            yield folder
+
+    @property
+    def _evidence(self) -> str:
+        return f"{self._equipment.store.url}/{evidence_folder(self._equipment.settings.database, self._run)}"
+
+
+def _state(report: RunReport) -> State[Any]:
+    """How the run shows itself in Prefect; the report goes with it."""
+    if report.verdict and not report.verdict.passed:
+        return Failed(message=report.ended, data=report)
+    if report.plan and not report.plan.is_empty and report.ended.startswith("nothing was performed"):
+        return Cancelled(message=report.ended, data=report)
+    return Completed(message=report.ended, data=report)

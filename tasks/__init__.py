@@ -1,0 +1,1 @@
+"""Effects, one for each function, thin: what the flows put in order."""

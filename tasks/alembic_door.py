@@ -1,0 +1,86 @@
+"""The one door to Alembic: run by the application's own interpreter, with nothing of Upkeep's in reach.
+
+Called as ``python alembic_door.py REQUEST ANSWER``: two JSON files. The request names the ini file, the verb (``inspect`` or
+``upgrade``), the database's revisions, its URL, and a query with its answer by which every connection is checked.
+"""
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from alembic.script.revision import ResolutionError, RevisionError
+from alembic.util.exc import CommandError
+from sqlalchemy import event
+from sqlalchemy.pool import Pool
+
+
+def inspect(config: Config, found: list[str]) -> dict[str, Any]:
+    """Heads of the scripts, and the revisions between the database and its head with a digest over their files."""
+    scripts = ScriptDirectory.from_config(config)
+    heads = list(scripts.get_heads())
+    if len(heads) != 1:
+        return {"heads": heads}
+    try:
+        pending = [] if found == heads else [r for r in scripts.iterate_revisions(heads[0], tuple(found) or "base")]
+    except (RevisionError, ResolutionError, CommandError) as fault:
+        return {"heads": heads, "unknown": f"{fault}".splitlines()[0]}
+    pending.reverse()
+    taken = hashlib.sha256()
+    for revision in pending:
+        taken.update(Path(revision.path).read_bytes())
+    return {"heads": heads, "pending": [revision.revision for revision in pending], "digest": taken.hexdigest()}
+
+
+def upgrade(config: Config, url: str, fingerprint: list[str]) -> dict[str, Any]:
+    """Upgrade to the head, on no other database than the one with this fingerprint (P-87)."""
+    query, expected = fingerprint
+    strangers: list[str] = []
+
+    @event.listens_for(Pool, "connect")
+    def check(connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        try:
+            cursor.execute(query)
+            row = cursor.fetchone()
+        except Exception as fault:  # another engine than the one expected does not even know the question
+            row = (type(fault).__name__,)
+        finally:
+            cursor.close()
+        if row is None or str(row[0]) != expected:
+            strangers.append("env.py connected to another database than the one it was given")
+            raise RuntimeError(strangers[0])
+
+    config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
+    try:
+        command.upgrade(config, "head")
+    except BaseException as fault:  # SystemExit in somebody's env.py included: the answer must be written
+        return {"failed": strangers[0] if strangers else _said(fault)}
+    return {"failed": strangers[0] if strangers else None}
+
+
+def _said(fault: BaseException) -> str:
+    """The error without statement and parameters, which may hold values of rows (P-100)."""
+    original = getattr(fault, "orig", None) or fault
+    first = (str(original).splitlines() or [""])[0]
+    return f"{type(original).__name__}: {first}"
+
+
+def main(request: Path, answer: Path) -> None:
+    """Do what the request asks and write the answer."""
+    sys.path.pop(0)  # this file's own folder, whose modules are no business of the application's
+    asked = json.loads(request.read_text())
+    config = Config(asked["ini"])
+    if asked["verb"] == "inspect":
+        said = inspect(config, asked["found"])
+    else:
+        said = upgrade(config, asked["url"], asked["fingerprint"])
+    answer.write_text(json.dumps(said))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

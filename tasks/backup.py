@@ -1,0 +1,41 @@
+"""Taking a backup and bringing it back: a backup is verified by being restored."""
+
+import time
+from pathlib import Path
+
+from tasks.progress import progress_of
+from tasks.step import step
+from upkeep.backups import Manifest, bring_back, prove, take_backup, utc_now
+from upkeep.databases import Database
+from upkeep.equipment import Equipment
+from upkeep.errors import Damaged
+
+
+@step("back up", retried=True)
+def back_up(equipment: Equipment, workplace: Path, run: str) -> Manifest:
+    """Dump, compress and store in one stream; the manifest last."""
+    progress = progress_of("back up", 3)
+    manifest = take_backup(equipment.database, equipment.store, workplace, run=run, now=utc_now(), progress=progress)
+    progress("stored")
+    return manifest
+
+
+@step("snapshot", retried=True)
+def snapshot(equipment: Equipment, workplace: Path, run: str, manifest: Manifest) -> Database:
+    """Bring the backup back from the store into a scratch and compare it with its manifest.
+
+    Raises Damaged where it is not what was stored: then nothing that follows could be trusted.
+    """
+    begun = time.monotonic()
+    scratch = equipment.database.scratch(workplace)
+    scratch.discard()
+    bring_back(equipment.store, manifest, scratch)
+    seconds = time.monotonic() - begun
+    progress = progress_of("verify", len(manifest.census.tables) + 1)
+    _, against = prove(equipment.store, manifest, scratch, run=run, now=utc_now(), seconds=seconds, progress=progress)
+    if against:
+        raise Damaged(
+            f"backup {manifest.id} was restored and is not what was stored: {'; '.join(against)}",
+            "look at the database's own integrity first; the backup is not marked verified",
+        )
+    return scratch

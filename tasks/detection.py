@@ -1,0 +1,74 @@
+"""Looking for orphans in a restored copy by Great Expectations suites, and naming the rows by our own SQL."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from expectations.files import load_suites
+from expectations.run import run_suites
+from upkeep.answers import Answer, Question
+from upkeep.catalog import ForeignKey
+from upkeep.databases import Database, Reading
+from upkeep.equipment import Equipment
+from upkeep.finding import keys_of, orphan_rows, unasked, with_rows
+from upkeep.findings import Finding
+from upkeep.orphans import counting
+from upkeep.report import Detected
+
+ROWS_NAMED = 20
+"""So many orphans of each key are named by their locators in the evidence; the plan names all that it touches."""
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What was detected, and what Great Expectations leaves as evidence: its results and a folder of pages."""
+
+    detected: Detected
+    results: dict[str, Any]
+    docs: Path | None
+
+
+def detect(equipment: Equipment, target: Database, *, docs: Path | None = None) -> Looked:
+    """Ask every key and every hand-written rule of ``target``, which nobody else uses."""
+    suites = load_suites(equipment.settings.suites) if equipment.settings.suites else ()
+    with target.reading() as reading:
+        keys = keys_of(reading, equipment.policy)
+        questions = dict(_questions(reading, keys))
+    run = run_suites(target.alembic_url(), list(questions.values()), suites, docs_folder=docs)
+    by_name = {answer.name: answer for answer in run.answers}
+    with target.reading() as reading:
+        findings = tuple(_finding(reading, key, questions.get(key), by_name) for key in keys)
+        tables = reading.catalog().tables
+        rows = sum(reading.count(table, digest=False).rows for table in tables)
+        together = orphan_rows(reading, findings)
+    asked = {question.name for question in questions.values()}
+    rules = tuple(answer for answer in run.answers if answer.name not in asked)
+    return Looked(Detected(len(tables), rows, findings, together, rules), run.results, run.docs)
+
+
+def _questions(reading: Reading, keys: tuple[ForeignKey, ...]) -> Iterator[tuple[ForeignKey, Question]]:
+    for number, key in enumerate(keys, start=1):
+        if key.askable:
+            readable = re.sub(r"[^a-z0-9]+", "-", f"{key.child}-{'-'.join(key.columns)}".lower()).strip("-")
+            name = f"key-{number}-{readable}"
+            origin = "" if key.declared else " (stated in the policy)"
+            says = f"every {key.child} that names a {key.parent} names one that is there{origin}"
+            yield key, Question(name, str(key), counting(key, reading.dialect), says)
+
+
+def _finding(reading: Reading, key: ForeignKey, question: Question | None, answers: dict[str, Answer]) -> Finding:
+    """An answer as a finding; what could not be asked is no zero (P-96)."""
+    if question is None:
+        return Finding(key, None, unasked=unasked(key))
+    answer = answers.get(question.name)
+    if answer is None or answer.holds is None or len(answer.numbers) != 2:
+        return Finding(key, None, unasked=answer.seen if answer else "no answer came back")
+    return with_rows(reading, key, answer.numbers[0], answer.numbers[1], ROWS_NAMED)
+
+
+def zipped(docs: Path) -> Path:
+    """Data Docs as one file."""
+    return Path(shutil.make_archive(str(docs), "zip", docs))

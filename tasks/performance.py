@@ -1,0 +1,74 @@
+"""Doing the approved plan to the live database: on record before the first byte, all or nothing."""
+
+from pathlib import Path
+
+from tasks.step import step
+from tasks.work import Worked, work_on
+from upkeep.backups import utc_now
+from upkeep.changes import Mended, put_changes
+from upkeep.equipment import Equipment
+from upkeep.errors import Refused
+from upkeep.journal import Intention, clear_intention, write_intention
+from upkeep.plan import Plan
+
+
+def changes_name(database: str, run: str, *, as_performed: bool = False) -> str:
+    """Where the changes of a run stand in the store."""
+    return f"{database}/repairs/{run}/changes{'-as-performed' if as_performed else ''}.jsonl.zst"
+
+
+@step("perform")
+def perform(
+    equipment: Equipment, run: str, plan: Plan, rehearsed: Worked, backup: str, approved_by: str, workplace: Path
+) -> tuple[Intention, Worked]:
+    """Do to the live database what the rehearsal did to the scratch.
+
+    With a migration the whole of it is done to a copy under the write lock, which then takes the database's place in
+    one transaction; without one it is a transaction of its own. What differs from the rehearsal is not kept. The
+    journal's entry stays until the run is on record: see ``recovery.settle``.
+    """
+    name = equipment.settings.database
+    record = put_changes(equipment.store, changes_name(name, run), rehearsed.mended.changes)
+    intention = Intention(
+        run=run,
+        database=name,
+        plan=plan.digest,
+        changes=record,
+        migration=plan.migration.head if plan.migration else None,
+        backup=backup,
+        approved_by=approved_by,
+        begun=utc_now(),
+    )
+    write_intention(equipment.store, intention)
+    try:
+        return intention, _do(equipment, run, plan, rehearsed, workplace)
+    except BaseException:
+        clear_intention(equipment.store, name, run)  # the engine had undone it before the error came here
+        raise
+
+
+def _do(equipment: Equipment, run: str, plan: Plan, rehearsed: Worked, workplace: Path) -> Worked:
+    def record(mended: Mended) -> None:
+        promised = rehearsed.mended
+        if mended.changed_in_all != promised.changed_in_all:
+            raise Refused(
+                f"{mended.changed_in_all} rows changed where the rehearsal changed {promised.changed_in_all}",
+                "nothing was kept; run it again for a new plan",
+            )
+        if mended.digest != promised.digest:  # a trigger wrote the time of day, say
+            put_changes(
+                equipment.store,
+                changes_name(equipment.settings.database, run, as_performed=True),
+                mended.changes,
+            )
+
+    if plan.migration is None:
+        return work_on(equipment, equipment.database, plan, workplace, record)
+    with equipment.database.exchanged(workplace) as copy:
+        worked = work_on(equipment, copy, plan, workplace, record)
+        wrong = [f"{check.claim}: {check.seen}" for check in worked.checks if check.holds is not True]
+        if wrong:
+            raise Refused(
+                f"the live run differs from the rehearsal: {'; '.join(wrong)}", "nothing was kept; run it again"
+            )
+    return worked

@@ -1,0 +1,35 @@
+"""Before anything is done: is everything there that the run needs?"""
+
+import shutil
+from pathlib import Path
+
+from tasks.migration import pending_migration
+from tasks.step import step
+from upkeep.databases import Identity
+from upkeep.equipment import Equipment
+from upkeep.errors import Refused
+from upkeep.finding import keys_of
+from upkeep.plan import Migration
+
+COPIES = 3
+"""Snapshot, scratch and the pages that a migration's exchange keeps: so many times the database must fit (P-09)."""
+
+
+@step("preflight", retried=True)
+def preflight(equipment: Equipment, workplace: Path, *, migrate: bool) -> tuple[Identity, Migration | None]:
+    """Look at the database, the store, the disk and the migrations before the first effect."""
+    identity = equipment.database.identity()
+    equipment.store.probe()
+    free = shutil.disk_usage(workplace).free
+    if free < COPIES * identity.size:
+        raise Refused(
+            f"the scratch folder has room for {free >> 20} MiB, {COPIES * identity.size >> 20} MiB are needed",
+            "free some room or set UPKEEP_SCRATCH to another disk; nothing was done",
+        )
+    with equipment.database.reading() as reading:
+        if not reading.catalog().tables:
+            raise Refused(f"the database {identity.place} has no tables", "check DATABASE_URL: is this the right one?")
+        keys_of(reading, equipment.policy)
+        found = reading.revision()
+    migration = pending_migration(equipment.settings, found, workplace) if migrate else None
+    return identity, migration

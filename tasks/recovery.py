@@ -1,0 +1,85 @@
+"""What a run that died had begun: found out from the rows themselves, put on record, and cleared (P-95)."""
+
+import json
+from collections import defaultdict
+from enum import StrEnum
+from io import BytesIO
+
+from tasks.step import step
+from upkeep.backups import utc_now
+from upkeep.changes import Change, stored_changes
+from upkeep.databases import Reading
+from upkeep.equipment import Equipment
+from upkeep.errors import Refused
+from upkeep.journal import Intention, clear_intention, intentions
+from upkeep.rows import images_of
+
+
+class Found(StrEnum):
+    """What became of a run that died."""
+
+    PERFORMED = "performed"
+    UNTOUCHED = "untouched"
+
+
+@step("recover", retried=True)
+def recover_runs(equipment: Equipment) -> tuple[str, ...]:
+    """Settle every entry of the journal; a line for each. Nothing is changed in the database.
+
+    What changes it is one transaction of the engine, so the engine itself has completed it or put it back as soon as
+    somebody opens the database; here it is found out which, and said.
+    """
+    told = []
+    for intention in intentions(equipment.store, equipment.settings.database):
+        with equipment.database.reading() as reading:
+            found = _found(reading, intention, list(stored_changes(equipment.store, intention.changes)))
+        settle(equipment, intention, found, by_recovery=True)
+        said = "had been performed whole" if found is Found.PERFORMED else "had changed nothing"
+        told.append(f"run {intention.run} died; it {said}")
+    return tuple(told)
+
+
+def settle(equipment: Equipment, intention: Intention, found: Found, *, by_recovery: bool) -> None:
+    """Write down how a run's change ended, then clear its entry of the journal."""
+    document = {
+        "run": intention.run,
+        "plan": intention.plan,
+        "approved_by": intention.approved_by,
+        "found": found.value,
+        "by_recovery": by_recovery,
+        "changes": intention.changes.model_dump(),
+        "settled": utc_now().isoformat(),
+    }
+    name = f"{intention.database}/repairs/{intention.run}/outcome.json"
+    if not equipment.store.exists(name):
+        equipment.store.put(name, BytesIO(json.dumps(document, indent=1, sort_keys=True).encode()), only_if_absent=True)
+    clear_intention(equipment.store, intention.database, intention.run)
+
+
+def _found(reading: Reading, intention: Intention, changes: list[Change]) -> Found:
+    """Performed or not? With a migration the revision says; else the rows do, all of which changed at once."""
+    if intention.migration is not None:
+        return Found.PERFORMED if intention.migration in reading.revision() else Found.UNTOUCHED
+    as_before, as_after = _count(reading, changes)
+    if as_before and as_after:
+        raise Refused(
+            f"run {intention.run} died, and of its rows {as_before} are as before it and {as_after} as after it",
+            "somebody has changed rows since: compare them with the changes in the store, then remove its journal entry",
+        )
+    return Found.PERFORMED if as_after else Found.UNTOUCHED
+
+
+def _count(reading: Reading, changes: list[Change]) -> tuple[int, int]:
+    """How many of the rows are as they were before the run, and how many as after it; others were changed since."""
+    tables = reading.catalog().tables
+    by_table: dict[str, list[Change]] = defaultdict(list)
+    for change in changes:
+        by_table[change.table].append(change)
+    as_before = as_after = 0
+    for name, several in by_table.items():
+        now = images_of(reading, tables[name], [change.row for change in several])
+        for change in several:
+            image = now.get(change.row)
+            as_before += image == change.before
+            as_after += image == change.after
+    return as_before, as_after

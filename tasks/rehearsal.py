@@ -1,0 +1,106 @@
+"""Drawing up the plan on the scratch and doing there exactly what would be done to the live database."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.detection import Looked, detect
+from tasks.step import step
+from tasks.work import Worked, work_on
+from upkeep.backups import Manifest
+from upkeep.changes import Refusal, RowsRefused
+from upkeep.databases import Database
+from upkeep.equipment import Equipment
+from upkeep.errors import Refused
+from upkeep.finding import keys_of
+from upkeep.plan import Migration, Plan, beyond
+from upkeep.planning import Planner
+from upkeep.report import Detected
+from upkeep.verdict import (
+    Check,
+    Verdict,
+    judge_backup,
+    judge_business_rules,
+    judge_enforcement,
+    judge_keys_asked,
+    judge_limits,
+    judge_orphans_left,
+)
+
+_ATTEMPTS = 20
+"""So often a plan is drawn up anew for rows that refused; each time it has fewer repairs."""
+
+
+@dataclass(frozen=True)
+class Rehearsed:
+    """The plan, what it did on the scratch, and the verdict over all of it."""
+
+    plan: Plan
+    worked: Worked
+    verdict: Verdict
+
+
+@step("detect")
+def look(equipment: Equipment, scratch: Database, workplace: Path) -> Looked:
+    """Ask every foreign key and every rule of the scratch; the live database is left in peace."""
+    return detect(equipment, scratch, docs=workplace / "data-docs")
+
+
+@step("rehearse")
+def rehearse(
+    equipment: Equipment,
+    scratch: Database,
+    workplace: Path,
+    manifest: Manifest,
+    detected: Detected,
+    migration: Migration | None,
+) -> Rehearsed:
+    """Draw up the plan, do it on the scratch, measure again and judge."""
+    plan, worked = _worked_plan(equipment, scratch, workplace, detected, migration)
+    after = detect(equipment, scratch).detected
+    rows_of = {table: count.rows for table, count in manifest.census.tables.items()}
+    checks = [
+        judge_backup((), len(rows_of), manifest.census.rows),
+        judge_keys_asked(detected.findings, tables=detected.tables),
+        judge_limits(beyond(plan, equipment.policy.limits, rows_of), plan),
+        *worked.checks,
+        *measured(scratch, after, plan),
+    ]
+    return Rehearsed(plan, worked, Verdict(checks=tuple(checks)))
+
+
+def measured(target: Database, after: Detected, plan: Plan) -> tuple[Check, ...]:
+    """The claims about a database on which the plan was done."""
+    return (
+        judge_orphans_left(after.findings, plan),
+        *judge_business_rules(after.rules),
+        judge_enforcement(*target.refuses_orphans()),
+    )
+
+
+def drawn_up(
+    equipment: Equipment,
+    target: Database,
+    detected: Detected,
+    migration: Migration | None,
+    refusals: tuple[Refusal, ...] = (),
+) -> Plan:
+    """The plan for what was found in ``target``."""
+    with target.reading() as reading:
+        planner = Planner(reading, keys_of(reading, equipment.policy), equipment.policy, refusals)
+        return planner.plan(equipment.settings.database, detected.findings, migration)
+
+
+def _worked_plan(
+    equipment: Equipment, scratch: Database, workplace: Path, detected: Detected, migration: Migration | None
+) -> tuple[Plan, Worked]:
+    """The plan that no row refuses: each refusal is a finding and draws the plan up anew (P-119)."""
+    refusals: tuple[Refusal, ...] = ()
+    for _ in range(_ATTEMPTS):
+        plan = drawn_up(equipment, scratch, detected, migration, refusals)
+        try:
+            return plan, work_on(equipment, scratch, plan, workplace, lambda _: None)
+        except RowsRefused as fault:
+            refusals += fault.refusals
+    raise Refused(
+        f"after {_ATTEMPTS} plans there are still rows that refuse", "change the rule for their table to keep"
+    )

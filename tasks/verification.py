@@ -1,0 +1,40 @@
+"""After a performance: is the database what was promised? Asked of a fresh backup of it, brought back from the store."""
+
+from tasks.rehearsal import drawn_up, measured
+from tasks.step import step
+from tasks.work import Worked
+from upkeep.backups import Manifest
+from upkeep.databases import Database
+from upkeep.equipment import Equipment
+from upkeep.plan import Plan
+from upkeep.report import Detected
+from upkeep.verdict import Check, Verdict, judge_backup, judge_keys_asked
+
+
+@step("verify")
+def verify(
+    equipment: Equipment, restored: Database, manifest: Manifest, detected: Detected, plan: Plan, worked: Worked
+) -> Verdict:
+    """Judge what came back: orphans, rules, enforcement, revision, and that a second run would find nothing to do."""
+    again = drawn_up(equipment, restored, detected, None)
+    checks = [
+        judge_backup((), len(manifest.census.tables), manifest.census.rows),
+        judge_keys_asked(detected.findings, tables=detected.tables),
+        *worked.checks,
+        *measured(restored, detected, plan),
+        Check(
+            claim="a second run would find nothing to do",
+            holds=again.is_empty,
+            seen=f"{again.rows} rows to repair" if again.repairs else "an empty plan",
+        ),
+    ]
+    if plan.migration:
+        revision = manifest.census.revision
+        checks.append(
+            Check(
+                claim="the live database is at the head",
+                holds=revision == (plan.migration.head,),
+                seen=", ".join(revision) or "no revision",
+            )
+        )
+    return Verdict(checks=tuple(checks))

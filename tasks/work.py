@@ -1,0 +1,54 @@
+"""The one function that is rehearsed on a copy and performed on the live database: clean up by policy, then migrate."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.migration import upgrade
+from upkeep.census import Census, take_census
+from upkeep.changes import Mended
+from upkeep.databases import Database
+from upkeep.equipment import Equipment
+from upkeep.finding import keys_of
+from upkeep.mending import mend
+from upkeep.plan import Plan
+from upkeep.verdict import Check, judge_changes, judge_migration
+
+
+@dataclass(frozen=True)
+class Worked:
+    """What was done, the claims about it, and the seconds that it took."""
+
+    mended: Mended
+    checks: tuple[Check, ...]
+    seconds: float
+
+
+def work_on(
+    equipment: Equipment, target: Database, plan: Plan, workplace: Path, record: Callable[[Mended], None]
+) -> Worked:
+    """Do what ``plan`` says to ``target``.
+
+    ``record`` is called with every changed row before anything is committed. Raises Refused if a row is no longer
+    what it was, RowsRefused if the database refuses one; then nothing of the clean-up is kept in ``target``.
+    """
+    begun = time.monotonic()
+    mended = Mended()
+    if plan.repairs:
+        with target.writing() as writing:
+            mended = mend(writing, plan, keys_of(writing, equipment.policy))
+            record(mended)
+    checks = [judge_changes(len(mended.changes), plan.rows, mended.beside_the_plan)]
+    if plan.migration:
+        before, triggers_before = _look(target)
+        upgrade(equipment.settings, target, workplace)
+        after, triggers_after = _look(target)
+        checks += judge_migration(plan.migration, before, after, triggers_before - triggers_after)
+    return Worked(mended, tuple(checks), time.monotonic() - begun)
+
+
+def _look(target: Database) -> tuple[Census, frozenset[str]]:
+    with target.reading() as reading:
+        triggers = {trigger.name for table in reading.catalog().tables.values() for trigger in table.triggers}
+        return take_census(reading, digests=False), frozenset(triggers)

@@ -1,0 +1,1 @@
+"""What Upkeep promises, asked of real engines and real stores."""

@@ -1,0 +1,43 @@
+"""The servers as pytest fixtures; tests/conftest.py names this module in ``pytest_plugins``."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers.ceph import S3Server, ceph_s3, why_no_ceph
+
+REQUIRE = "UPKEEP_TEST_REQUIRE_SERVERS"
+
+
+def absent(what: str, reason: str) -> None:
+    """Skip the test with the reason, or fail it where servers are required, as in CI."""
+    if os.environ.get(REQUIRE) == "1":
+        pytest.fail(f"{what} is required here ({REQUIRE}=1): {reason}", pytrace=False)
+    pytest.skip(f"{what}: {reason}")
+
+
+@pytest.fixture(scope="session")
+def ceph() -> Iterator[S3Server]:
+    """A real S3 server, one for each pytest process."""
+    if (reason := why_no_ceph()) is not None:
+        absent("Ceph S3", reason)
+    with ceph_s3() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def ceph_tls() -> Iterator[S3Server]:
+    """The same over HTTPS, where older servers refuse boto3's default checksums (P-122)."""
+    if (reason := why_no_ceph()) is not None:
+        absent("Ceph S3", reason)
+    with ceph_s3(tls=True) as server:
+        yield server
+
+
+@pytest.fixture
+def s3_url(ceph: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of an empty store on the real server, with boto3's variables set for it."""
+    for name, value in ceph.environment.items():
+        monkeypatch.setenv(name, value)
+    return f"s3://{ceph.make_bucket()}/upkeep"

@@ -1,0 +1,245 @@
+"""Backups in a store: taken with the manifest last, listed, and brought back with every byte compared."""
+
+import json
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from upkeep import __version__
+from upkeep.census import Census, differences, take_census
+from upkeep.databases import Database
+from upkeep.errors import Damaged, Refused, Taken
+from upkeep.stores import Store
+from upkeep.streams import CODEC, Packing, Unpacking, buffered
+
+
+class Manifest(BaseModel):
+    """The record beside a dump, written last and never changed: no manifest, no backup (P-28, P-31).
+
+    ``taken`` is UTC. Sizes are bytes; digests are SHA-256 in hex, over the plain and the stored bytes.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: int = 1
+    id: str
+    database: str
+    engine: str
+    engine_version: str
+    place: str
+    upkeep: str = __version__
+    taken: datetime
+    run: str
+    codec: str = CODEC
+    dump: str
+    plain_bytes: int
+    plain_sha256: str
+    stored_bytes: int
+    stored_sha256: str
+    census: Census
+
+
+class Proof(BaseModel):
+    """That a backup was restored and found whole, when, by which run, with the content digest of each table."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    backup: str
+    run: str
+    proven: datetime
+    seconds: float
+    census: Census
+
+
+@dataclass(frozen=True)
+class Backup:
+    """One backup of the store. ``fault`` says why its manifest cannot be read; such a one is never used nor removed."""
+
+    id: str
+    manifest: Manifest | None
+    verified: bool
+    fault: str | None = None
+
+
+def folder(database: str, backup: str = "") -> str:
+    """Where backups of a database are in its store."""
+    return f"{database}/backups/{backup}"
+
+
+def take_backup(
+    database: Database,
+    store: Store,
+    workplace: Path,
+    *,
+    run: str,
+    now: datetime,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Manifest:
+    """Dump a frozen copy into the store and write the manifest when all of it is there.
+
+    ``now`` is UTC. Raises Refused for a database without tables: an empty one backs up very well (P-35, P-96).
+    """
+    identity = database.identity()
+    backup = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    name = f"{folder(database.name, backup)}/dump.{CODEC}"
+    progress("copying")
+    with database.snapshot(workplace) as snapshot:
+        with snapshot.reading() as reading:
+            census = take_census(reading, digests=False)
+        if not census.tables:
+            raise Refused(f"the database {database.name} has no tables", "check DATABASE_URL: is this the right one?")
+        progress("compressing and storing")
+        with snapshot.dump() as dump:
+            packing = Packing(dump)
+            stored = store.put(name, buffered(packing), expected_size=snapshot.size)
+    if stored != packing.stored.size:
+        raise Damaged(
+            f"the store holds {stored} bytes of {name}, not {packing.stored.size}",
+            "look at the store; nothing was kept",
+        )
+    manifest = Manifest(
+        id=backup,
+        database=database.name,
+        engine=identity.engine,
+        engine_version=identity.version,
+        place=identity.place,
+        taken=now,
+        run=run,
+        dump=name,
+        plain_bytes=packing.plain.size,
+        plain_sha256=packing.plain.sha256,
+        stored_bytes=stored,
+        stored_sha256=packing.stored.sha256,
+        census=census,
+    )
+    _write(store, f"{folder(database.name, backup)}/manifest.json", manifest)
+    return manifest
+
+
+def bring_back(store: Store, manifest: Manifest, target: Database) -> None:
+    """Restore the dump into ``target``, which must be empty; Damaged if one byte is not what was stored."""
+    with store.get(manifest.dump) as stored:
+        target.restore(
+            buffered(
+                Unpacking(
+                    stored,
+                    plain_sha256=manifest.plain_sha256,
+                    stored_sha256=manifest.stored_sha256,
+                    what=f"backup {manifest.id}",
+                )
+            )
+        )
+
+
+def prove(
+    store: Store,
+    manifest: Manifest,
+    restored: Database,
+    *,
+    run: str,
+    now: datetime,
+    seconds: float,
+    progress: Callable[[str], None] = lambda _: None,
+) -> tuple[Proof, tuple[str, ...]]:
+    """Compare what was restored with the manifest; with no difference and no complaint the backup is marked verified.
+
+    The answer is the proof and what speaks against it, in words. Content digests are taken here and not with the dump:
+    where the dump is the database's own bytes their digest already proves the content, and nobody waits for it.
+    """
+    with restored.reading() as reading:
+        progress("integrity check")
+        against = list(reading.complaints())
+        census = take_census(reading, digests=True, progress=progress)
+    against += differences(manifest.census, census)
+    proof = Proof(backup=manifest.id, run=run, proven=now, seconds=seconds, census=census)
+    if not against:
+        name = f"{folder(manifest.database, manifest.id)}/verified.json"
+        if not store.exists(name):
+            _write(store, name, proof)
+    return proof, tuple(against)
+
+
+def list_backups(store: Store, database: str) -> tuple[Backup, ...]:
+    """All backups that have a manifest, oldest first."""
+    names = {entry.name for entry in store.list(folder(database))}
+    return tuple(_backups(store, database, names))
+
+
+def _backups(store: Store, database: str, names: set[str]) -> Iterator[Backup]:
+    for name in sorted(n for n in names if n.endswith("/manifest.json")):
+        backup = name.split("/")[-2]
+        verified = f"{folder(database, backup)}/verified.json" in names
+        try:
+            with store.get(name) as file:
+                manifest = Manifest.model_validate_json(file.read())
+        except ValidationError:
+            yield Backup(backup, None, verified=False, fault="its manifest cannot be read")
+            continue
+        fault = None if manifest.id == backup and manifest.database == database else "its manifest is of another backup"
+        if fault is None and manifest.dump not in names:
+            fault = "its dump is gone"
+        yield Backup(backup, None if fault else manifest, verified and not fault, fault)
+
+
+def find_backup(store: Store, database: str, wanted: str) -> Manifest:
+    """The manifest of a backup by its id, or of the newest one that was verified for ``latest``."""
+    backups = list_backups(store, database)
+    if wanted == "latest":
+        good = [b.manifest for b in backups if b.manifest and b.verified]
+        if not good:
+            raise Refused(
+                f"there is no verified backup of {database} in {store.url}",
+                "run `upkeep backup`, then `upkeep verify latest`",
+            )
+        return max(good, key=lambda manifest: manifest.taken)
+    for backup in backups:
+        if backup.id == wanted:
+            if backup.manifest is None:
+                raise Damaged(
+                    f"backup {wanted} cannot be used: {backup.fault}", "use another one, see `upkeep backups`"
+                )
+            return backup.manifest
+    raise Refused(
+        f"there is no backup {wanted} of {database} in {store.url}", "see `upkeep backups` for those that there are"
+    )
+
+
+def remove_backup(store: Store, database: str, backup: str) -> None:
+    """Remove a backup, its manifest first: what is killed half way is no backup any more (P-29)."""
+    for part in ("manifest.json", "verified.json"):
+        store.delete(f"{folder(database, backup)}/{part}")
+    for entry in list(store.list(f"{folder(database, backup)}/")):
+        store.delete(entry.name)
+
+
+def _write(store: Store, name: str, document: BaseModel) -> None:
+    content = json.dumps(document.model_dump(mode="json"), indent=1, sort_keys=True).encode() + b"\n"
+    try:
+        store.put(name, cast(BinaryIO, BytesIO(content)), only_if_absent=True)
+    except Taken:
+        with store.get(name) as there:
+            if there.read() != content:
+                raise
+
+
+def utc_now() -> datetime:
+    """The time, in UTC, to the second."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def unfinished_backups(store: Store, database: str, *, before: datetime) -> tuple[str, ...]:
+    """Folders without a manifest whose newest object is older than ``before``: left by runs that died."""
+    newest: dict[str, datetime] = {}
+    whole = set()
+    for entry in store.list(folder(database)):
+        backup = entry.name.split("/")[2]
+        newest[backup] = max(entry.written, newest.get(backup, entry.written))
+        if entry.name.endswith("/manifest.json"):
+            whole.add(backup)
+    return tuple(sorted(backup for backup, written in newest.items() if backup not in whole and written < before))

@@ -1,0 +1,79 @@
+"""The shape of a database: tables, columns and foreign keys as the engine declares them."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its declared type as written, whether it may be NULL, its default as SQL text."""
+
+    name: str
+    type: str
+    nullable: bool = True
+    generated: bool = False
+    default: str | None = None
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """One trigger of a table and the statement that fires it: INSERT, UPDATE or DELETE."""
+
+    name: str
+    event: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table. ``locator`` names the columns that tell every row apart; () where the engine has none (P-118)."""
+
+    name: str
+    columns: tuple[Column, ...]
+    primary_key: tuple[str, ...] = ()
+    locator: tuple[str, ...] = ()
+    triggers: tuple[Trigger, ...] = ()
+
+    def column(self, name: str) -> Column | None:
+        """The column of this name, compared as the engine spelt it."""
+        return next((column for column in self.columns if column.name == name), None)
+
+    @property
+    def stored(self) -> tuple[str, ...]:
+        """The names of the columns that hold a value of their own."""
+        return tuple(column.name for column in self.columns if not column.generated)
+
+
+@dataclass(frozen=True, order=True)
+class ForeignKey:
+    """child(columns) -> parent(parent_columns), declared in the schema or stated in the policy.
+
+    ``fault`` says why the engine itself cannot use the key (parent not unique, parent column missing, ...); then
+    ``askable`` says whether its orphans can be counted all the same. ``parent_missing``: the parent table is gone.
+    ``collations`` are what the engine compares each pair by where it does not take those of the parent's columns.
+    """
+
+    child: str
+    columns: tuple[str, ...]
+    parent: str
+    parent_columns: tuple[str, ...]
+    ondelete: str = "NO ACTION"
+    declared: bool = True
+    parent_missing: bool = False
+    fault: str | None = None
+    askable: bool = True
+    collations: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.child}({', '.join(self.columns)}) -> {self.parent}({', '.join(self.parent_columns)})"
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All tables and declared foreign keys of one database, by name; ``schema_digest`` is over its whole DDL."""
+
+    tables: dict[str, Table] = field(default_factory=dict)
+    keys: tuple[ForeignKey, ...] = ()
+    schema_digest: str = ""
+
+    def children_of(self, parent: str, keys: tuple[ForeignKey, ...]) -> tuple[ForeignKey, ...]:
+        """Those of ``keys`` that point at the table ``parent``."""
+        return tuple(key for key in keys if key.parent == parent)

@@ -1,0 +1,115 @@
+"""What a plan did to rows: each before and after, and those that refused."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from upkeep.errors import Damaged, Refused
+from upkeep.policy import Action
+from upkeep.stores import Store
+from upkeep.streams import Packing, Unpacking, buffered, reader_of
+from upkeep.values import Row, canonical, decode, digest, encode
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A row that refused an action, and what it said: a CHECK, a trigger (P-119)."""
+
+    table: str
+    row: Row
+    action: Action
+    said: str
+
+
+class RowsRefused(Refused):
+    """Rows of a plan that the database refuses to change; ``refusals`` names each."""
+
+    def __init__(self, refusals: tuple[Refusal, ...]) -> None:
+        first = refusals[0]
+        super().__init__(
+            f"{len(refusals)} rows of {first.table} refuse to {first.action}: {first.said}",
+            "rehearse again: the plan will do otherwise for these rows",
+        )
+        self.refusals = refusals
+
+
+@dataclass(frozen=True)
+class Change:
+    """One row before and after, stored columns in the table's order; ``after`` is None where it is gone."""
+
+    table: str
+    row: Row
+    columns: tuple[str, ...]
+    before: Row
+    after: Row | None
+
+    def document(self) -> dict[str, Any]:
+        """The change as JSON, exact both ways. It holds values of rows: for the store only."""
+        return {
+            "table": self.table,
+            "row": [encode(value) for value in self.row],
+            "columns": list(self.columns),
+            "before": [encode(value) for value in self.before],
+            "after": None if self.after is None else [encode(value) for value in self.after],
+        }
+
+
+@dataclass(frozen=True)
+class Mended:
+    """What was done: every row of the plan before and after, and rows changed in all, those by triggers included."""
+
+    changes: tuple[Change, ...] = ()
+    changed_in_all: int = 0
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over all changes."""
+        return digest([change.document() for change in self.changes])
+
+    @property
+    def beside_the_plan(self) -> int:
+        """Rows that triggers changed and that no record here holds."""
+        return self.changed_in_all - len(self.changes)
+
+
+class Record(BaseModel):
+    """Where the changes of a run stand in the store, how many, and the SHA-256 of their plain and stored bytes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    rows: int
+    plain_sha256: str
+    stored_sha256: str
+
+
+def put_changes(store: Store, name: str, changes: tuple[Change, ...]) -> Record:
+    """Write changes as JSON lines, compressed, and read them back: they must be readable before anything is committed."""
+    packing = Packing(reader_of(canonical(change.document()) + b"\n" for change in changes))
+    store.put(name, buffered(packing))
+    record = Record(
+        name=name, rows=len(changes), plain_sha256=packing.plain.sha256, stored_sha256=packing.stored.sha256
+    )
+    if sum(1 for _ in stored_changes(store, record)) != len(changes):
+        raise Damaged(f"the store did not keep {name} as it was written", "look at the store; nothing was changed")
+    return record
+
+
+def stored_changes(store: Store, record: Record) -> Iterator[Change]:
+    """The changes of a run, one by one; Damaged if they are not what was written."""
+    with store.get(record.name) as packed:
+        reader = Unpacking(
+            packed, plain_sha256=record.plain_sha256, stored_sha256=record.stored_sha256, what=record.name
+        )
+        for line in buffered(reader):
+            said = json.loads(line)
+            yield Change(
+                said["table"],
+                tuple(decode(value) for value in said["row"]),
+                tuple(said["columns"]),
+                tuple(decode(value) for value in said["before"]),
+                None if said["after"] is None else tuple(decode(value) for value in said["after"]),
+            )

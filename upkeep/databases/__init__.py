@@ -1,0 +1,151 @@
+"""The databases that Upkeep looks after: the verbs of an engine, and which class serves which URL."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from upkeep.catalog import Catalog, ForeignKey
+from upkeep.errors import Refused
+from upkeep.orphans import Dialect
+from upkeep.values import Row, Value
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Which database this is and what serves it: fit to be shown, without credentials."""
+
+    engine: str
+    version: str
+    place: str
+    size: int
+
+
+@dataclass(frozen=True)
+class TableCount:
+    """How many rows a table holds, and a digest of their content (None where it was not taken)."""
+
+    rows: int
+    digest: str | None = None
+
+
+class Reading(Protocol):
+    """One consistent look at a database, which it leaves as it is."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """How this engine spells names and compares keys."""
+
+    def catalog(self) -> Catalog:
+        """Tables and foreign keys, table by table, so that one that is broken hides no other (P-109)."""
+
+    def stated(self, key: ForeignKey) -> ForeignKey:
+        """A key that the schema does not declare, judged as the engine would: fault, askable, parent_missing."""
+
+    def rows(self, sql: str, parameters: tuple[Value, ...] = ()) -> Iterator[Row]:
+        """Raw rows of a query, streamed."""
+
+    def count(self, table: str, *, digest: bool) -> TableCount:
+        """Rows of a table and, if asked, the digest of their content."""
+
+    def complaints(self) -> tuple[str, ...]:
+        """What the engine's own integrity check finds wrong, orphans apart (P-07)."""
+
+    def chosen(self, rows: Iterable[Row], width: int) -> AbstractContextManager[str]:
+        """A temporary relation that holds ``rows`` in columns k0, k1, ... and n; its name, for use in SQL."""
+
+    def revision(self) -> tuple[str, ...]:
+        """The Alembic revisions that the database says it is at; () where it knows none."""
+
+
+class Writing(Reading, Protocol):
+    """One transaction that changes rows; it commits when its context ends well and is undone otherwise."""
+
+    def change(self, sql: str, parameters: tuple[Value, ...] = ()) -> int:
+        """Run one statement and return the number of rows that it named; raises RowRefused where a row refuses it."""
+
+    def changed_in_all(self) -> int:
+        """Rows inserted, updated or deleted so far in this transaction, by triggers too (P-58)."""
+
+
+class Snapshot(Protocol):
+    """A frozen copy of a database from which a dump and a census are taken in the same state."""
+
+    def reading(self) -> AbstractContextManager[Reading]:
+        """Look at the snapshot."""
+
+    def dump(self) -> AbstractContextManager[BinaryIO]:
+        """The bytes that bring this snapshot back."""
+
+    @property
+    def size(self) -> int:
+        """Bytes that the dump will have, as near as is known."""
+
+
+class Database(Protocol):
+    """One engine's way to do what Upkeep needs."""
+
+    @property
+    def name(self) -> str:
+        """The short name under which settings, store and messages know it."""
+
+    def identity(self) -> Identity:
+        """Which database this is; raises Unreachable, Refused or Damaged with what to do."""
+
+    def reading(self) -> AbstractContextManager[Reading]:
+        """A consistent look."""
+
+    def writing(self) -> AbstractContextManager[Writing]:
+        """A transaction that holds the engine's write lock from its begin."""
+
+    def snapshot(self, workplace: Path) -> AbstractContextManager[Snapshot]:
+        """A frozen copy, made beside the running application; temporary files go to ``workplace``."""
+
+    def restore(self, dump: BinaryIO) -> None:
+        """Fill this database, which must be empty or absent, from the bytes of a dump; whole or not at all."""
+
+    def scratch(self, workplace: Path) -> "Database":
+        """A throw-away database of the same engine, empty, in ``workplace``."""
+
+    def discard(self) -> None:
+        """Remove a scratch database; raises Refused for any other."""
+
+    def exchanged(self, workplace: Path) -> AbstractContextManager["Database"]:
+        """A copy to work on while nobody else can write; when the context ends well it takes the original's place.
+
+        All or nothing: the original is as before or as after, also when the process is killed.
+        """
+
+    def held(self, by: str) -> AbstractContextManager[None]:
+        """Keep a second Upkeep out; raises Refused where one is at work already (P-94)."""
+
+    def alembic_url(self) -> str:
+        """The SQLAlchemy URL for the migration's subprocess. Secret: for its environment only."""
+
+    def fingerprint(self) -> tuple[str, str]:
+        """A query and its answer by which the migration's subprocess knows that it is connected to this one (P-87)."""
+
+    def refuses_orphans(self) -> tuple[bool, str]:
+        """Does a connection that enforces foreign keys refuse a violation? And what was tried, in words."""
+
+
+def open_database(name: str, url: str, patience: float = 30.0) -> Database:
+    """The database behind a SQLAlchemy URL, which waits ``patience`` seconds for a lock; raises Refused for a URL that cannot be read or an engine without a file."""
+    from upkeep.databases.sqlite import SqliteDatabase
+
+    engines = {"sqlite": SqliteDatabase.from_url}
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise Refused(
+            f"the URL of database {name} cannot be read",
+            "write it as sqlite:////folder/file.db (four slashes: absolute)",
+        ) from None
+    engine = parsed.get_backend_name()
+    if engine not in engines:
+        raise Refused(f"Upkeep cannot look after {engine} databases yet", f"it can: {', '.join(engines)}")
+    return engines[engine](name, parsed, patience)

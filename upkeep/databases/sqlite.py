@@ -1,0 +1,221 @@
+"""SQLite: the verbs of a database for a file."""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from sqlalchemy.engine import URL
+
+from upkeep.databases import Identity, Snapshot
+from upkeep.databases.sqlite_copy import copy_pages
+from upkeep.databases.sqlite_exchange import exchange
+from upkeep.databases.sqlite_files import place_whole, speaking
+from upkeep.databases.sqlite_probe import try_a_violation
+from upkeep.databases.sqlite_reading import SqliteReading, SqliteWriting
+from upkeep.errors import Refused
+
+_HEADER = b"SQLite format 3\x00"
+
+
+@dataclass(frozen=True)
+class SqliteDatabase:
+    """One SQLite file. ``patience`` is how many seconds to wait for a lock of the application's."""
+
+    name: str
+    path: Path
+    patience: float = 30.0
+    is_scratch: bool = False
+
+    @classmethod
+    def from_url(cls, name: str, url: URL, patience: float = 30.0) -> "SqliteDatabase":
+        """The database behind ``sqlite:////folder/file.db``; raises Refused for one in memory."""
+        if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
+            raise Refused(f"database {name} is not a file", "write DATABASE_URL as sqlite:////folder/file.db")
+        return cls(name, Path(url.database).absolute(), patience)
+
+    def identity(self) -> Identity:
+        """Which file this is. An absent or empty file is refused: SQLite itself would quietly make one (P-05)."""
+        try:
+            size = self.path.stat().st_size
+            with self.path.open("rb") as file:
+                header = file.read(len(_HEADER))
+        except FileNotFoundError:
+            raise Refused(
+                f"there is no database file {self.path}",
+                "correct DATABASE_URL, or run `upkeep restore latest --to URL`",
+            ) from None
+        except OSError as fault:
+            raise Refused(
+                f"the database file {self.path} cannot be read: {fault.strerror}", "correct its owner or mode"
+            ) from None
+        if size == 0:
+            raise Refused(
+                f"the database file {self.path} is empty", "restore a backup to it, or remove it and run the migrations"
+            )
+        with speaking(self.path):
+            if header != _HEADER:
+                raise sqlite3.DatabaseError("file is not a database")
+        return Identity("sqlite", sqlite3.sqlite_version, str(self.path), size)
+
+    @contextmanager
+    def reading(self) -> Iterator[SqliteReading]:
+        """A read transaction on a connection that cannot write."""
+        self.identity()
+        with speaking(self.path), closing(self._connect("ro")) as connection:
+            _settle(connection, self)
+            connection.execute("BEGIN")
+            yield SqliteReading(connection)
+
+    @contextmanager
+    def writing(self) -> Iterator[SqliteWriting]:
+        """One BEGIN IMMEDIATE transaction, foreign keys not enforced.
+
+        Enforcement would let the engine's own cascades act silently (P-58); the plan names every row instead, and
+        ``mend`` proves that nothing is left behind. The pragma is a no-op inside a transaction, so it is set before and read back (P-54).
+        """
+        self.identity()
+        with speaking(self.path), closing(self._connect("rw")) as connection:
+            connection.execute("PRAGMA foreign_keys = OFF")
+            if connection.execute("PRAGMA foreign_keys").fetchone() != (0,):
+                raise Refused("SQLite does not let foreign keys be switched off here", "use a stock build of SQLite")
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield SqliteWriting(connection)
+            except BaseException:
+                connection.rollback()
+                raise
+            connection.commit()
+
+    @contextmanager
+    def snapshot(self, workplace: Path) -> Iterator[Snapshot]:
+        """A copy by the backup API, which is whole in WAL mode too (P-01); the application is read-locked only while it is made (P-10)."""
+        self.identity()
+        copy = workplace / "snapshot.db"
+        with speaking(self.path), closing(self._connect("ro")) as connection:
+            _settle(connection, self)
+            copy_pages(connection, copy, self.patience)
+        try:
+            yield SqliteSnapshot(copy)
+        finally:
+            copy.unlink()
+
+    def restore(self, dump: BinaryIO) -> None:
+        """Write the dump beside the target under another name, then move it there: whole or not at all (P-03)."""
+        place_whole(dump, self.path)
+
+    def scratch(self, workplace: Path) -> "SqliteDatabase":
+        """A file of its own in ``workplace``."""
+        return SqliteDatabase(f"{self.name}-scratch", workplace / "scratch.db", self.patience, is_scratch=True)
+
+    def discard(self) -> None:
+        """Remove the file and what SQLite keeps beside it."""
+        if not self.is_scratch:
+            raise Refused(f"{self.path} is not a scratch database", "Upkeep never removes a database")
+        for end in ("", "-wal", "-shm", "-journal"):
+            self.path.with_name(self.path.name + end).unlink(missing_ok=True)
+
+    @contextmanager
+    def exchanged(self, workplace: Path) -> Iterator["SqliteDatabase"]:
+        """See ``sqlite_exchange``: the lock is held from before the copy is made until it has taken the original's place."""
+        self.identity()
+        copy = SqliteDatabase(f"{self.name}-copy", workplace / "exchange.db", self.patience)
+        with (
+            speaking(self.path),
+            closing(self._connect("rw")) as connection,
+            exchange(connection, copy.path, self.patience),
+        ):
+            yield copy
+
+    @contextmanager
+    def held(self, by: str) -> Iterator[None]:
+        """A lock on a file beside the database: it ends with the process, also when that is killed."""
+        self.identity()
+        beside = self.path.with_name(f".{self.path.name}.upkeep-lock")
+        try:
+            file = beside.open("a+")
+        except OSError as fault:
+            raise Refused(
+                f"the lock {beside} cannot be made: {fault.strerror}", "let Upkeep write in that folder"
+            ) from None
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.seek(0)
+                raise Refused(
+                    f"another Upkeep is at work on {self.name}: {file.read().strip() or 'unknown'}",
+                    "wait until it has ended",
+                ) from None
+            file.truncate(0)
+            file.write(f"{by} (process {os.getpid()})\n")
+            file.flush()
+            yield
+
+    def alembic_url(self) -> str:
+        """The file as SQLAlchemy writes it."""
+        return f"sqlite:///{self.path}"
+
+    def fingerprint(self) -> tuple[str, str]:
+        """The file that a connection's main database is."""
+        return "SELECT file FROM pragma_database_list WHERE name = 'main'", str(self.path.resolve())
+
+    def refuses_orphans(self) -> tuple[bool, str]:
+        """Try it with enforcement on. SQLite enforces per connection: the application must set the pragma itself."""
+        with self.reading() as reading:
+            keys = reading.catalog().keys
+        with speaking(self.path), closing(self._connect("rw")) as connection:
+            return try_a_violation(connection, keys)
+
+    def _connect(self, mode: str) -> sqlite3.Connection:
+        return sqlite3.connect(
+            f"{self.path.as_uri()}?mode={mode}",
+            uri=True,
+            timeout=self.patience,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+
+
+@dataclass(frozen=True)
+class SqliteSnapshot:
+    """A file that nobody else writes to."""
+
+    path: Path
+
+    @contextmanager
+    def reading(self) -> Iterator[SqliteReading]:
+        """Immutable, so that a copy of a WAL database is read without making files beside it."""
+        uri = f"{self.path.as_uri()}?immutable=1"
+        with speaking(self.path), closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as connection:
+            yield SqliteReading(connection)
+
+    @contextmanager
+    def dump(self) -> Iterator[BinaryIO]:
+        """The file itself: it keeps user_version and application_id, and text with NUL bytes (P-06, P-120)."""
+        with self.path.open("rb") as file:
+            yield file
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return self.path.stat().st_size
+
+
+def _settle(connection: sqlite3.Connection, database: SqliteDatabase) -> None:
+    """Let SQLite roll back what a killed writer left: a read-only connection may not, and would be refused."""
+    try:
+        connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError as fault:
+        if fault.sqlite_errorname not in (
+            "SQLITE_READONLY_ROLLBACK",
+            "SQLITE_READONLY_RECOVERY",
+            "SQLITE_READONLY_CANTINIT",
+        ):
+            raise
+        with closing(database._connect("rw")) as writer:
+            writer.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()

@@ -1,0 +1,26 @@
+"""How SQLite spells names and compares the two sides of a foreign key."""
+
+import string
+
+_UPPER_TO_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+
+
+def folded(name: str) -> str:
+    """The name as SQLite compares names: without the case of ASCII letters, and of no others (P-39)."""
+    return name.translate(_UPPER_TO_LOWER)
+
+
+class SqliteDialect:
+    """SQLite's spelling. Columns must be asked with their alias: a bare unknown name in quotes becomes a string."""
+
+    def quote(self, name: str) -> str:
+        """The name in double quotes, those within doubled."""
+        return '"' + name.replace('"', '""') + '"'
+
+    def source(self, table: str) -> str:
+        """The quoted name: SQLite knows neither inheritance nor partitions."""
+        return self.quote(table)
+
+    def same(self, parent: str, child: str) -> str:
+        """Parent on the left for its collation (P-42), ``+`` to take the child's affinity away (P-41, P-116)."""
+        return f"{parent} = +{child}"

@@ -1,0 +1,128 @@
+"""SQLite: one consistent look at a database, and one transaction that changes it."""
+
+import hashlib
+import marshal
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from upkeep.catalog import Catalog, ForeignKey
+from upkeep.databases import TableCount
+from upkeep.databases.sqlite_catalog import judge_key, read_catalog
+from upkeep.databases.sqlite_dialect import SqliteDialect
+from upkeep.errors import Refused, RowRefused
+from upkeep.values import Row, Value
+
+_BATCH = 2000
+
+
+class SqliteReading:
+    """One look, on a connection that somebody else opens and closes."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._catalog: Catalog | None = None
+        self._chosen_rows = 0
+        self.dialect = SqliteDialect()
+
+    def catalog(self) -> Catalog:
+        """The catalog, read once."""
+        if self._catalog is None:
+            self._catalog = read_catalog(self._connection)
+        return self._catalog
+
+    def stated(self, key: ForeignKey) -> ForeignKey:
+        """The key in the real spelling, with what SQLite would say of it."""
+        return judge_key(self._connection, key)
+
+    def rows(self, sql: str, parameters: tuple[Value, ...] = ()) -> Iterator[Row]:
+        """Raw rows. Text that is not UTF-8 comes with surrogates, so that it goes back as it was."""
+        self._connection.text_factory = _lenient
+        try:
+            yield from self._connection.execute(sql, parameters)
+        finally:
+            self._connection.text_factory = str
+
+    def count(self, table: str, *, digest: bool) -> TableCount:
+        """Rows; with ``digest`` a SHA-256 over every stored value in the order of the locator.
+
+        Rows are put into bytes by the thousand in C: one by one would take three times as long.
+        """
+        described = self.catalog().tables[table]
+        quoted = self.dialect.quote(table)
+        if not digest:
+            return TableCount(self._connection.execute(f"SELECT COUNT(*) FROM {quoted}").fetchone()[0])
+        columns = ", ".join(map(self.dialect.quote, described.stored))
+        order = ", ".join(map(self.dialect.quote, described.locator)) or "1"
+        sql = f"SELECT {columns} FROM {quoted} ORDER BY {order}"
+        try:
+            return _digested(self._connection, sql)
+        except sqlite3.OperationalError as fault:
+            if "Could not decode" not in str(fault):
+                raise
+            self._connection.text_factory = _lenient
+            try:
+                return _digested(self._connection, sql)
+            finally:
+                self._connection.text_factory = str
+
+    def complaints(self) -> tuple[str, ...]:
+        """What ``PRAGMA integrity_check`` says, apart from ok. It knows nothing of foreign keys (P-07)."""
+        said = [row[0] for row in self._connection.execute("PRAGMA integrity_check(20)")]
+        return () if said == ["ok"] else tuple(said)
+
+    def revision(self) -> tuple[str, ...]:
+        """What stands in alembic_version."""
+        if "alembic_version" not in self.catalog().tables:
+            return ()
+        return tuple(row[0] for row in self._connection.execute("SELECT version_num FROM alembic_version ORDER BY 1"))
+
+    @contextmanager
+    def chosen(self, rows: Iterable[Row], width: int) -> Iterator[str]:
+        """A temporary relation that holds ``rows`` in columns k0, k1, ..., n (their number); its name, for use in SQL."""
+        columns = ", ".join(f"k{i}" for i in range(width))
+        self._connection.execute(f"CREATE TEMP TABLE chosen ({columns}, n INTEGER PRIMARY KEY)")
+        try:
+            marks, begun = ", ".join("?" * width), self._connection.total_changes
+            self._connection.executemany(f"INSERT INTO temp.chosen ({columns}) VALUES ({marks})", rows)
+            self._chosen_rows += self._connection.total_changes - begun
+            yield "temp.chosen"
+        finally:
+            self._connection.execute("DROP TABLE temp.chosen")
+
+
+class SqliteWriting(SqliteReading):
+    """One transaction that changes rows."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__(connection)
+        self._changes_at_begin = connection.total_changes
+
+    def change(self, sql: str, parameters: tuple[Value, ...] = ()) -> int:
+        """Run one statement; the number of rows that it named. A refused statement leaves the transaction as it was."""
+        try:
+            return self._connection.execute(sql, parameters).rowcount
+        except sqlite3.IntegrityError as fault:
+            if not self._connection.in_transaction:
+                raise Refused(
+                    f"a trigger ended the whole transaction: {fault}", "change the trigger, or the rule"
+                ) from None
+            raise RowRefused(str(fault), "change the rule for these rows, or the rows by hand") from None
+
+    def changed_in_all(self) -> int:
+        """SQLite's own count, in which triggers and cascades are; our temporary relations are taken out of it."""
+        return self._connection.total_changes - self._changes_at_begin - self._chosen_rows
+
+
+def _lenient(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogateescape")
+
+
+def _digested(connection: sqlite3.Connection, sql: str) -> TableCount:
+    rows, taken = 0, hashlib.sha256()
+    cursor = connection.execute(sql)
+    while batch := cursor.fetchmany(_BATCH):
+        rows += len(batch)
+        # Version 2 writes None, int, float, str and bytes by value alone: the same rows are always the same bytes.
+        taken.update(marshal.dumps(batch, 2))
+    return TableCount(rows, taken.hexdigest())

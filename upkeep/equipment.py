@@ -1,0 +1,34 @@
+"""What one run works with: the settings, and the database, store and policy that they name."""
+
+from dataclasses import dataclass
+
+from upkeep.databases import Database, open_database
+from upkeep.errors import Refused
+from upkeep.policy import Policy, load_policy
+from upkeep.settings import Settings, load_settings
+from upkeep.stores import Store, open_store
+
+
+@dataclass(frozen=True)
+class Equipment:
+    """Settings that were checked, and what they name, opened."""
+
+    settings: Settings
+    database: Database
+    store: Store
+    policy: Policy
+
+
+def equip(database: str = "") -> Equipment:
+    """Open what the settings name; raises Refused where ``database`` is a name that they do not know."""
+    settings = load_settings()
+    if database and database != settings.database:
+        raise Refused(
+            f"there is no database {database} in the settings", f"it is called {settings.database}: see UPKEEP_DATABASE"
+        )
+    return Equipment(
+        settings,
+        open_database(settings.database, settings.url_of_database(), settings.lock_seconds),
+        open_store(settings.store),
+        load_policy(settings.policy),
+    )

@@ -1,0 +1,44 @@
+"""The three errors, by what the caller can do about them."""
+
+
+class UpkeepError(Exception):
+    """What went wrong in one lower-case line, and a hint of what to do next."""
+
+    exit_code = 4
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __reduce__(self) -> tuple[type["UpkeepError"], tuple[str, str]]:
+        return type(self), (self.message, self.hint)
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})"
+
+
+class Unreachable(UpkeepError):
+    """Something did not answer: trying again may help. The only error that is retried."""
+
+    exit_code = 3
+
+
+class Refused(UpkeepError):
+    """Upkeep will not do this as asked: a person has to decide or to correct something."""
+
+    exit_code = 2
+
+
+class Taken(Refused):
+    """A name in the store that should have been free is not."""
+
+
+class RowRefused(Refused):
+    """The database itself refused to change a row: a constraint or a trigger."""
+
+
+class Damaged(UpkeepError):
+    """What should be whole is not: stop."""
+
+    exit_code = 4

@@ -1,0 +1,47 @@
+"""Finding orphans in one reading: every key asked once, the first rows of those that have any."""
+
+from itertools import islice
+
+from upkeep.catalog import ForeignKey
+from upkeep.databases import Reading
+from upkeep.findings import Finding
+from upkeep.orphans import counting, listing, rows_of_any
+from upkeep.policy import Policy, all_keys
+
+
+def keys_of(reading: Reading, policy: Policy) -> tuple[ForeignKey, ...]:
+    """Declared keys and those that the policy states, as the engine sees them."""
+    return all_keys(reading.catalog(), tuple(reading.stated(reference.as_key()) for reference in policy.reference))
+
+
+def unasked(key: ForeignKey) -> str | None:
+    """Why a key cannot be asked; None if it can."""
+    return None if key.askable else key.fault or "it cannot be asked"
+
+
+def find(reading: Reading, key: ForeignKey, *, limit: int) -> Finding:
+    """The orphans of one key, and the locators of the first ``limit`` of them."""
+    if not key.askable:
+        return Finding(key, None, unasked=unasked(key))
+    ((orphans, missing),) = reading.rows(counting(key, reading.dialect))
+    return with_rows(reading, key, int(orphans or 0), int(missing or 0), limit)
+
+
+def with_rows(reading: Reading, key: ForeignKey, orphans: int, missing: int, limit: int) -> Finding:
+    """The finding for counts that are known, with the locators of its first rows."""
+    locator = reading.catalog().tables[key.child].locator
+    rows = islice(reading.rows(listing(key, locator, reading.dialect)), limit) if orphans and locator and limit else ()
+    return Finding(key, orphans, missing, tuple(rows))
+
+
+def orphan_rows(reading: Reading, findings: tuple[Finding, ...]) -> int:
+    """Rows that are an orphan of at least one key: a row can be two orphans (P-114)."""
+    by_table: dict[str, list[ForeignKey]] = {}
+    for finding in findings:
+        if finding.orphans:
+            by_table.setdefault(finding.key.child, []).append(finding.key)
+    total = 0
+    for keys in by_table.values():
+        ((count,),) = reading.rows(rows_of_any(tuple(keys), reading.dialect))
+        total += int(count or 0)
+    return total

@@ -1,0 +1,101 @@
+"""What an orphan is, said once: a row whose foreign key points at nothing.
+
+The condition that finds an orphan is the one that mends it and the one that the suites ask.
+"""
+
+from typing import Protocol
+
+from upkeep.catalog import ForeignKey
+
+
+class Dialect(Protocol):
+    """What differs between engines when one asks for orphans."""
+
+    def quote(self, name: str) -> str:
+        """The name as an identifier of this engine."""
+
+    def source(self, table: str) -> str:
+        """The table as it stands after FROM when its own rows alone are meant (P-43)."""
+
+    def same(self, parent: str, child: str) -> str:
+        """The comparison that the engine's own foreign keys make between two column expressions (P-41, P-42, P-116)."""
+
+
+def condition(key: ForeignKey, dialect: Dialect) -> str:
+    """SQL that is true for a row ``c`` of the child table that is an orphan of ``key``.
+
+    A composite key with any column NULL is satisfied (MATCH SIMPLE, P-40). NOT EXISTS, for NOT IN finds nothing
+    where the parent holds a NULL (P-44). Where the parent table is gone every row that points is an orphan (P-109).
+    """
+    points = [f"c.{dialect.quote(column)} IS NOT NULL" for column in key.columns]
+    if key.parent_missing:
+        return " AND ".join(points)
+    parent = f"SELECT 1 FROM {dialect.source(key.parent)} AS p WHERE {_found(key, 'p', dialect)}"
+    return " AND ".join([*points, f"NOT EXISTS ({parent})"])
+
+
+def _found(key: ForeignKey, alias: str, dialect: Dialect) -> str:
+    """SQL that is true when the parent row ``alias`` is the one that the child row ``c`` points at."""
+    parents = [f"{alias}.{dialect.quote(column)}" for column in key.parent_columns]
+    if key.collations:
+        # SQLite looks an implied key up in the index of the primary key, whose collations may be its own (P-42).
+        parents = [f"{p} COLLATE {dialect.quote(by)}" for p, by in zip(parents, key.collations, strict=True)]
+    return " AND ".join(
+        dialect.same(parent, f"c.{dialect.quote(child)}") for parent, child in zip(parents, key.columns, strict=True)
+    )
+
+
+def bereaved(key: ForeignKey, below: tuple[str, ...], above: tuple[str, ...], doomed: str, dialect: Dialect) -> str:
+    """Child rows of ``key`` whose parents are all in the relation ``doomed``: locator of the child, then of the parent.
+
+    ``below`` and ``above`` are the locators of child and parent. The child is read first and the parent found by its
+    key: the other way round would read the child once for each doomed row.
+    """
+    columns = ", ".join([*(f"c.{dialect.quote(k)}" for k in below), *(f"p.{dialect.quote(k)}" for k in above)])
+    parent = dialect.source(key.parent)
+    other = (
+        f"SELECT 1 FROM {parent} AS q WHERE {_found(key, 'q', dialect)} AND NOT {among('q', above, doomed, dialect)}"
+    )
+    return (
+        f"SELECT {columns} FROM {dialect.source(key.child)} AS c CROSS JOIN {parent} AS p "
+        f"WHERE {_found(key, 'p', dialect)} AND {among('p', above, doomed, dialect)} AND NOT EXISTS ({other})"
+    )
+
+
+def among(alias: str, locator: tuple[str, ...], relation: str, dialect: Dialect) -> str:
+    """SQL that is true for a row ``alias`` whose locator stands in ``relation`` (columns k0, k1, ...)."""
+    columns = ", ".join(f"{alias}.{dialect.quote(column)}" for column in locator)
+    keys = ", ".join(f"k{i}" for i in range(len(locator)))
+    left = columns if len(locator) == 1 else f"({columns})"
+    return f"({left} IN (SELECT {keys} FROM {relation}))"
+
+
+def counting(key: ForeignKey, dialect: Dialect) -> str:
+    """One query, one row: the number of orphans of ``key`` and of distinct keys that they miss."""
+    columns = ", ".join(f"c.{dialect.quote(column)}" for column in key.columns)
+    return (
+        "SELECT COALESCE(SUM(n), 0) AS orphans, COUNT(*) AS missing_keys FROM ("
+        f"SELECT COUNT(*) AS n FROM {dialect.source(key.child)} AS c WHERE {condition(key, dialect)} GROUP BY {columns}"
+        ") AS missing"
+    )
+
+
+def listing(key: ForeignKey, locator: tuple[str, ...], dialect: Dialect) -> str:
+    """The orphans of ``key``, each by the columns that tell the child's rows apart, in their order."""
+    columns = ", ".join(f"c.{dialect.quote(column)}" for column in locator)
+    return f"SELECT {columns} FROM {dialect.source(key.child)} AS c WHERE {condition(key, dialect)} ORDER BY {columns}"
+
+
+def most_missed(key: ForeignKey, dialect: Dialect) -> str:
+    """The key that most orphans miss, and how many do: often '' or 0, which some schemas mean as none (P-117)."""
+    columns = ", ".join(f"c.{dialect.quote(column)}" for column in key.columns)
+    return (
+        f"SELECT COUNT(*) AS n, {columns} FROM {dialect.source(key.child)} AS c WHERE {condition(key, dialect)} "
+        f"GROUP BY {columns} ORDER BY 1 DESC, {columns} LIMIT 1"
+    )
+
+
+def rows_of_any(keys: tuple[ForeignKey, ...], dialect: Dialect) -> str:
+    """The number of rows of one child table that are an orphan of at least one of its ``keys`` (P-114)."""
+    any_of = " OR ".join(f"({condition(key, dialect)})" for key in keys)
+    return f"SELECT COUNT(*) FROM {dialect.source(keys[0].child)} AS c WHERE {any_of}"

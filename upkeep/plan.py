@@ -1,0 +1,124 @@
+"""All the repairs of a rehearsal, in order, with a digest: what an operator approves."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from upkeep.policy import Action, Limits
+from upkeep.values import Row, digest, encode
+
+
+@dataclass(frozen=True)
+class Repair:
+    """One action on one row.
+
+    ``row`` are the values of the table's locator; ``columns`` those that become NULL; ``before`` the digest of the whole
+    row as it was found; ``key`` and ``rule`` say why. ``wave`` is 0 for a row that was an orphan, n for one whose
+    parent goes in wave n-1.
+    """
+
+    table: str
+    row: Row
+    action: Action
+    columns: tuple[str, ...]
+    key: str
+    rule: int
+    wave: int
+    before: str
+
+    def document(self) -> list[Any]:
+        """The repair as JSON."""
+        row = [encode(value) for value in self.row]
+        return [self.table, row, self.action.value, list(self.columns), self.key, self.rule, self.wave, self.before]
+
+
+@dataclass(frozen=True, order=True)
+class Kept:
+    """Orphans of one key that stay as they are, how many, and why."""
+
+    key: str
+    rows: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Migration:
+    """The way from the database's revisions to the head of the scripts; ``digest`` is over the revisions' files."""
+
+    found: tuple[str, ...]
+    head: str
+    pending: tuple[str, ...]
+    digest: str
+
+    def __str__(self) -> str:
+        return f"{', '.join(self.found) or 'nothing'} -> {self.head}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What would be done to one database. Equal plans have equal digests, whichever run drew them up."""
+
+    database: str
+    repairs: tuple[Repair, ...] = ()
+    kept: tuple[Kept, ...] = ()
+    migration: Migration | None = None
+    triggers: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the canonical form of everything that would be done, and of what would be left."""
+        return digest(self.document())
+
+    @property
+    def is_empty(self) -> bool:
+        """Is there nothing to do?"""
+        return not self.repairs and self.migration is None
+
+    def document(self) -> dict[str, Any]:
+        """The plan as JSON, rows by table and locator; the form that the digest is over (format 1)."""
+        migration = self.migration and [list(self.migration.found), self.migration.head, self.migration.digest]
+        return {
+            "format": 1,
+            "database": self.database,
+            "repairs": [repair.document() for repair in self.repairs],
+            "kept": [[kept.key, kept.rows, kept.reason] for kept in self.kept],
+            "migration": migration,
+            "triggers": list(self.triggers),
+        }
+
+    def by_table(self) -> dict[tuple[str, Action], int]:
+        """Rows that change, counted by table and action; a row that is nullified for two keys counts once."""
+        rows = {(repair.table, repair.action, repair.row) for repair in self.repairs}
+        return dict(sorted(Counter((table, action) for table, action, _ in rows).items()))
+
+    def by_action(self) -> dict[str, int]:
+        """Rows by action, kept pairs included."""
+        counts: Counter[str] = Counter()
+        for (_, action), rows in self.by_table().items():
+            counts[action.value] += rows
+        if self.kept:
+            counts[Action.KEEP.value] = sum(kept.rows for kept in self.kept)
+        return dict(counts)
+
+    @property
+    def rows(self) -> int:
+        """Rows that would change."""
+        return len({(repair.table, repair.row) for repair in self.repairs})
+
+    def of_table(self, table: str, action: Action) -> Iterator[Repair]:
+        """The repairs of one kind in one table."""
+        return (repair for repair in self.repairs if repair.table == table and repair.action is action)
+
+
+def beyond(plan: Plan, limits: Limits, rows_of: dict[str, int]) -> tuple[str, ...]:
+    """Why the plan is beyond the limits, in words; () if it is within. ``rows_of`` counts the rows of each table."""
+    told = []
+    if plan.rows > limits.rows:
+        told.append(f"{plan.rows} rows would change, the limit is {limits.rows}")
+    touched = Counter(table for table, _ in {(repair.table, repair.row) for repair in plan.repairs})
+    for table, rows in sorted(touched.items()):
+        allowed = limits.share * rows_of[table]
+        if rows > allowed:
+            told.append(f"{rows} of {rows_of[table]} rows of {table} would change, the limit is {limits.share:.0%}")
+    return tuple(told)

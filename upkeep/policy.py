@@ -1,0 +1,155 @@
+"""What may be done to which orphans, and what every foreign key should say on delete. Silence means: keep."""
+
+import re
+import tomllib
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from upkeep.catalog import Catalog, ForeignKey
+from upkeep.errors import Refused
+
+
+class Action(StrEnum):
+    """What a repair does to one row."""
+
+    KEEP = "keep"
+    NULLIFY = "nullify"
+    DELETE = "delete"
+    RESTORE = "restore"
+    REASSIGN = "reassign"
+
+
+OnDelete = Literal["NO ACTION", "RESTRICT", "SET NULL", "SET DEFAULT", "CASCADE"]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Limits(_Frozen):
+    """A plan beyond them is refused, whoever approves: rows in all, and share (0 to 1) of any one table."""
+
+    rows: int = Field(default=500, ge=0)
+    share: float = Field(default=0.05, ge=0, le=1)
+
+
+_COLUMNS = re.compile(r"^(?P<table>[^()]+)\((?P<columns>[^()]+)\)$")
+
+
+class Columns(_Frozen):
+    """Columns of one table, written ``table.column`` or ``table(column, column)``."""
+
+    table: str
+    columns: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.table}({', '.join(self.columns)})"
+
+
+def _columns(text: object) -> object:
+    if not isinstance(text, str):
+        return text
+    if several := _COLUMNS.match(text):
+        return {"table": several["table"].strip(), "columns": tuple(c.strip() for c in several["columns"].split(","))}
+    table, dot, column = text.rpartition(".")
+    if not dot or not table or not column:
+        raise ValueError("write it as table.column or table(column, column)")
+    return {"table": table, "columns": (column,)}
+
+
+_ColumnsText = Annotated[Columns, BeforeValidator(_columns, json_schema_input_type=str)]
+
+
+class Reference(_Frozen):
+    """A foreign key that the schema does not declare."""
+
+    child: _ColumnsText = Field(alias="from")
+    parent: _ColumnsText = Field(alias="to")
+
+    def as_key(self) -> ForeignKey:
+        """The reference as a foreign key like any other, not declared."""
+        return ForeignKey(
+            self.child.table, self.child.columns, self.parent.table, self.parent.columns, ondelete="", declared=False
+        )
+
+
+class Rule(_Frozen):
+    """For foreign keys whose child and parent match the globs: what to do with orphans, and the ON DELETE wanted."""
+
+    child: str
+    parent: str = "*"
+    orphan: tuple[Action, ...] = (Action.KEEP,)
+    ondelete: OnDelete | None = None
+    why: str = ""
+    restore_unproven: bool = False
+
+    def matches(self, key: ForeignKey) -> bool:
+        """Does this rule speak of ``key``? Globs are over ``table`` or ``table.column``, upper and lower case alike."""
+        return _meets(self.child, key.child, key.columns) and _meets(self.parent, key.parent, key.parent_columns)
+
+    def names(self, key: ForeignKey) -> bool:
+        """Was this rule written for that very key: child as table.column and parent, both without globs?"""
+        plain = not any(sign in self.child + self.parent for sign in "*?[")
+        return plain and self.matches(key) and self.child.lower() != key.child.lower()
+
+
+def _meets(glob: str, table: str, columns: tuple[str, ...]) -> bool:
+    names = [table, *(f"{table}.{column}" for column in columns)]
+    return any(fnmatchcase(name.lower(), glob.lower()) for name in names)
+
+
+class Policy(_Frozen):
+    """One database's policy. The default is silence: nothing may be changed."""
+
+    limits: Limits = Limits()
+    reference: tuple[Reference, ...] = ()
+    rule: tuple[Rule, ...] = ()
+
+    def rule_for(self, key: ForeignKey) -> tuple[int | None, Rule]:
+        """The first rule that matches and its number, counted from 1; without one (None, a rule that keeps)."""
+        for number, rule in enumerate(self.rule, start=1):
+            if rule.matches(key):
+                return number, rule
+        return None, Rule(child="*", why="the policy is silent")
+
+    def idle_rules(self, keys: tuple[ForeignKey, ...]) -> tuple[int, ...]:
+        """Numbers of the rules that meet no key of the database: most often a misspelt name."""
+        met = {number for key in keys if (number := self.rule_for(key)[0])}
+        return tuple(n for n, rule in enumerate(self.rule, 1) if n not in met and not any(map(rule.matches, keys)))
+
+
+def load_policy(path: Path) -> Policy:
+    """The policy in a TOML file; a file that is not there is silence. Raises Refused with every fault at once."""
+    if not path.exists():
+        return Policy()
+    try:
+        return Policy.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except tomllib.TOMLDecodeError as fault:
+        raise Refused(f"the policy {path.name} is not TOML: {fault}", "correct that line") from None
+    except ValidationError as fault:
+        faults = "; ".join(_fault(error["loc"], error["type"], error["msg"]) for error in fault.errors())
+        words = ", ".join(action.value for action in Action)
+        raise Refused(
+            f"the policy {path.name} has words that Upkeep does not know: {faults}",
+            f"actions are {words}; see `upkeep policy schema` for every word",
+        ) from None
+
+
+def _fault(location: tuple[int | str, ...], kind: str, message: str) -> str:
+    """One fault of a policy as a person counts: [[rule]] 1 is the first."""
+    where = " ".join(
+        f"[[{part}]]" if isinstance(part, str) and not i else str(part + 1 if isinstance(part, int) else part)
+        for i, part in enumerate(location)
+    )
+    return f"{where}: {'unknown word' if kind == 'extra_forbidden' else message.lower()}"
+
+
+def all_keys(catalog: Catalog, stated: tuple[ForeignKey, ...]) -> tuple[ForeignKey, ...]:
+    """Declared and stated keys, each once, in the order of their names; a stated key that is declared is the declared one."""
+    declared = {(k.child, k.columns, k.parent): k for k in catalog.keys}
+    extra = [k for k in stated if (k.child, k.columns, k.parent) not in declared]
+    return tuple(sorted([*catalog.keys, *extra], key=lambda k: (k.child, k.columns, k.parent, k.parent_columns)))

@@ -1,0 +1,140 @@
+"""What one run of the runbook came to: the facts, from which one file makes text and another Markdown."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from upkeep.answers import Answer
+from upkeep.catalog import Catalog
+from upkeep.findings import Diagnosis, Finding
+from upkeep.plan import Plan
+from upkeep.values import encode
+from upkeep.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a run and the seconds that it took."""
+
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Detected:
+    """What was found in one database: every key's finding, the hand-written rules' answers, and how much was looked at."""
+
+    tables: int
+    rows: int
+    findings: tuple[Finding, ...]
+    orphan_rows: int
+    rules: tuple[Answer, ...] = ()
+
+    @property
+    def orphans(self) -> int:
+        """Pairs of a row and a key that points at nothing."""
+        return sum(finding.orphans or 0 for finding in self.findings)
+
+    @property
+    def troubled(self) -> tuple[Finding, ...]:
+        """The findings that a person has to know of."""
+        return tuple(f for f in self.findings if f.diagnosis is not Diagnosis.NONE or f.orphans is None)
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """One run: what it saw, what it would do, what it did, and how it ended in one line."""
+
+    run: str
+    database: str
+    ended: str
+    backup: str | None = None
+    detected: Detected | None = None
+    plan: Plan | None = None
+    rehearsal: Verdict | None = None
+    verification: Verdict | None = None
+    performed: bool = False
+    approved_by: str | None = None
+    recovered: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
+    evidence: str | None = None
+    store: str | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The last word: the verification's where there was one, else the rehearsal's."""
+        return self.verification or self.rehearsal
+
+    @property
+    def passed(self) -> bool:
+        """Did everything that was asked hold?"""
+        return self.verdict is not None and self.verdict.passed
+
+    def document(self) -> dict[str, Any]:
+        """The report as JSON, without any value of a row but its primary key."""
+        verdict = self.verdict
+        return {
+            "run": self.run,
+            "database": self.database,
+            "ended": self.ended,
+            "backup": self.backup,
+            "plan": plan_document(self.plan) if self.plan else None,
+            "verdict": verdict.document() if verdict else None,
+            "performed": self.performed,
+            "approved_by": self.approved_by,
+            "recovered": list(self.recovered),
+            "removed": list(self.removed),
+            "steps": [{"name": step.name, "seconds": round(step.seconds, 3)} for step in self.steps],
+            "evidence": self.evidence,
+            "findings": [finding_document(f) for f in self.detected.troubled] if self.detected else [],
+            "notes": list(self.notes),
+        }
+
+
+def plan_document(plan: Plan) -> dict[str, Any]:
+    """A plan as a person's program wants it: digest, rows, counts; the rows themselves stand in the store."""
+    return {
+        "digest": plan.digest,
+        "rows": plan.rows,
+        "by_action": plan.by_action(),
+        "by_table": [
+            {"table": table, "action": action.value, "rows": rows} for (table, action), rows in plan.by_table().items()
+        ],
+        "kept": [{"key": kept.key, "rows": kept.rows, "reason": kept.reason} for kept in plan.kept],
+        "migration": str(plan.migration) if plan.migration else None,
+        "triggers": list(plan.triggers),
+    }
+
+
+def finding_document(finding: Finding) -> dict[str, Any]:
+    """One finding as JSON: rows by their primary key or locator only."""
+    key = finding.key
+    return {
+        "child": key.child,
+        "columns": list(key.columns),
+        "parent": key.parent,
+        "parent_columns": list(key.parent_columns),
+        "declared": key.declared,
+        "orphans": finding.orphans,
+        "missing_keys": finding.missing_keys,
+        "diagnosis": finding.diagnosis.value,
+        "fault": key.fault,
+        "rows": [[encode(value) for value in row] for row in finding.rows],
+    }
+
+
+def detected_document(engine: str, detected: Detected, catalog: Catalog, complaints: tuple[str, ...]) -> dict[str, Any]:
+    """What ``upkeep check`` prints with ``--json``."""
+    return {
+        "engine": engine,
+        "tables": detected.tables,
+        "rows": detected.rows,
+        "foreign_keys": len(detected.findings),
+        "orphans": detected.orphans,
+        "orphan_rows": detected.orphan_rows,
+        "findings": [finding_document(finding) for finding in detected.findings],
+        "complaints": list(complaints),
+        "unasked": [{"key": str(f.key), "why": f.unasked} for f in detected.findings if f.orphans is None],
+        "schema_digest": catalog.schema_digest,
+    }

@@ -1,0 +1,71 @@
+"""Where backups and evidence live: the few verbs of a store, and which class serves which URL."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import BinaryIO, Protocol
+from urllib.parse import urlsplit
+
+from upkeep.errors import Refused
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One object of a store: its name below the store's root, its size in bytes, when it was written (UTC)."""
+
+    name: str
+    size: int
+    written: datetime
+
+
+class Store(Protocol):
+    """A flat space of names, each of which holds bytes, whole or not at all.
+
+    A name is made of parts of ``A-Z a-z 0-9 . _ -`` joined by ``/``; no part begins with a dot.
+    Every verb raises Unreachable where the store does not answer and Refused where it says no.
+    """
+
+    @property
+    def url(self) -> str:
+        """Where the store is, fit to be shown to anybody: without credentials."""
+
+    def put(
+        self, name: str, source: BinaryIO, *, only_if_absent: bool = False, expected_size: int | None = None
+    ) -> int:
+        """Write all that ``source`` gives under ``name`` and return the number of bytes.
+
+        The object appears whole or not at all, also when ``source`` raises in the middle: then nothing is
+        under that name that was not there before. ``only_if_absent`` raises Taken if the name is in use, and of two
+        writers at once exactly one wins. ``expected_size`` (bytes) helps to choose the part size of a large stream.
+        """
+
+    def get(self, name: str, *, start: int = 0, length: int | None = None) -> AbstractContextManager[BinaryIO]:
+        """Open the bytes of ``name``, from ``start`` on, at most ``length``; raises Damaged if there is no object."""
+
+    def exists(self, name: str) -> bool:
+        """Is there an object of this name?"""
+
+    def list(self, prefix: str = "") -> Iterator[Entry]:
+        """All objects whose name begins with ``prefix``, in the order of their names."""
+
+    def delete(self, name: str) -> None:
+        """Remove the object; a name that is not there is no error."""
+
+    def probe(self) -> None:
+        """Write, read back and delete a small object; raises Refused or Unreachable, with what to do, if that fails."""
+
+
+def open_store(url: str) -> Store:
+    """The store behind a URL (``file:///folder`` or ``s3://bucket/prefix``); raises Refused for any other scheme."""
+    from upkeep.stores.directory import DirectoryStore
+    from upkeep.stores.s3 import S3Store
+
+    schemes: dict[str, Callable[[str], Store]] = {"file": DirectoryStore.from_url, "s3": S3Store.from_url}
+    scheme = urlsplit(url).scheme
+    if scheme not in schemes:
+        raise Refused(
+            f"there is no store for URLs that begin with {scheme or 'nothing'}:",
+            f"write one of {', '.join(f'{s}://' for s in schemes)}",
+        )
+    return schemes[scheme](url)

@@ -1,0 +1,48 @@
+"""Raw values of rows as canonical JSON, exact both ways (P-61, P-120)."""
+
+import base64
+import hashlib
+import json
+from typing import Any
+
+Value = None | int | float | str | bytes
+Row = tuple[Value, ...]
+
+
+def encode(value: Value) -> Any:
+    """A raw value as JSON: numbers and text as they are, floats by their bits, bytes and broken text in base64."""
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, float):
+        return {"real": value.hex()}
+    if isinstance(value, bytes):
+        return {"blob": base64.b64encode(value).decode()}
+    if isinstance(value, str) and any("\ud800" <= char <= "\udfff" for char in value):
+        return {"text": base64.b64encode(value.encode("utf-8", "surrogateescape")).decode()}
+    return value
+
+
+def decode(value: Any) -> Value:
+    """The raw value that ``encode`` was given."""
+    if not isinstance(value, dict):
+        return value  # type: ignore[no-any-return]  # JSON gives None, int or str here
+    ((kind, text),) = value.items()
+    if kind == "real":
+        return float.fromhex(text)
+    raw = base64.b64decode(text)
+    return raw if kind == "blob" else raw.decode("utf-8", "surrogateescape")
+
+
+def canonical(document: Any) -> bytes:
+    """One JSON document as bytes that are equal when it is equal: sorted keys, no spaces, ASCII (P-102)."""
+    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
+
+
+def digest(document: Any) -> str:
+    """SHA-256, in hex, over the canonical form of a JSON document."""
+    return hashlib.sha256(canonical(document)).hexdigest()
+
+
+def row_digest(row: Row) -> str:
+    """SHA-256, in hex, over the raw values of one row."""
+    return digest([encode(value) for value in row])

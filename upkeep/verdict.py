@@ -1,0 +1,128 @@
+"""The verdict: the claims that were checked, each with what was seen. It passed only if every one holds."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from upkeep.answers import Answer
+from upkeep.census import Census
+from upkeep.findings import Finding
+from upkeep.plan import Migration, Plan
+
+
+class Check(BaseModel):
+    """One claim. ``holds`` is None where it could not be asked, which is not a yes (P-96)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    claim: str
+    holds: bool | None
+    seen: str
+
+
+class Verdict(BaseModel):
+    """All claims of one moment: the rehearsal, or the verification after a performance."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    checks: tuple[Check, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Does every claim hold? Nothing checked is not green."""
+        return bool(self.checks) and all(check.holds is True for check in self.checks)
+
+    @property
+    def failed(self) -> tuple[Check, ...]:
+        """The claims that do not hold or could not be asked."""
+        return tuple(check for check in self.checks if check.holds is not True)
+
+    def document(self) -> dict[str, Any]:
+        """The verdict as JSON."""
+        return {"passed": self.passed, "checks": [check.model_dump() for check in self.checks]}
+
+
+def judge_backup(against: tuple[str, ...], tables: int, rows: int) -> Check:
+    """Was the backup restored and found equal?"""
+    seen = "; ".join(against) or f"{tables} tables, {rows:,} rows, every byte as it was stored"
+    return Check(claim="the backup was restored and is what was stored", holds=not against, seen=seen)
+
+
+def judge_keys_asked(findings: tuple[Finding, ...], *, tables: int) -> Check:
+    """Was every foreign key asked? A database in which nothing could be asked is not clean."""
+    silent = [finding for finding in findings if finding.orphans is None]
+    holds = None if silent else bool(findings) or tables > 0
+    seen = "; ".join(f"{finding.key}: {finding.unasked}" for finding in silent)
+    return Check(claim="every foreign key was asked", holds=holds, seen=seen or f"{len(findings)} of {len(findings)}")
+
+
+def judge_business_rules(answers: Iterable[Answer]) -> tuple[Check, ...]:
+    """One claim for each rule of the hand-written suites that is critical; warnings are told in one that always holds."""
+    checks = []
+    warnings = []
+    for answer in answers:
+        if answer.severity == "critical" or answer.holds is None:
+            checks.append(Check(claim=answer.description, holds=answer.holds, seen=answer.seen))
+        elif not answer.holds:
+            warnings.append(f"{answer.description}: {answer.seen}")
+    if warnings:
+        checks.append(Check(claim="rules that only warn were asked", holds=True, seen="; ".join(warnings)))
+    return tuple(checks)
+
+
+def judge_limits(beyond: tuple[str, ...], plan: Plan) -> Check:
+    """Is the plan within the policy's limits?"""
+    seen = "; ".join(beyond) or f"{plan.rows} rows would change"
+    return Check(claim="the plan is within the policy's limits", holds=not beyond, seen=seen)
+
+
+def judge_orphans_left(findings: tuple[Finding, ...], plan: Plan) -> Check:
+    """After the repair: is every orphan that is left one that the policy keeps?"""
+    kept: dict[str, int] = {}
+    for one in plan.kept:
+        kept[one.key] = kept.get(one.key, 0) + one.rows
+    silent = [f for f in findings if f.orphans is None]
+    wrong = [
+        f"{f.key} has {f.orphans} orphans, {kept.get(str(f.key), 0)} are kept"
+        for f in findings
+        if f.orphans is not None and f.orphans != kept.get(str(f.key), 0)
+    ]
+    wrong += [f"{f.key} could not be asked" for f in silent]
+    left = sum(kept.values())
+    return Check(
+        claim="every orphan that is left is one that the policy keeps",
+        holds=None if silent else not wrong,
+        seen="; ".join(wrong) or (f"{left} kept" if left else "no orphan is left"),
+    )
+
+
+def judge_changes(changed: int, planned: int, beside: int) -> Check:
+    """Did the plan's rows change, and what else did?"""
+    seen = f"{changed} of {planned} rows of the plan"
+    if beside:
+        seen += f", and {beside} more by triggers"
+    return Check(claim="every changed row is on record", holds=changed == planned, seen=seen)
+
+
+def judge_enforcement(refused: bool, said: str) -> Check:
+    """Is a violation refused by a connection that enforces foreign keys?"""
+    return Check(claim="foreign keys can be enforced", holds=refused, seen=said)
+
+
+def judge_migration(migration: Migration, before: Census, after: Census, lost_triggers: frozenset[str]) -> list[Check]:
+    """Is the database at the head, and did the migration lose nothing? Alembic's own exit code proves neither (P-77, P-115)."""
+    fewer = [
+        f"{name} has {after.tables[name].rows if name in after.tables else 'no'} rows of {count.rows}"
+        for name, count in sorted(before.tables.items())
+        if name not in after.tables or after.tables[name].rows < count.rows
+    ]
+    fewer += [f"trigger {name} is gone" for name in sorted(lost_triggers)]
+    fewer += [f"{name} was left behind" for name in sorted(after.tables) if name.startswith("_alembic_tmp_")]
+    at_head = after.revision == (migration.head,)
+    return [
+        Check(
+            claim="the migration arrived at its head", holds=at_head, seen=", ".join(after.revision) or "no revision"
+        ),
+        Check(claim="the migration lost no row", holds=not fewer, seen="; ".join(fewer) or f"{after.rows:,} rows"),
+    ]

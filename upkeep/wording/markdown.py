@@ -1,0 +1,91 @@
+"""Facts as Markdown and as tables, for the pages that an operator and an auditor see."""
+
+from typing import Any
+
+from upkeep.plan import Plan
+from upkeep.report import Detected, RunReport
+from upkeep.verdict import Verdict
+from upkeep.wording.sentences import mark, outcome, plan_in_short, size_of_damage, trouble, what_would_be_done
+
+Table = list[dict[str, Any]]
+
+
+def summary(report: RunReport) -> str:
+    """One page: how it ended, what is wrong, what would be or was done, the verdict, the time of each step."""
+    parts = [f"# {report.database}: {outcome(report)}", _facts(report)]
+    if report.detected:
+        parts.append(
+            f"## What is wrong\n\n{size_of_damage(report.detected)}\n\n{_lines(findings(report.detected, report.plan))}"
+        )
+    if report.plan:
+        parts.append(f"## The plan\n\n{plan_in_short(report.plan)}\n\n{_lines(plan_table(report.plan))}")
+    if report.rehearsal:
+        parts.append(f"## The rehearsal\n\n{_lines(verdict_table(report.rehearsal))}")
+    if report.verification:
+        parts.append(f"## The verification\n\n{_lines(verdict_table(report.verification))}")
+    steps = [{"step": step.name, "seconds": f"{step.seconds:.2f}"} for step in report.steps]
+    parts.append(f"## The steps\n\n{_lines(steps)}")
+    return "\n\n".join(part for part in parts if part)
+
+
+def _facts(report: RunReport) -> str:
+    facts = {
+        "run": report.run,
+        "backup": report.backup,
+        "plan digest": report.plan.digest if report.plan else None,
+        "approved by": report.approved_by,
+        "recovered": "; ".join(report.recovered),
+        "removed backups": ", ".join(report.removed),
+        "evidence": report.evidence and f"{report.store}/{report.evidence}",
+        "notes": "; ".join(report.notes),
+    }
+    return "\n".join(f"- {name}: `{value}`" for name, value in facts.items() if value)
+
+
+def findings(detected: Detected, plan: Plan | None) -> Table:
+    """The troubled keys, worst first, and what would be done about each."""
+    worst_first = sorted(detected.troubled, key=lambda finding: -(finding.orphans or 0))
+    return [
+        {
+            "foreign key": str(finding.key),
+            "diagnosis": finding.diagnosis.value,
+            "orphans": -1 if finding.orphans is None else finding.orphans,
+            "told": trouble(finding),
+            "plan": what_would_be_done(plan, finding.key) if plan else "",
+        }
+        for finding in worst_first
+    ]
+
+
+def plan_table(plan: Plan) -> Table:
+    """The plan by table and action."""
+    return [{"table": table, "action": action.value, "rows": rows} for (table, action), rows in plan.by_table().items()]
+
+
+def verdict_table(verdict: Verdict) -> Table:
+    """Each claim with what was seen."""
+    return [{"claim": check.claim, "": mark(check), "seen": check.seen} for check in verdict.checks]
+
+
+def approval_form(plan: Plan, verdict: Verdict, evidence: str, hours: float) -> str:
+    """What an operator reads before answering: digest, counts by table and action, where the evidence is."""
+    triggers = f"\n\nTriggers that will fire: {', '.join(plan.triggers)}" if plan.triggers else ""
+    held = sum(check.holds is True for check in verdict.checks)
+    return (
+        f"## Plan `{plan.digest}`\n\n{plan_in_short(plan)}\n\n{_lines(plan_table(plan))}{triggers}\n\n"
+        f"The rehearsal passed: {held} of {len(verdict.checks)} claims hold. Evidence: `{evidence}`\n\n"
+        f"To approve, write the plan's digest (its first 12 characters are enough), your name and why. "
+        f"Without an answer within {hours:g} hours nothing is done."
+    )
+
+
+def _lines(table: Table) -> str:
+    if not table:
+        return ""
+    heads = list(table[0])
+    rows = [heads, ["---"] * len(heads), *([_cell(row[head]) for head in heads] for row in table)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _cell(value: Any) -> str:
+    return str(value).replace("|", "\\|").replace("\n", " ")

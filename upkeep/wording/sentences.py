@@ -1,0 +1,62 @@
+"""Sentences about a run that the shell and the pages share."""
+
+from upkeep.catalog import ForeignKey
+from upkeep.findings import Diagnosis, Finding
+from upkeep.plan import Plan
+from upkeep.report import Detected, RunReport
+from upkeep.verdict import Check
+
+
+def size_of_damage(detected: Detected) -> str:
+    """How bad it is, in one line."""
+    keys = sum(1 for finding in detected.findings if finding.orphans)
+    if not detected.orphans:
+        return f"no orphan among {detected.rows:,} rows of {detected.tables} tables, {len(detected.findings)} foreign keys asked"
+    return (
+        f"{detected.orphans:,} orphans in {detected.orphan_rows:,} rows over {keys} of {len(detected.findings)} foreign keys "
+        f"({detected.rows:,} rows, {detected.tables} tables)"
+    )
+
+
+def trouble(finding: Finding) -> str:
+    """What is wrong with one key, without its name."""
+    if finding.orphans is None:
+        return f"could not be asked: {finding.unasked}"
+    counted = (
+        f"{finding.orphans:,} orphans that miss {finding.missing_keys:,} keys" if finding.orphans else "no orphans"
+    )
+    if finding.diagnosis is Diagnosis.PARENT_TABLE_MISSING:
+        return f"the table {finding.key.parent} is gone; {counted}"
+    if finding.diagnosis is Diagnosis.UNUSABLE_KEY:
+        return f"the key cannot be used: {finding.key.fault}; {counted}"
+    return counted
+
+
+def what_would_be_done(plan: Plan, key: ForeignKey) -> str:
+    """What the plan does to the orphans of one key."""
+    rows: dict[str, int] = {}
+    for repair in plan.repairs:
+        if repair.key == str(key):
+            rows[repair.action.value] = rows.get(repair.action.value, 0) + 1
+    said = [f"{action} {count}" for action, count in sorted(rows.items())]
+    said += [f"keep {kept.rows} ({kept.reason})" for kept in plan.kept if kept.key == str(key)]
+    return ", ".join(said) or "nothing"
+
+
+def plan_in_short(plan: Plan) -> str:
+    """The plan in one line."""
+    said = [f"{action} {rows}" for action, rows in sorted(plan.by_action().items())]
+    if plan.migration:
+        said.append(f"migrate {plan.migration}")
+    return ", ".join(said) or "nothing to do"
+
+
+def mark(check: Check) -> str:
+    """Yes, no, or not asked."""
+    return {True: "holds", False: "FAILS", None: "NOT ASKED"}[check.holds]
+
+
+def outcome(report: RunReport) -> str:
+    """Passed or not, and how the run ended."""
+    word = "passed" if report.passed else "did not pass"
+    return f"the verdict {word}: {report.ended}" if report.verdict else report.ended

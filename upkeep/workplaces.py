@@ -1,0 +1,52 @@
+"""Folders for what must not outlive a run: scratch databases and temporary files, which hold rows of people (P-95, P-106)."""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from upkeep.errors import Refused
+
+_LOCK = "in-use"
+
+
+@contextmanager
+def workplace(root: Path, database: str, label: str) -> Iterator[Path]:
+    """A folder of one's own below ``root``, gone at the end.
+
+    Folders of runs that died are removed first: each is locked by its owner for as long as that lives.
+    """
+    above = root / database
+    try:
+        above.mkdir(parents=True, exist_ok=True, mode=0o700)
+        sweep(root, database)
+        folder = above / f"{label}-{os.getpid()}"
+        folder.mkdir(mode=0o700)
+    except OSError as fault:
+        raise Refused(
+            f"the scratch folder {above} cannot be made: {fault.strerror}", "set UPKEEP_SCRATCH to a folder with room"
+        ) from None
+    with (folder / _LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder)
+
+
+def sweep(root: Path, database: str) -> tuple[str, ...]:
+    """Remove what runs that died left behind; the names of the folders that were removed."""
+    removed = []
+    for folder in sorted((root / database).glob("*/")):
+        try:
+            with (folder / _LOCK).open("r+") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            pass  # killed between making the folder and its lock, or another run has just removed it
+        except BlockingIOError:
+            continue
+        shutil.rmtree(folder, ignore_errors=True)
+        removed.append(folder.name)
+    return tuple(removed)
