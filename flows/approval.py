@@ -20,7 +20,7 @@ class Answer(Enum):
     APPROVE = "approve"
 
 
-class Decision(RunInput):  # type: ignore[misc]  # Prefect's class is untyped
+class Decision(RunInput):
     """The approval form."""
 
     answer: Answer = Field(default=Answer.REFUSE, description="nothing is done unless you approve")

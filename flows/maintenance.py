@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from prefect import flow
-from prefect.states import Cancelled, Completed, Failed, State
+from prefect.client.schemas.objects import State
+from prefect.states import Cancelled, Completed, Failed
 
 from flows.approval import ask
 from flows.clock import Clock

@@ -1,7 +1,8 @@
 """The one door to Alembic: run by the application's own interpreter, with nothing of Upkeep's in reach.
 
-Called as ``python alembic_door.py REQUEST ANSWER``: two JSON files. The request names the ini file, the verb (``inspect`` or
-``upgrade``), the database's revisions, its URL, and a query with its answer by which every connection is checked.
+Called as ``python alembic_door.py REQUEST ANSWER``: two JSON files. The request names the ini file, the verb
+(``inspect`` or ``upgrade``), the database's revisions, its URL, and a query with its answer by which every
+connection is checked.
 """
 
 import hashlib
@@ -26,7 +27,7 @@ def inspect(config: Config, found: list[str]) -> dict[str, Any]:
     if len(heads) != 1:
         return {"heads": heads}
     try:
-        pending = [] if found == heads else [r for r in scripts.iterate_revisions(heads[0], tuple(found) or "base")]
+        pending = [] if found == heads else list(scripts.iterate_revisions(heads[0], tuple(found) or "base"))
     except (RevisionError, ResolutionError, CommandError) as fault:
         return {"heads": heads, "unknown": f"{fault}".splitlines()[0]}
     pending.reverse()
@@ -47,7 +48,7 @@ def upgrade(config: Config, url: str, fingerprint: list[str]) -> dict[str, Any]:
         try:
             cursor.execute(query)
             row = cursor.fetchone()
-        except Exception as fault:  # another engine than the one expected does not even know the question
+        except Exception as fault:  # noqa: BLE001  # another engine than the one expected does not even know the question
             row = (type(fault).__name__,)
         finally:
             cursor.close()
@@ -58,7 +59,7 @@ def upgrade(config: Config, url: str, fingerprint: list[str]) -> dict[str, Any]:
     config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
     try:
         command.upgrade(config, "head")
-    except BaseException as fault:  # SystemExit in somebody's env.py included: the answer must be written
+    except BaseException as fault:  # noqa: BLE001  # SystemExit in somebody's env.py included: the answer must be written
         return {"failed": strangers[0] if strangers else _said(fault)}
     return {"failed": strangers[0] if strangers else None}
 

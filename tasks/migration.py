@@ -17,7 +17,8 @@ _SECONDS = 3600
 def pending_migration(settings: Settings, found: tuple[str, ...], workplace: Path) -> Migration | None:
     """The way to the head of the scripts; None where there is none to go or no Alembic project is set.
 
-    Raises Refused for several heads, for a database that was never stamped, and for one that the scripts do not know (P-82).
+    Raises Refused for several heads, for a database that was never stamped, and for one that the scripts do not
+    know (P-82).
     """
     if settings.alembic_ini is None:
         return None

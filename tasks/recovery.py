@@ -64,7 +64,7 @@ def _found(reading: Reading, intention: Intention, changes: list[Change]) -> Fou
     if as_before and as_after:
         raise Refused(
             f"run {intention.run} died, and of its rows {as_before} are as before it and {as_after} as after it",
-            "somebody has changed rows since: compare them with the changes in the store, then remove its journal entry",
+            "somebody has changed rows since: compare with its changes in the store, then remove its journal entry",
         )
     return Found.PERFORMED if as_after else Found.UNTOUCHED
 

@@ -1,4 +1,4 @@
-"""A step: one effect as a Prefect task that is timed, retried only where trying again may help, and keeps its secrets."""
+"""A step: one effect as a Prefect task that is retried only where that may help and shows Prefect no argument."""
 
 from collections.abc import Callable
 from functools import partial, wraps

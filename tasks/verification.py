@@ -1,4 +1,4 @@
-"""After a performance: is the database what was promised? Asked of a fresh backup of it, brought back from the store."""
+"""After a performance: is the database what was promised, asked of a fresh backup of it."""
 
 from tasks.rehearsal import drawn_up, measured
 from tasks.step import step

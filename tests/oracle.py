@@ -157,7 +157,7 @@ def converted(value: Value, by: str) -> Value:
 
 
 def _real_as_text(value: float) -> str:
-    mantissa, e, exponent = f"{value:.15g}".partition("e")
+    mantissa, e, exponent = f"{value + 0.0:.15g}".partition("e")  # minus zero is written as zero
     return (mantissa if "." in mantissa else f"{mantissa}.0") + e + exponent
 
 

@@ -21,7 +21,7 @@ TYPES = (
     "FLOATING POINT", "STRING", "ANY",
 )  # fmt: skip
 STRICT_TYPES = ("INTEGER", "INT", "TEXT", "REAL", "BLOB", "ANY")
-# Values that some column takes for one another and others do not. Not the real -2**63: SQLite finds it under the
+# Values that some column takes for one another and others do not. Not -2**63: as a real, SQLite finds it under the
 # integer -2**63 in an index, but not under the same rowid.
 FAMILIES: tuple[tuple[Value, ...], ...] = (
     ("a", "A", "a ", "A  ", " a", b"a", "b"),
@@ -29,7 +29,7 @@ FAMILIES: tuple[tuple[Value, ...], ...] = (
     (0, "", "0", 0.0, -0.0, "-0", b"", b"\x00", None),
     (1.5, "1.5", "01.50", 0.1, "0.1", ".1", 2, -1),
     (2**53, 2**53 + 1, float(2**53), str(2**53 + 1), str(2**53)),
-    (2**63 - 1, str(2**63 - 1), str(2**63), float(2**63), "9.22337203685478e+18", -(2**63), str(-(2**63))),
+    (2**63 - 1, str(2**63 - 1), str(2**63), float(2**63), "9.22337203685478e+18", -(2**63) + 1, str(-(2**63) + 1)),
     (1e20, "100000000000000000000", "1e20", "1.0e+20"),
     ("ä", "Ä", "x\x00y", "x", "X", "x "),
 )

@@ -25,6 +25,7 @@ ROOMS = {
     "upkeep": "nouns",
     "upkeep.errors": "errors",
     "upkeep.settings": "settings",
+    "upkeep.equipment": "equipment",  # settings, database, store and policy, opened together
     "upkeep.databases": "database protocol",  # the package's own file; the files below it are the engines
     "upkeep.databases.": "databases",
     "upkeep.stores": "store protocol",
@@ -36,8 +37,8 @@ KERNEL = {"nouns", "database protocol", "store protocol", "errors", "settings"}
 
 # room: the rooms that it may import; "lazily" are those that it may import inside functions alone
 MAY_IMPORT = {
-    "flows": {"flows", "tasks", "databases", "stores"} | KERNEL,
-    "tasks": {"tasks", "expectations", "databases", "stores"} | KERNEL,
+    "flows": {"flows", "tasks", "equipment", "databases", "stores"} | KERNEL,
+    "tasks": {"tasks", "expectations", "equipment", "databases", "stores"} | KERNEL,
     "expectations": {"expectations", "databases", "stores"} | KERNEL,
     "examples": {"examples"},
     "nouns": {"nouns", "database protocol", "store protocol", "errors"},
@@ -46,8 +47,9 @@ MAY_IMPORT = {
     "databases": {"databases", "database protocol", "nouns", "errors"},
     "stores": {"stores", "store protocol", "nouns", "errors"},
     "settings": {"errors"},
+    "equipment": KERNEL,
     "errors": set[str](),
-    "cli": {"cli", "databases", "stores"} | KERNEL,
+    "cli": {"cli", "equipment", "databases", "stores"} | KERNEL,
 }
 MAY_IMPORT_LAZILY = {
     "database protocol": {"databases"},
@@ -74,7 +76,7 @@ LIVES_IN = {
 IN_ONE_FILE = ("alembic",)
 READS_THE_ENVIRONMENT = "upkeep/settings.py"  # others may set a name before a library is imported, never read one
 
-WITHOUT_PREFECT = (["--help"], ["restore", "--help"], ["ledger", "verify", "--help"])
+WITHOUT_PREFECT = (["--help"], ["restore", "--help"])
 HEAVY = ("prefect", "great_expectations", "pandas", "boto3", "alembic")
 
 

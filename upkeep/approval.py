@@ -16,7 +16,10 @@ class Approval:
 
 
 def judge_approval(plan: str, *, approve: bool, digest: str, by: str, reason: str) -> Approval:
-    """The answer to the plan with the digest ``plan``. An approval of another plan is void; one without name or reason is none."""
+    """The answer to the plan with the digest ``plan``.
+
+    An approval of another plan is void; one without name or reason is none.
+    """
     by, reason, digest = by.strip(), reason.strip(), digest.strip().lower()
     if not approve:
         return Approval(

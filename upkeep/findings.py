@@ -37,7 +37,7 @@ class Finding:
 
 
 def diagnose(key: ForeignKey, orphans: int | None) -> Diagnosis:
-    """Why ``key`` has the number of ``orphans`` that it has; a key that the engine cannot use is told even without any."""
+    """Why ``key`` has so many ``orphans``; a key that the engine cannot use is told even without any."""
     if key.parent_missing:
         return Diagnosis.PARENT_TABLE_MISSING
     if key.fault is not None:

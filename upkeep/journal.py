@@ -13,7 +13,7 @@ from upkeep.stores import Store
 
 
 class Intention(BaseModel):
-    """One run that has begun to change the database ``database``: what the plan ``plan`` says, to the rows in ``changes``.
+    """One run that has begun to change ``database``: what the plan ``plan`` says, to the rows in ``changes``.
 
     ``plan`` is a digest, ``migration`` the head that the database goes to, if any.
     """

@@ -21,7 +21,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Detected:
-    """What was found in one database: every key's finding, the hand-written rules' answers, and how much was looked at."""
+    """What was found: every key's finding, the hand-written rules' answers, and how much was looked at."""
 
     tables: int
     rows: int

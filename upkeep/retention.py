@@ -23,8 +23,8 @@ class Judgement:
 def judge_retention(backups: tuple[Backup, ...], *, days: int, now: datetime) -> tuple[Judgement, ...]:
     """Keep what is younger than ``days``, what nobody can judge, and always the last verified backup (P-30).
 
-    Without any verified backup nothing is removed at all. Backups from the future speak of a wrong clock: they are kept, and
-    the newest verified one is sought among the others as well. ``now`` is UTC.
+    Without any verified backup nothing is removed at all. Backups from the future speak of a wrong clock: they are
+    kept, and the newest verified one is sought among the others as well. ``now`` is UTC.
     """
     verified = [b.manifest for b in backups if b.verified and b.manifest]
     past = [manifest for manifest in verified if manifest.taken <= now]

@@ -65,7 +65,10 @@ class Packing(_Reader):
         super().__init__()
         self.plain, self.stored = Measured(), Measured()
         self._source = source
-        options = {CompressionParameter.compression_level: _LEVEL, CompressionParameter.nb_workers: _WORKERS}
+        options: dict[int, int] = {
+            CompressionParameter.compression_level: _LEVEL,
+            CompressionParameter.nb_workers: _WORKERS,
+        }
         self._compressor: ZstdCompressor | None = ZstdCompressor(options=options)
 
     def _next(self) -> bytes:

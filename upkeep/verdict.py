@@ -1,4 +1,4 @@
-"""The verdict: the claims that were checked, each with what was seen. It passed only if every one holds."""
+"""The verdict: the claims that were checked, each with what was seen, and whether all of them hold."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -58,7 +58,7 @@ def judge_keys_asked(findings: tuple[Finding, ...], *, tables: int) -> Check:
 
 
 def judge_business_rules(answers: Iterable[Answer]) -> tuple[Check, ...]:
-    """One claim for each rule of the hand-written suites that is critical; warnings are told in one that always holds."""
+    """One claim for each critical rule of the hand-written suites; warnings are told in one that always holds."""
     checks = []
     warnings = []
     for answer in answers:
@@ -111,7 +111,7 @@ def judge_enforcement(refused: bool, said: str) -> Check:
 
 
 def judge_migration(migration: Migration, before: Census, after: Census, lost_triggers: frozenset[str]) -> list[Check]:
-    """Is the database at the head, and did the migration lose nothing? Alembic's own exit code proves neither (P-77, P-115)."""
+    """Is the database at the head, and did the migration lose nothing? Alembic's exit code proves neither (P-115)."""
     fewer = [
         f"{name} has {after.tables[name].rows if name in after.tables else 'no'} rows of {count.rows}"
         for name, count in sorted(before.tables.items())

@@ -1,4 +1,4 @@
-"""Folders for what must not outlive a run: scratch databases and temporary files, which hold rows of people (P-95, P-106)."""
+"""Folders for what must not outlive a run: scratch databases and temporary files with rows of people (P-106)."""
 
 import fcntl
 import os

@@ -134,7 +134,10 @@ class Database(Protocol):
 
 
 def open_database(name: str, url: str, patience: float = 30.0) -> Database:
-    """The database behind a SQLAlchemy URL, which waits ``patience`` seconds for a lock; raises Refused for a URL that cannot be read or an engine without a file."""
+    """The database behind a SQLAlchemy URL, which waits ``patience`` seconds for a lock.
+
+    Raises Refused for a URL that cannot be read, or an engine that Upkeep has no file for.
+    """
     from upkeep.databases.sqlite import SqliteDatabase
 
     engines = {"sqlite": SqliteDatabase.from_url}

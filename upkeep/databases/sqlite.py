@@ -76,7 +76,8 @@ class SqliteDatabase:
         """One BEGIN IMMEDIATE transaction, foreign keys not enforced.
 
         Enforcement would let the engine's own cascades act silently (P-58); the plan names every row instead, and
-        ``mend`` proves that nothing is left behind. The pragma is a no-op inside a transaction, so it is set before and read back (P-54).
+        ``mend`` proves that nothing is left behind. The pragma is a no-op inside a transaction, so it is set before
+        and read back (P-54).
         """
         self.identity()
         with speaking(self.path), closing(self._connect("rw")) as connection:
@@ -93,7 +94,7 @@ class SqliteDatabase:
 
     @contextmanager
     def snapshot(self, workplace: Path) -> Iterator[Snapshot]:
-        """A copy by the backup API, which is whole in WAL mode too (P-01); the application is read-locked only while it is made (P-10)."""
+        """A copy by the backup API, whole in WAL mode too (P-01); it is read-locked only while it is made (P-10)."""
         self.identity()
         copy = workplace / "snapshot.db"
         with speaking(self.path), closing(self._connect("ro")) as connection:
@@ -121,7 +122,7 @@ class SqliteDatabase:
 
     @contextmanager
     def exchanged(self, workplace: Path) -> Iterator["SqliteDatabase"]:
-        """See ``sqlite_exchange``: the lock is held from before the copy is made until it has taken the original's place."""
+        """See ``sqlite_exchange``: writers wait from before the copy is made until it has taken the original's place."""
         self.identity()
         copy = SqliteDatabase(f"{self.name}-copy", workplace / "exchange.db", self.patience)
         with (

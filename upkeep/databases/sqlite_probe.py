@@ -1,4 +1,4 @@
-"""Does a SQLite connection that enforces foreign keys refuse a violation? Tried, not believed."""
+"""Whether a SQLite connection that enforces foreign keys refuses a violation: tried, not believed."""
 
 import sqlite3
 

@@ -79,7 +79,7 @@ class SqliteReading:
 
     @contextmanager
     def chosen(self, rows: Iterable[Row], width: int) -> Iterator[str]:
-        """A temporary relation that holds ``rows`` in columns k0, k1, ..., n (their number); its name, for use in SQL."""
+        """A temporary relation that holds ``rows`` in columns k0, k1, ... and n; its name, for use in SQL."""
         columns = ", ".join(f"k{i}" for i in range(width))
         self._connection.execute(f"CREATE TEMP TABLE chosen ({columns}, n INTEGER PRIMARY KEY)")
         try:

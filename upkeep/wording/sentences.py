@@ -11,10 +11,13 @@ def size_of_damage(detected: Detected) -> str:
     """How bad it is, in one line."""
     keys = sum(1 for finding in detected.findings if finding.orphans)
     if not detected.orphans:
-        return f"no orphan among {detected.rows:,} rows of {detected.tables} tables, {len(detected.findings)} foreign keys asked"
+        return (
+            f"no orphan among {detected.rows:,} rows of {detected.tables} tables, "
+            f"{len(detected.findings)} foreign keys asked"
+        )
     return (
-        f"{detected.orphans:,} orphans in {detected.orphan_rows:,} rows over {keys} of {len(detected.findings)} foreign keys "
-        f"({detected.rows:,} rows, {detected.tables} tables)"
+        f"{detected.orphans:,} orphans in {detected.orphan_rows:,} rows over {keys} of {len(detected.findings)} "
+        f"foreign keys ({detected.rows:,} rows, {detected.tables} tables)"
     )
 
 
