@@ -16,8 +16,8 @@ from flows.clock import Clock
 from tasks.backup import back_up, snapshot
 from tasks.performance import perform as perform_plan
 from tasks.preparation import preflight
-from tasks.publication import evidence_folder, keep_detection, publish
-from tasks.recovery import Found, recover_runs, settle
+from tasks.publication import evidence_folder, keep_rehearsal, publish
+from tasks.recovery import recover_runs
 from tasks.rehearsal import Rehearsed, look, rehearse
 from tasks.retention import prune
 from tasks.verification import verify
@@ -104,7 +104,7 @@ class _Runbook:
                 manifest = back_up(equipment, folder, self._run)
                 facts["backup"] = manifest.id
             with clock("snapshot"):
-                scratch = snapshot(equipment, folder, self._run, manifest)
+                scratch, census = snapshot(equipment, folder, self._run, manifest)
             with clock("detect"):
                 looked = look(equipment, scratch, folder)
                 facts["detected"] = looked.detected
@@ -112,7 +112,7 @@ class _Runbook:
                 rehearsed = rehearse(equipment, scratch, folder, manifest, looked.detected, migration)
                 facts["plan"], facts["rehearsal"] = rehearsed.plan, rehearsed.verdict
             with clock("evidence"):
-                keep_detection(equipment, self._run, looked, rehearsed.plan)
+                keep_rehearsal(equipment, self._run, looked, rehearsed, census)
         return rehearsed
 
     def _ask_and_perform(self, rehearsed: Rehearsed, perform: Perform, wait: bool, answered: _Answered) -> str:
@@ -143,16 +143,15 @@ class _Runbook:
         equipment, clock, facts = self._equipment, self._clock, self._facts
         with self._alone() as folder:
             with clock("perform"):
-                intention, worked = perform_plan(
+                worked = perform_plan(
                     equipment, self._run, rehearsed.plan, rehearsed.worked, facts["backup"], approved_by, folder
                 )
                 facts["performed"] = True
-                settle(equipment, intention, Found.PERFORMED, by_recovery=False)
             with clock("back up again"):
                 manifest = back_up(equipment, folder, self._run)
                 facts["backup"] = manifest.id
             with clock("snapshot again"):
-                restored = snapshot(equipment, folder, self._run, manifest)
+                restored, _ = snapshot(equipment, folder, self._run, manifest)
             with clock("verify"):
                 looked = look(equipment, restored, folder)
                 facts["verification"] = verify(equipment, restored, manifest, looked.detected, rehearsed.plan, worked)

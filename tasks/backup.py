@@ -6,6 +6,7 @@ from pathlib import Path
 from tasks.progress import progress_of
 from tasks.step import step
 from upkeep.backups import Manifest, bring_back, prove, take_backup, utc_now
+from upkeep.census import Census
 from upkeep.databases import Database
 from upkeep.equipment import Equipment
 from upkeep.errors import Damaged
@@ -21,8 +22,8 @@ def back_up(equipment: Equipment, workplace: Path, run: str) -> Manifest:
 
 
 @step("snapshot", retried=True)
-def snapshot(equipment: Equipment, workplace: Path, run: str, manifest: Manifest) -> Database:
-    """Bring the backup back from the store into a scratch and compare it with its manifest.
+def snapshot(equipment: Equipment, workplace: Path, run: str, manifest: Manifest) -> tuple[Database, Census]:
+    """Bring the backup back from the store and compare it with its manifest: a scratch, and its census.
 
     Raises Damaged where it is not what was stored: then nothing that follows could be trusted.
     """
@@ -32,10 +33,12 @@ def snapshot(equipment: Equipment, workplace: Path, run: str, manifest: Manifest
     bring_back(equipment.store, manifest, scratch)
     seconds = time.monotonic() - begun
     progress = progress_of("verify", len(manifest.census.tables) + 1)
-    _, against = prove(equipment.store, manifest, scratch, run=run, now=utc_now(), seconds=seconds, progress=progress)
+    proof, against = prove(
+        equipment.store, manifest, scratch, run=run, now=utc_now(), seconds=seconds, progress=progress
+    )
     if against:
         raise Damaged(
             f"backup {manifest.id} was restored and is not what was stored: {'; '.join(against)}",
             "look at the database's own integrity first; the backup is not marked verified",
         )
-    return scratch
+    return scratch, proof.census

@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
+from tasks.recovery import Found, settle, what_became_of
 from tasks.step import step
 from tasks.work import Worked, work_on
 from upkeep.backups import utc_now
 from upkeep.changes import Mended, put_changes
 from upkeep.equipment import Equipment
 from upkeep.errors import Refused
-from upkeep.journal import Intention, clear_intention, write_intention
+from upkeep.journal import Intention, write_intention
 from upkeep.plan import Plan
 
 
@@ -20,12 +21,11 @@ def changes_name(database: str, run: str, *, as_performed: bool = False) -> str:
 @step("perform")
 def perform(
     equipment: Equipment, run: str, plan: Plan, rehearsed: Worked, backup: str, approved_by: str, workplace: Path
-) -> tuple[Intention, Worked]:
+) -> Worked:
     """Do to the live database what the rehearsal did to the scratch.
 
     With a migration the whole of it is done to a copy under the write lock, which then takes the database's place in
-    one transaction; without one it is a transaction of its own. What differs from the rehearsal is not kept. The
-    journal's entry stays until the run is on record: see ``recovery.settle``.
+    one transaction; without one it is a transaction of its own. What differs from the rehearsal is not kept.
     """
     name = equipment.settings.database
     record = put_changes(equipment.store, changes_name(name, run), rehearsed.mended.changes)
@@ -41,10 +41,13 @@ def perform(
     )
     write_intention(equipment.store, intention)
     try:
-        return intention, _do(equipment, run, plan, rehearsed, workplace)
+        worked = _do(equipment, run, plan, rehearsed, workplace)
     except BaseException:
-        clear_intention(equipment.store, name, run)  # the engine had undone it before the error came here
+        # The engine has undone it before the error came here, but only the database can say so.
+        settle(equipment, intention, what_became_of(equipment, intention), by_recovery=False)
         raise
+    settle(equipment, intention, Found.PERFORMED, by_recovery=False)
+    return worked
 
 
 def _do(equipment: Equipment, run: str, plan: Plan, rehearsed: Worked, workplace: Path) -> Worked:

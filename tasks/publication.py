@@ -7,9 +7,10 @@ from typing import Any
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from tasks.detection import Looked, zipped
+from tasks.rehearsal import Rehearsed
 from tasks.step import step
+from upkeep.census import Census
 from upkeep.equipment import Equipment
-from upkeep.plan import Plan
 from upkeep.report import RunReport
 from upkeep.stores import Store
 from upkeep.wording import markdown
@@ -21,11 +22,13 @@ def evidence_folder(database: str, run: str) -> str:
 
 
 @step("keep evidence")
-def keep_detection(equipment: Equipment, run: str, looked: Looked, plan: Plan) -> None:
-    """The suites' results, the Data Docs and the plan, before anybody is asked anything."""
-    store, name = equipment.store, equipment.settings.database
+def keep_rehearsal(equipment: Equipment, run: str, looked: Looked, rehearsed: Rehearsed, census: Census) -> None:
+    """The census, the suites' results, the Data Docs, the plan and the rehearsal's verdict, before anybody is asked."""
+    store, name, plan = equipment.store, equipment.settings.database, rehearsed.plan
     folder = evidence_folder(name, run)
+    put_document(store, f"{folder}/census.json", census.model_dump(mode="json"))
     put_document(store, f"{folder}/suites.json", looked.results)
+    put_document(store, f"{folder}/rehearsal.json", rehearsed.verdict.document())
     put_document(store, f"{name}/repairs/{run}/plan.json", plan.document() | {"digest": plan.digest})
     if looked.docs is not None:
         with zipped(looked.docs).open("rb") as pages:

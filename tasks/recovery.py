@@ -31,8 +31,7 @@ def recover_runs(equipment: Equipment) -> tuple[str, ...]:
     """
     told = []
     for intention in intentions(equipment.store, equipment.settings.database):
-        with equipment.database.reading() as reading:
-            found = _found(reading, intention, list(stored_changes(equipment.store, intention.changes)))
+        found = what_became_of(equipment, intention)
         settle(equipment, intention, found, by_recovery=True)
         said = "had been performed whole" if found is Found.PERFORMED else "had changed nothing"
         told.append(f"run {intention.run} died; it {said}")
@@ -56,11 +55,13 @@ def settle(equipment: Equipment, intention: Intention, found: Found, *, by_recov
     clear_intention(equipment.store, intention.database, intention.run)
 
 
-def _found(reading: Reading, intention: Intention, changes: list[Change]) -> Found:
+def what_became_of(equipment: Equipment, intention: Intention) -> Found:
     """Performed or not? With a migration the revision says; else the rows do, all of which changed at once."""
-    if intention.migration is not None:
-        return Found.PERFORMED if intention.migration in reading.revision() else Found.UNTOUCHED
-    as_before, as_after = _count(reading, changes)
+    changes = list(stored_changes(equipment.store, intention.changes))
+    with equipment.database.reading() as reading:
+        if intention.migration is not None:
+            return Found.PERFORMED if intention.migration in reading.revision() else Found.UNTOUCHED
+        as_before, as_after = _count(reading, changes)
     if as_before and as_after:
         raise Refused(
             f"run {intention.run} died, and of its rows {as_before} are as before it and {as_after} as after it",

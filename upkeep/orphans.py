@@ -86,15 +86,6 @@ def listing(key: ForeignKey, locator: tuple[str, ...], dialect: Dialect) -> str:
     return f"SELECT {columns} FROM {dialect.source(key.child)} AS c WHERE {condition(key, dialect)} ORDER BY {columns}"
 
 
-def most_missed(key: ForeignKey, dialect: Dialect) -> str:
-    """The key that most orphans miss, and how many do: often '' or 0, which some schemas mean as none (P-117)."""
-    columns = ", ".join(f"c.{dialect.quote(column)}" for column in key.columns)
-    return (
-        f"SELECT COUNT(*) AS n, {columns} FROM {dialect.source(key.child)} AS c WHERE {condition(key, dialect)} "
-        f"GROUP BY {columns} ORDER BY 1 DESC, {columns} LIMIT 1"
-    )
-
-
 def rows_of_any(keys: tuple[ForeignKey, ...], dialect: Dialect) -> str:
     """The number of rows of one child table that are an orphan of at least one of its ``keys`` (P-114)."""
     any_of = " OR ".join(f"({condition(key, dialect)})" for key in keys)

@@ -130,7 +130,10 @@ class Database(Protocol):
         """A query and its answer by which the migration's subprocess knows that it is connected to this one (P-87)."""
 
     def refuses_orphans(self) -> tuple[bool, str]:
-        """Does a connection that enforces foreign keys refuse a violation? And what was tried, in words."""
+        """Does a connection that enforces foreign keys refuse a violation? And what was tried, in words.
+
+        For a scratch only, as the last thing that is done with it; raises Refused for any other.
+        """
 
 
 def open_database(name: str, url: str, patience: float = 30.0) -> Database:

@@ -167,6 +167,8 @@ class SqliteDatabase:
 
     def refuses_orphans(self) -> tuple[bool, str]:
         """Try it with enforcement on. SQLite enforces per connection: the application must set the pragma itself."""
+        if not self.is_scratch:
+            raise Refused(f"{self.path} is not a scratch database", "a violation is tried on a copy only")
         with self.reading() as reading:
             keys = reading.catalog().keys
         with speaking(self.path), closing(self._connect("rw")) as connection:

@@ -9,29 +9,39 @@ _NOWHERE = -987654321987654321
 
 
 def try_a_violation(connection: sqlite3.Connection, keys: tuple[ForeignKey, ...]) -> tuple[bool, str]:
-    """Point one row of the first child table that has rows at nothing, with enforcement on, and undo it."""
+    """Point rows of a child table at nothing, with enforcement on, in a throw-away database.
+
+    A deferred key refuses at the commit, so the commit has to be tried; where it succeeds the change stays.
+    """
     connection.execute("PRAGMA foreign_keys = ON")
     if connection.execute("PRAGMA foreign_keys").fetchone() != (1,):
         return False, "this build of SQLite does not enforce foreign keys"
-    quote = SqliteDialect().quote
     for key in keys:
-        if key.fault or key.parent_missing or len(key.columns) > 1:
+        if key.fault or key.parent_missing or len(key.columns) > 1 or key.child == key.parent:
             continue
-        child, column = quote(key.child), quote(key.columns[0])
-        if not connection.execute(f"SELECT EXISTS (SELECT 1 FROM {child})").fetchone()[0]:
-            continue
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            connection.execute(
-                f"UPDATE {child} SET {column} = ? WHERE {column} = (SELECT MIN({column}) FROM {child})", (_NOWHERE,)
-            )
-            if connection.total_changes:
-                connection.execute("COMMIT")
-                return False, f"a row of {key.child} could be pointed at a {key.parent} that is not there"
-        except sqlite3.IntegrityError as fault:
-            if "FOREIGN KEY" in str(fault):
-                return True, f"pointing a row of {key.child} at a {key.parent} that is not there was refused"
-        finally:
-            if connection.in_transaction:
-                connection.rollback()
+        refused = _is_refused(connection, key)
+        if refused is not None:
+            said = "was refused" if refused else "was possible"
+            return refused, f"pointing a row of {key.child} at a row of {key.parent} that is not there {said}"
     return True, "no foreign key has a row to try it with"
+
+
+def _is_refused(connection: sqlite3.Connection, key: ForeignKey) -> bool | None:
+    """None where it could not be tried: no row points anywhere, or something else refuses the change."""
+    quote = SqliteDialect().quote
+    child, column = quote(key.child), quote(key.columns[0])
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        smallest = f"(SELECT MIN({column}) FROM {child})"
+        changed = connection.execute(
+            f"UPDATE {child} SET {column} = ? WHERE {column} = {smallest}", (_NOWHERE,)
+        ).rowcount
+        if not changed:
+            return None
+        connection.execute("COMMIT")
+    except sqlite3.IntegrityError as fault:
+        return True if "FOREIGN KEY" in str(fault) else None
+    finally:
+        if connection.in_transaction:
+            connection.rollback()
+    return False

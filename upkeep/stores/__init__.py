@@ -56,16 +56,27 @@ class Store(Protocol):
         """Write, read back and delete a small object; raises Refused or Unreachable, with what to do, if that fails."""
 
 
+def _directory(url: str) -> Store:
+    from upkeep.stores.directory import DirectoryStore
+
+    return DirectoryStore.from_url(url)
+
+
+def _s3(url: str) -> Store:
+    from upkeep.stores.s3 import S3Store  # boto3 takes a fifth of a second to import
+
+    return S3Store.from_url(url)
+
+
+SCHEMES: dict[str, Callable[[str], Store]] = {"file": _directory, "s3": _s3}
+
+
 def open_store(url: str) -> Store:
     """The store behind a URL (``file:///folder`` or ``s3://bucket/prefix``); raises Refused for any other scheme."""
-    from upkeep.stores.directory import DirectoryStore
-    from upkeep.stores.s3 import S3Store
-
-    schemes: dict[str, Callable[[str], Store]] = {"file": DirectoryStore.from_url, "s3": S3Store.from_url}
     scheme = urlsplit(url).scheme
-    if scheme not in schemes:
+    if scheme not in SCHEMES:
         raise Refused(
-            f"there is no store for URLs that begin with {scheme or 'nothing'}:",
-            f"write one of {', '.join(f'{s}://' for s in schemes)}",
+            f"there is no store for URLs that begin with {scheme or 'nothing'}",
+            f"write one of {', '.join(f'{known}://' for known in SCHEMES)}",
         )
-    return schemes[scheme](url)
+    return SCHEMES[scheme](url)
