@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from prefect import flow
 from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 
 from flows.approval import ask
@@ -24,7 +25,9 @@ from tasks.verification import verify
 from upkeep.approval import Approval, judge_approval
 from upkeep.backups import utc_now
 from upkeep.equipment import Equipment, equip
+from upkeep.errors import Refused
 from upkeep.report import RunReport
+from upkeep.settings import load_settings
 from upkeep.workplaces import workplace
 
 Perform = Literal["never", "ask", "within_limits"]
@@ -39,7 +42,16 @@ class _Answered:
     reason: str
 
 
-@flow(name="maintain", flow_run_name="{database}-{perform}", persist_result=False, log_prints=False)
+def _name_of_run() -> str:
+    """As the list of runs shows it. Where the settings are wrong the run itself says so, under a name all the same."""
+    given = flow_run.parameters
+    try:
+        return f"{given['database'] or load_settings().database}-{given['perform']}"
+    except Refused:
+        return f"unknown-{given['perform']}"
+
+
+@flow(name="maintain", flow_run_name=_name_of_run, persist_result=False, log_prints=False)
 def maintain(
     database: str = "",
     perform: Perform = "never",

@@ -1,4 +1,4 @@
-"""What Upkeep needs of a Prefect server: its work pool, its automations, and a true word about runs that were stopped."""
+"""What Upkeep needs of a Prefect server: its work pool, its automations, a true word about runs that were stopped."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from prefect.automations import Automation
+from prefect.automations import AutomationCore
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.filters import FlowRunFilter
@@ -57,17 +57,26 @@ def make_pool(api: str) -> None:
 
 
 def make_automations(api: str, file: Path) -> None:
-    """Write the automations of ``file`` into the server, each under its name: there is one of each, however often this is done."""
+    """Write the automations of ``file`` into the server, each under its name: there is one of each, however often.
+
+    One that stands there as it is written is left alone: it may be counting the minutes of a run that has died.
+    """
     with _client(api) as client:
         for written in safe_load(file.read_text(encoding="utf-8")):
             for action in written["actions"]:
                 if "deployment" in action:
                     action["deployment_id"] = client.read_deployment_by_name(action.pop("deployment")).id
-            wanted = Automation.model_validate(written)
+            wanted = AutomationCore.model_validate(written)
             there = client.read_automations_by_name(wanted.name)
-            for surplus in there:
-                client.delete_automation(surplus.id)
-            client.create_automation(wanted)
+            if not there:
+                client.create_automation(wanted)
+            elif _content(there[0]) != _content(wanted):
+                client.update_automation(there[0].id, wanted)
+
+
+def _content(automation: AutomationCore) -> dict[str, Any]:
+    """What was written by a person; an automation that somebody has switched off stays off."""
+    return AutomationCore.model_validate(automation.model_dump()).model_dump(mode="json", exclude={"id", "enabled"})
 
 
 def tell_stopped(api: str, why: str) -> tuple[str, ...]:

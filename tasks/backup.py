@@ -15,10 +15,8 @@ from upkeep.errors import Damaged
 @step("back up", retried=True)
 def back_up(equipment: Equipment, workplace: Path, run: str) -> Manifest:
     """Dump, compress and store in one stream; the manifest last."""
-    progress = progress_of("back up", 3)
-    manifest = take_backup(equipment.database, equipment.store, workplace, run=run, now=utc_now(), progress=progress)
-    progress("stored")
-    return manifest
+    with progress_of("back up", 2) as progress:
+        return take_backup(equipment.database, equipment.store, workplace, run=run, now=utc_now(), progress=progress)
 
 
 @step("snapshot", retried=True)
@@ -32,10 +30,10 @@ def snapshot(equipment: Equipment, workplace: Path, run: str, manifest: Manifest
     scratch.discard()
     bring_back(equipment.store, manifest, scratch)
     seconds = time.monotonic() - begun
-    progress = progress_of("verify", len(manifest.census.tables) + 1)
-    proof, against = prove(
-        equipment.store, manifest, scratch, run=run, now=utc_now(), seconds=seconds, progress=progress
-    )
+    with progress_of("verify", len(manifest.census.tables) + 1) as progress:
+        proof, against = prove(
+            equipment.store, manifest, scratch, run=run, now=utc_now(), seconds=seconds, progress=progress
+        )
     if against:
         raise Damaged(
             f"backup {manifest.id} was restored and is not what was stored: {'; '.join(against)}",

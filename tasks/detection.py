@@ -13,7 +13,7 @@ from upkeep.answers import Answer, Question
 from upkeep.catalog import ForeignKey
 from upkeep.databases import Database, Reading
 from upkeep.equipment import Equipment
-from upkeep.finding import keys_of, orphan_rows, unasked, with_rows
+from upkeep.finding import detected, keys_of, unasked, with_rows
 from upkeep.findings import Finding
 from upkeep.orphans import counting
 from upkeep.report import Detected
@@ -39,14 +39,11 @@ def detect(equipment: Equipment, target: Database, *, docs: Path | None = None) 
         questions = dict(_questions(reading, keys))
     run = run_suites(target.alembic_url(), list(questions.values()), suites, docs_folder=docs)
     by_name = {answer.name: answer for answer in run.answers}
-    with target.reading() as reading:
-        findings = tuple(_finding(reading, key, questions.get(key), by_name) for key in keys)
-        tables = reading.catalog().tables
-        rows = sum(reading.count(table, digest=False).rows for table in tables)
-        together = orphan_rows(reading, findings)
     asked = {question.name for question in questions.values()}
     rules = tuple(answer for answer in run.answers if answer.name not in asked)
-    return Looked(Detected(len(tables), rows, findings, together, rules), run.results, run.docs)
+    with target.reading() as reading:
+        findings = tuple(_finding(reading, key, questions.get(key), by_name) for key in keys)
+        return Looked(detected(reading, findings, rules), run.results, run.docs)
 
 
 def _questions(reading: Reading, keys: tuple[ForeignKey, ...]) -> Iterator[tuple[ForeignKey, Question]]:

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from tasks.recovery import Found, settle, what_became_of
+from tasks.recovery import Found, settle
 from tasks.step import step
 from tasks.work import Worked, work_on
 from upkeep.backups import utc_now
 from upkeep.changes import Mended, put_changes
 from upkeep.equipment import Equipment
-from upkeep.errors import Refused
+from upkeep.errors import Refused, UpkeepError
 from upkeep.journal import Intention, write_intention
 from upkeep.plan import Plan
 
@@ -42,9 +42,10 @@ def perform(
     write_intention(equipment.store, intention)
     try:
         worked = _do(equipment, run, plan, rehearsed, workplace)
-    except BaseException:
-        # The engine has undone it before the error came here, but only the database can say so.
-        settle(equipment, intention, what_became_of(equipment, intention), by_recovery=False)
+    except UpkeepError:
+        # Ours come before the commit, and the rows cannot say it: one that is refused because it is gone looks as if
+        # it had been deleted here. Any other error may come after the commit: then the next run finds out.
+        settle(equipment, intention, Found.UNTOUCHED, by_recovery=False)
         raise
     settle(equipment, intention, Found.PERFORMED, by_recovery=False)
     return worked

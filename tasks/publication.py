@@ -13,6 +13,7 @@ from upkeep.census import Census
 from upkeep.equipment import Equipment
 from upkeep.report import RunReport
 from upkeep.stores import Store
+from upkeep.verdict import Verdict
 from upkeep.wording import markdown
 
 
@@ -33,29 +34,31 @@ def keep_rehearsal(equipment: Equipment, run: str, looked: Looked, rehearsed: Re
     if looked.docs is not None:
         with zipped(looked.docs).open("rb") as pages:
             store.put(f"{folder}/data-docs.zip", pages)
+    create_table_artifact(
+        markdown.findings(looked.detected, plan),
+        key="findings",
+        description="foreign keys with orphans, and what is wrong with each",
+    )
+    create_table_artifact(markdown.plan_table(plan), key="plan", description=f"plan {plan.digest}")
+    _show_verdict(rehearsed.verdict, "the rehearsal: what was checked on the copy")
 
 
 @step("publish")
 def publish(equipment: Equipment, report: RunReport) -> None:
-    """The report as evidence, then as artifacts: a summary, the findings, the plan, the verdict."""
+    """The report as evidence, then as artifacts: a summary, and the last verdict.
+
+    Artifacts are views, and anybody can overwrite them; the store holds the evidence.
+    """
     folder = evidence_folder(report.database, report.run)
     put_document(equipment.store, f"{folder}/report.json", report.document())
     equipment.store.put(f"{folder}/report.md", BytesIO(markdown.summary(report).encode()))
-    show(report)
-
-
-def show(report: RunReport) -> None:
-    """The artifacts. They are views and can be overwritten by anybody; the store holds the evidence."""
     create_markdown_artifact(markdown.summary(report), key="summary", description=report.ended)
-    if report.detected:
-        table = markdown.findings(report.detected, report.plan)
-        create_table_artifact(
-            table, key="findings", description="foreign keys with orphans, and what is wrong with each"
-        )
-    if report.plan:
-        create_table_artifact(markdown.plan_table(report.plan), key="plan", description=f"plan {report.plan.digest}")
-    if report.verdict:
-        create_table_artifact(markdown.verdict_table(report.verdict), key="verdict", description="what was checked")
+    if report.verification:
+        _show_verdict(report.verification, "the verification: what was checked after the performance")
+
+
+def _show_verdict(verdict: Verdict, description: str) -> None:
+    create_table_artifact(markdown.verdict_table(verdict), key="verdict", description=description)
 
 
 def put_document(store: Store, name: str, document: Any) -> None:

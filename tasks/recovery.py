@@ -56,18 +56,21 @@ def settle(equipment: Equipment, intention: Intention, found: Found, *, by_recov
 
 
 def what_became_of(equipment: Equipment, intention: Intention) -> Found:
-    """Performed or not? With a migration the revision says; else the rows do, all of which changed at once."""
+    """Performed or not? With a migration the revision says; else the rows do, all of which changed at once.
+
+    The application goes on after a kill and may delete a row that the run would have deleted, so most of them decide.
+    """
     changes = list(stored_changes(equipment.store, intention.changes))
     with equipment.database.reading() as reading:
         if intention.migration is not None:
             return Found.PERFORMED if intention.migration in reading.revision() else Found.UNTOUCHED
         as_before, as_after = _count(reading, changes)
-    if as_before and as_after:
+    if as_before and as_before == as_after:
         raise Refused(
             f"run {intention.run} died, and of its rows {as_before} are as before it and {as_after} as after it",
             "somebody has changed rows since: compare with its changes in the store, then remove its journal entry",
         )
-    return Found.PERFORMED if as_after else Found.UNTOUCHED
+    return Found.PERFORMED if as_after > as_before else Found.UNTOUCHED
 
 
 def _count(reading: Reading, changes: list[Change]) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """The damaged example clinic for tests: built once, copied for each test, and rehearsed without or with Prefect."""
 
+import contextlib
 import hashlib
 import inspect
 import json
@@ -24,7 +25,7 @@ from examples.clinic import DEMO_KINDS, build
 from tasks.detection import Looked
 from tasks.performance import perform
 from tasks.preparation import preflight
-from tasks.recovery import Found, recover_runs, settle
+from tasks.recovery import recover_runs
 from tasks.rehearsal import Rehearsed, look, rehearse
 from tasks.work import Worked
 from upkeep.backups import Manifest, bring_back, prove, take_backup, utc_now
@@ -55,6 +56,16 @@ class Clinic:
         return self.folder / "store" / "clinic"
 
     @property
+    def policy(self) -> Path:
+        """The policy file, for a test to edit."""
+        return self.folder / "policy.toml"
+
+    @property
+    def suites(self) -> Path:
+        """The folder of the hand-written suites, for a test to edit."""
+        return self.folder / "suites"
+
+    @property
     def scratches(self) -> list[Path]:
         """What runs have left in the scratch folder."""
         return list((self.folder / "scratch" / "clinic").glob("*"))
@@ -68,9 +79,9 @@ class Clinic:
             "UPKEEP_DATABASE": "clinic",
             "UPKEEP_STORE": (self.folder / "store").as_uri(),
             "UPKEEP_SCRATCH": str(self.folder / "scratch"),
-            "UPKEEP_POLICY": str(self.folder / "policy.toml"),
+            "UPKEEP_POLICY": str(self.policy),
             "UPKEEP_ALEMBIC_INI": str(home / "alembic.ini"),
-            "UPKEEP_SUITES": str(ROOT / "expectations" / "suites" / "clinic"),
+            "UPKEEP_SUITES": str(self.suites),
             "BACKUP_RETENTION_DAYS": "3650",
         }
 
@@ -120,6 +131,7 @@ def build_clinic(folder: Path, seed: int = 7) -> Clinic:
     clinic = Clinic(folder)
     (folder / "store").mkdir(parents=True)
     shutil.copy(Path(example.__file__).parent / "policy.toml", folder)
+    shutil.copytree(ROOT / "expectations" / "suites" / "clinic", folder / "suites")
     before = dict(os.environ)
 
     def nightly(_database: Path, when: datetime) -> None:
@@ -142,7 +154,7 @@ def built_clinic(tmp_path_factory: pytest.TempPathFactory) -> Clinic:
 
 
 @pytest.fixture
-def clinic(built_clinic: Clinic, tmp_path: Path) -> Clinic:
+def damaged(built_clinic: Clinic, tmp_path: Path) -> Clinic:
     """A copy of the damaged clinic of one's own, with the settings in the environment."""
     own = built_clinic.copied(tmp_path / "clinic")
     os.environ.update(own.environment)
@@ -175,11 +187,9 @@ def rehearse_at(equipment: Equipment, folder: Path, *, migrate: bool = True) -> 
 
 def perform_at(equipment: Equipment, folder: Path, night: Night, run: str = RUN) -> Worked:
     """Do the plan of a rehearsal to the database, and put it on record."""
-    intention, worked = inspect.unwrap(perform)(
+    return inspect.unwrap(perform)(  # type: ignore[no-any-return]  # unwrap knows no types
         equipment, run, night.rehearsed.plan, night.rehearsed.worked, night.manifest.id, "tester: to see", folder
     )
-    settle(equipment, intention, Found.PERFORMED, by_recovery=False)
-    return worked  # type: ignore[no-any-return]  # unwrap knows no types
 
 
 def recover_at(equipment: Equipment) -> tuple[str, ...]:
@@ -188,28 +198,35 @@ def recover_at(equipment: Equipment) -> tuple[str, ...]:
 
 
 class Runs:
-    """Runs of the whole runbook, each in a process of its own that can be killed."""
+    """Runs in processes of their own that can be killed; see ``tests.mortal``."""
 
-    def __init__(self, process: subprocess.Popen[str], server: str) -> None:
+    def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
-        self._server = server
 
-    def maintain(self, clinic: Clinic, *, moment: str = "", kill_after: float = 0.0, **parameters: Any) -> Any:
-        """The report as JSON (with ``error`` where it was refused); None where the run was killed.
+    def maintain(self, clinic: Clinic, *, moment: str = "", **parameters: Any) -> Any:
+        """The whole runbook: its report as JSON, with ``error`` where it was refused; None where it was killed."""
+        return self.do(clinic, "maintain", moment=moment, **parameters)
 
-        ``moment`` is one at which the run kills itself (see ``tests.mortal``); ``kill_after`` the seconds after which
-        it is killed from here.
+    def do(self, clinic: Clinic, verb: str, *, moment: str = "", kill_after: float = 0.0, **parameters: Any) -> Any:
+        """One verb of ``tests.mortal`` and its answer; None where it was killed.
+
+        ``moment`` is one at which the run kills itself; ``kill_after`` the seconds after which it is killed from here.
         """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         answer = clinic.folder / "answer.json"
         answer.unlink(missing_ok=True)
-        environment = clinic.environment | {"PREFECT_API_URL": self._server}
-        request = {"environment": environment, "moment": moment, "parameters": parameters, "answer": str(answer)}
+        request = {
+            "verb": verb,
+            "environment": clinic.environment,
+            "moment": moment,
+            "parameters": parameters,
+            "answer": str(answer),
+        }
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
         child = int(self._process.stdout.readline())
-        timer = threading.Timer(kill_after, os.kill, (child, signal.SIGKILL))
+        timer = threading.Timer(kill_after, _kill, (child,))
         if kill_after:
             timer.start()
         status = int(self._process.stdout.readline())
@@ -217,8 +234,31 @@ class Runs:
         if os.WIFSIGNALED(status):
             assert os.WTERMSIG(status) == signal.SIGKILL
             return None
-        assert os.WEXITSTATUS(status) == 0, "the run ended with an error that is not ours"
+        assert os.WEXITSTATUS(status) == 0, "the run ended with an error that is not ours; it is told above"
         return json.loads(answer.read_text())
+
+
+def _kill(child: int) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it ended before its time had come
+        os.kill(child, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def mortal_runs(server: str = "") -> Iterator[Runs]:
+    """The process that forks runs; with the URL of a Prefect server where whole runs are wanted."""
+    # Prefect reads its settings when it is imported: a child would come too late with the server's URL.
+    api = {"PREFECT_API_URL": server} if server else {}
+    environment = os.environ | {"PREFECT_LOGGING_LEVEL": "CRITICAL"} | api
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.mortal"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env=environment,
+    ) as process:
+        yield Runs(process)
+        process.kill()
 
 
 @pytest.fixture(scope="session")
@@ -234,14 +274,12 @@ def prefect_server() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def runs(prefect_server: str) -> Iterator[Runs]:
     """Whole runs, quick to begin."""
-    environment = os.environ | {"PREFECT_LOGGING_LEVEL": "CRITICAL", "PREFECT_API_URL": prefect_server}
-    with subprocess.Popen(
-        [sys.executable, "-m", "tests.mortal"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        env=environment,
-    ) as process:
-        yield Runs(process, prefect_server)
-        process.kill()
+    with mortal_runs(prefect_server) as runs:
+        yield runs
+
+
+@pytest.fixture(scope="session")
+def short_runs() -> Iterator[Runs]:
+    """Parts of runs, for which no Prefect server is needed."""
+    with mortal_runs() as runs:
+        yield runs

@@ -1,11 +1,13 @@
-"""Runs that can be killed: one process that has imported everything forks a child for each, and a child may have a fatal moment.
+"""Runs that can be killed: a process that has imported everything forks a child for each, and a child has its fate.
 
-Started as ``python -m tests.mortal``; reads one JSON request a line and answers each with two lines: the child's process
-number, then its wait status. Forked, a run begins within milliseconds, where a new interpreter would need ten seconds.
+Started as ``python -m tests.mortal``; reads one JSON request a line and answers each with two lines: the child's
+process number, then its wait status. Forked, a run begins at once; a new interpreter would need ten seconds.
 """
 
+import inspect
 import json
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -16,9 +18,12 @@ from typing import Any
 
 import expectations.run  # noqa: F401 - so that no child has to import it
 from flows.maintenance import maintain
+from tasks.performance import perform
+from tasks.recovery import recover_runs
+from upkeep.backups import take_backup, utc_now
+from upkeep.equipment import equip
 from upkeep.errors import UpkeepError
-
-OURS = ("flows", "tasks", "upkeep")
+from upkeep.workplaces import workplace
 
 
 class Fate:
@@ -39,22 +44,51 @@ class Fate:
                 os.kill(os.getpid(), signal.SIGKILL)
 
 
-def live(request: dict[str, Any]) -> int:
-    """The child: one run of the runbook; what it came to stands in the request's ``answer`` file."""
+def run_all(**parameters: Any) -> Any:
+    """The whole runbook; its report as JSON."""
+    report = maintain(**parameters, return_state=True).result(raise_on_failure=False)
+    if isinstance(report, BaseException):
+        raise report
+    return report.document()
+
+
+def run_performance(rehearsal: str, run: str) -> str:
+    """The performance alone, of what was pickled in the file ``rehearsal``: manifest and rehearsal."""
+    equipment = equip()
+    manifest, rehearsed = pickle.loads(Path(rehearsal).read_bytes())  # noqa: S301 - the test has written it
+    scratch, name = equipment.settings.scratch, equipment.settings.database
+    with equipment.database.held(run), workplace(scratch, name, run) as folder:
+        inspect.unwrap(perform)(equipment, run, rehearsed.plan, rehearsed.worked, manifest.id, "tester: to see", folder)
+    return "performed"
+
+
+def run_backup() -> str:
+    """A backup alone; its id."""
+    equipment = equip()
+    with workplace(equipment.settings.scratch, equipment.settings.database, "backup") as folder:
+        return take_backup(equipment.database, equipment.store, folder, run="killed", now=utc_now()).id
+
+
+def run_recovery() -> list[str]:
+    """Recovery alone; what it says."""
+    return list(inspect.unwrap(recover_runs)(equip()))
+
+
+VERBS = {"maintain": run_all, "perform": run_performance, "back up": run_backup, "recover": run_recovery}
+
+
+def live(request: dict[str, Any]) -> None:
+    """The child: one verb; what it came to stands in the request's ``answer`` file."""
     os.environ.update(request["environment"])
     if request["moment"]:
         fate = Fate(request["moment"])
         threading.setprofile(fate)
         sys.setprofile(fate)
     try:
-        report = maintain(**request["parameters"], return_state=True).result(raise_on_failure=False)
-        if isinstance(report, BaseException):
-            raise report
-        document = report.document()
+        document = VERBS[request["verb"]](**request["parameters"])
     except UpkeepError as error:
         document = {"error": error.message, "hint": error.hint, "exit": error.exit_code}
     Path(request["answer"]).write_text(json.dumps(document))
-    return 0
 
 
 def main() -> None:
@@ -64,7 +98,8 @@ def main() -> None:
         if child == 0:
             code = 70
             try:
-                code = live(json.loads(line))
+                live(json.loads(line))
+                code = 0
             except BaseException:  # noqa: BLE001 - whatever it was is told, and the child never returns to the loop
                 traceback.print_exc()
             finally:

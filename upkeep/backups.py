@@ -3,6 +3,7 @@
 import json
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO
@@ -163,6 +164,16 @@ def prove(
         if not store.exists(name):
             _write(store, name, proof)
     return proof, tuple(against)
+
+
+@contextmanager
+def proving_again(store: Store, manifest: Manifest) -> Iterator[None]:
+    """A backup that is found Damaged in this context is not called verified any more, even if it was before."""
+    try:
+        yield
+    except Damaged:
+        store.delete(f"{folder(manifest.database, manifest.id)}/verified.json")
+        raise
 
 
 def list_backups(store: Store, database: str) -> tuple[Backup, ...]:

@@ -49,6 +49,8 @@ class ForeignKey:
     ``fault`` says why the engine itself cannot use the key (parent not unique, parent column missing, ...); then
     ``askable`` says whether its orphans can be counted all the same. ``parent_missing``: the parent table is gone.
     ``collations`` are what the engine compares each pair by where it does not take those of the parent's columns.
+    ``alike``: both sides hold values of one kind, so that a plain comparison, for which an index of the child's serves,
+    says the same as the engine's own.
     """
 
     child: str
@@ -61,6 +63,7 @@ class ForeignKey:
     fault: str | None = None
     askable: bool = True
     collations: tuple[str, ...] = ()
+    alike: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
         return f"{self.child}({', '.join(self.columns)}) -> {self.parent}({', '.join(self.parent_columns)})"

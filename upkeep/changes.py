@@ -30,7 +30,8 @@ class RowsRefused(Refused):
     def __init__(self, refusals: tuple[Refusal, ...]) -> None:
         first = refusals[0]
         super().__init__(
-            f"{len(refusals)} rows of {first.table} refuse to {first.action}: {first.said}",
+            f"{len(refusals)} {'row refuses' if len(refusals) == 1 else 'rows refuse'} to change; "
+            f"{first.action} in {first.table}: {first.said}",
             "rehearse again: the plan will do otherwise for these rows",
         )
         self.refusals = refusals
@@ -87,7 +88,7 @@ class Record(BaseModel):
 
 
 def put_changes(store: Store, name: str, changes: tuple[Change, ...]) -> Record:
-    """Write changes as JSON lines, compressed, and read them back: they must be readable before anything is committed."""
+    """Write changes as JSON lines, compressed, and read them back: unread, they are no record to commit on."""
     packing = Packing(reader_of(canonical(change.document()) + b"\n" for change in changes))
     store.put(name, buffered(packing))
     record = Record(

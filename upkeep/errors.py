@@ -38,6 +38,10 @@ class RowRefused(Refused):
     """The database itself refused to change a row: a constraint or a trigger."""
 
 
+class TransactionEnded(RowRefused):
+    """The database refused a row and undid the whole transaction with it: nothing more may be tried in it."""
+
+
 class Damaged(UpkeepError):
     """What should be whole is not: stop."""
 

@@ -2,11 +2,13 @@
 
 from itertools import islice
 
+from upkeep.answers import Answer
 from upkeep.catalog import ForeignKey
 from upkeep.databases import Reading
 from upkeep.findings import Finding
 from upkeep.orphans import counting, listing, rows_of_any
 from upkeep.policy import Policy, all_keys
+from upkeep.report import Detected
 
 
 def keys_of(reading: Reading, policy: Policy) -> tuple[ForeignKey, ...]:
@@ -45,3 +47,10 @@ def orphan_rows(reading: Reading, findings: tuple[Finding, ...]) -> int:
         ((count,),) = reading.rows(rows_of_any(tuple(keys), reading.dialect))
         total += int(count or 0)
     return total
+
+
+def detected(reading: Reading, findings: tuple[Finding, ...], rules: tuple[Answer, ...] = ()) -> Detected:
+    """The findings together with how much was looked at."""
+    tables = reading.catalog().tables
+    rows = sum(reading.count(table, digest=False).rows for table in tables)
+    return Detected(len(tables), rows, findings, orphan_rows(reading, findings), rules)

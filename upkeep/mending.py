@@ -2,12 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from upkeep.catalog import ForeignKey, Table
+from upkeep.catalog import Catalog, ForeignKey, Table
 from upkeep.changes import Change, Mended, Refusal, RowsRefused
 from upkeep.databases import Writing
-from upkeep.errors import Refused, RowRefused
+from upkeep.errors import Refused, RowRefused, TransactionEnded
 from upkeep.orphans import among
 from upkeep.plan import Plan, Repair
 from upkeep.policy import Action
@@ -30,8 +31,9 @@ def mend(writing: Writing, plan: Plan, keys: tuple[ForeignKey, ...]) -> Mended:
     still_orphans(writing, catalog, plan, keys)
     nobody_left_behind(writing, catalog, plan, keys)
     begun = writing.changed_in_all()
-    for group in _groups(plan):
-        _apply(writing, catalog.tables[group[0].table], group)
+    refusals = [refusal for group in _groups(plan, catalog) for refusal in _apply(writing, group)]
+    if refusals:
+        raise RowsRefused(tuple(refusals))
     done = writing.changed_in_all() - begun
     changes = [
         change
@@ -41,51 +43,89 @@ def mend(writing: Writing, plan: Plan, keys: tuple[ForeignKey, ...]) -> Mended:
     return Mended(tuple(changes), done)
 
 
-def _groups(plan: Plan) -> Iterator[list[Repair]]:
-    """Repairs that one statement can do, in the order of the plan: same wave, table, action and columns."""
-    groups: dict[tuple[Any, ...], list[Repair]] = defaultdict(list)
+@dataclass(frozen=True)
+class _Group:
+    """Rows of one table that one statement deletes, or nullifies in ``columns``."""
+
+    table: Table
+    action: Action
+    columns: tuple[str, ...]
+    rows: list[Row]
+
+
+def _groups(plan: Plan, catalog: Catalog) -> Iterator[_Group]:
+    """What one statement can do, in the order of the plan. A row that is nullified for two keys is changed once."""
+    columns: dict[tuple[str, Row], set[str]] = defaultdict(set)
     for repair in plan.repairs:
-        groups[repair.action, repair.wave, repair.table, repair.columns].append(repair)
-    yield from groups.values()
+        columns[repair.table, repair.row].update(repair.columns)
+    groups: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    entered = set()
+    for repair in plan.repairs:
+        spot = (repair.table, repair.row)
+        if spot not in entered:
+            entered.add(spot)
+            wave = repair.wave if repair.action is Action.DELETE else 0
+            groups[repair.table, repair.action, tuple(sorted(columns[spot])), wave].append(repair.row)
+    for (name, action, nulled, _), rows in groups.items():
+        yield _Group(catalog.tables[name], action, nulled, rows)
 
 
-def _apply(writing: Writing, table: Table, group: list[Repair]) -> None:
-    """One statement for the group; if it is refused, find out by whom, row by row."""
-    rows = sorted({repair.row for repair in group}, key=repr)
+def _apply(writing: Writing, group: _Group) -> list[Refusal]:
+    """One statement for the group; if it is refused, find out by whom, row by row. The answer is who refused."""
     try:
-        _change(writing, table, group[0], rows)
+        _change(writing, group, group.rows)
+    except TransactionEnded as fault:
+        # Nothing is left to try single rows in, and what came next would be committed at once (P-119).
+        raise RowsRefused(tuple(_refusal(group, row, fault.message) for row in group.rows)) from None
     except RowRefused:
-        refusals = []
-        for row in rows:
-            try:
-                _change(writing, table, group[0], [row])
-            except RowRefused as fault:
-                refusals.append(Refusal(table.name, row, group[0].action, fault.message))
-        if refusals:
-            raise RowsRefused(tuple(refusals)) from None
+        return [refusal for row in group.rows if (refusal := _refused(writing, group, row))]
+    return [
+        _refusal(group, row, "a trigger leaves the row as it is")
+        for row, image in images_of(writing, group.table, group.rows).items()
+        if not _is_done(group, image)
+    ]
 
 
-def _change(writing: Writing, table: Table, repair: Repair, rows: list[Row]) -> None:
+def _refused(writing: Writing, group: _Group, row: Row) -> Refusal | None:
+    try:
+        _change(writing, group, [row])
+    except RowRefused as fault:
+        return _refusal(group, row, fault.message)
+    return None
+
+
+def _refusal(group: _Group, row: Row, said: str) -> Refusal:
+    return Refusal(group.table.name, row, group.action, said)
+
+
+def _is_done(group: _Group, image: Row) -> bool:
+    """Has a row that is still there become what the group wants?"""
+    at = [group.table.stored.index(name) for name in group.columns]
+    return group.action is Action.NULLIFY and all(image[i] is None for i in at)
+
+
+def _change(writing: Writing, group: _Group, rows: list[Row]) -> None:
     dialect = writing.dialect
-    source = dialect.source(table.name)
-    with writing.chosen(rows, len(table.locator)) as relation:
-        which = among(dialect.quote(table.name), table.locator, relation, dialect)
-        if repair.action is Action.DELETE:
-            sql = f"DELETE FROM {source} WHERE {which}"
+    name = group.table.name
+    with writing.chosen(rows, len(group.table.locator)) as relation:
+        which = among(dialect.quote(name), group.table.locator, relation, dialect)
+        if group.action is Action.DELETE:
+            sql = f"DELETE FROM {dialect.source(name)} WHERE {which}"
         else:
-            columns = ", ".join(f"{dialect.quote(column)} = NULL" for column in repair.columns)
-            sql = f"UPDATE {source} SET {columns} WHERE {which}"
+            columns = ", ".join(f"{dialect.quote(column)} = NULL" for column in group.columns)
+            sql = f"UPDATE {dialect.source(name)} SET {columns} WHERE {which}"
         changed = writing.change(sql)
-    if changed != len(rows):
+    if changed > len(rows):
         raise Refused(
-            f"{changed} rows of {table.name} changed where the plan says {len(rows)}; nothing was done",
-            "look at the table's triggers, then run it again",
+            f"{changed} rows of {name} changed where the plan says {len(rows)}; nothing was done",
+            f"the locator ({', '.join(group.table.locator)}) does not tell its rows apart: mend them by hand",
         )
 
 
 def _changes(writing: Writing, table: Table, before: dict[Row, Row], repairs: list[Repair]) -> Iterator[Change]:
     """Every row of the plan in one table with what has become of it; Refused if that is not what was promised."""
     after = images_of(writing, table, before)
+    place = {name: number for number, name in enumerate(table.stored)}
     nulled: dict[Row, set[str]] = defaultdict(set)
     going = {repair.row for repair in repairs if repair.action is Action.DELETE}
     for repair in repairs:
@@ -93,7 +133,7 @@ def _changes(writing: Writing, table: Table, before: dict[Row, Row], repairs: li
     for row in sorted(before, key=repr):
         image = after.get(row)
         as_promised = (row in going) == (image is None) and (
-            image is None or all(image[table.stored.index(name)] is None for name in nulled[row])
+            image is None or all(image[place[name]] is None for name in nulled[row])
         )
         if not as_promised:
             raise Refused(

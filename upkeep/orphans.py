@@ -49,17 +49,21 @@ def bereaved(key: ForeignKey, below: tuple[str, ...], above: tuple[str, ...], do
     """Child rows of ``key`` whose parents are all in the relation ``doomed``: locator of the child, then of the parent.
 
     ``below`` and ``above`` are the locators of child and parent. The child is read first and the parent found by its
-    key: the other way round would read the child once for each doomed row.
+    key: the other way round would read the child once for each doomed row. But where a plain comparison says the same
+    it is added, so that the engine may begin with the doomed and find their children by an index: this is asked under
+    the write lock, which must not grow with the database.
     """
     columns = ", ".join([*(f"c.{dialect.quote(k)}" for k in below), *(f"p.{dialect.quote(k)}" for k in above)])
     parent = dialect.source(key.parent)
     other = (
         f"SELECT 1 FROM {parent} AS q WHERE {_found(key, 'q', dialect)} AND NOT {among('q', above, doomed, dialect)}"
     )
-    return (
-        f"SELECT {columns} FROM {dialect.source(key.child)} AS c CROSS JOIN {parent} AS p "
-        f"WHERE {_found(key, 'p', dialect)} AND {among('p', above, doomed, dialect)} AND NOT EXISTS ({other})"
-    )
+    found = f"{_found(key, 'p', dialect)} AND {among('p', above, doomed, dialect)} AND NOT EXISTS ({other})"
+    join = "CROSS JOIN"
+    if key.alike:
+        pairs = zip(key.columns, key.parent_columns, strict=True)
+        join, found = "JOIN", " AND ".join([*(f"c.{dialect.quote(c)} = p.{dialect.quote(p)}" for c, p in pairs), found])
+    return f"SELECT {columns} FROM {dialect.source(key.child)} AS c {join} {parent} AS p WHERE {found}"
 
 
 def among(alias: str, locator: tuple[str, ...], relation: str, dialect: Dialect) -> str:

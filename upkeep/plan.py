@@ -13,8 +13,8 @@ from upkeep.values import Row, digest, encode
 class Repair:
     """One action on one row.
 
-    ``row`` are the values of the table's locator; ``columns`` those that become NULL; ``before`` the digest of the whole
-    row as it was found; ``key`` and ``rule`` say why. ``wave`` is 0 for a row that was an orphan, n for one whose
+    ``row`` are the values of the table's locator; ``columns`` those that become NULL; ``before`` the digest of the
+    whole row as it was found; ``key`` and ``rule`` say why. ``wave`` is 0 for a row that was an orphan, n for one whose
     parent goes in wave n-1.
     """
 

@@ -1,35 +1,39 @@
-"""Drawing up the plan: the fixpoint of what the policy does to orphans and to the orphans that this makes (P-56, P-113)."""
+"""Drawing up the plan: what the policy does to orphans, and to the orphans that this makes, to the end (P-56, P-113).
+
+What is decided, and what is not left to the order in which rows are read:
+
+- An orphan is a row and a key; each comes to the first action of its rule that is possible for it.
+- A row that is deleted takes itself from those that point at it: where none of the rows that a key points at is left,
+  the rule of that key decides over the child as over any other orphan.
+- To delete wins: a row that goes for one key is neither nullified nor kept for another. ``keep`` leaves an orphan
+  alone; it protects no row from the rule of another key.
+- But a row cannot go while a row that stays would have to be kept for it. Then ``delete`` is impossible for it and
+  the next action in its rule counts, at the end ``keep``; that may hold back its own parents in turn. Two rows that
+  point at each other and both go hold nothing back.
+- Where a key points at several rows alike, which only an unusable key does, and they would all go, none of them goes
+  while the child must be kept.
+- ``nullify`` touches no column that another key reads or points at, so it never makes or mends an orphan of another.
+"""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from upkeep.catalog import ForeignKey
 from upkeep.changes import Refusal
 from upkeep.databases import Reading
 from upkeep.findings import Finding
+from upkeep.fixpoint import Orphan, Settled, Spot, settle
 from upkeep.orphans import bereaved, listing
 from upkeep.plan import Kept, Migration, Plan, Repair
 from upkeep.policy import Action, Policy
 from upkeep.possible import Choice, choices
-from upkeep.rows import images_of
-from upkeep.values import Row, row_digest
-
-Spot = tuple[str, Row]
-"""A row: its table and the values of its locator."""
-
-
-@dataclass
-class _Draft:
-    """One attempt at the fixpoint."""
-
-    doomed: dict[Spot, Repair] = field(default_factory=dict)
-    nullified: dict[tuple[Spot, ForeignKey], Repair] = field(default_factory=dict)
-    kept: dict[tuple[Spot, ForeignKey], tuple[str, Spot | None]] = field(default_factory=dict)
+from upkeep.rows import images_of, orphans_among
+from upkeep.values import row_digest
 
 
 class Planner:
-    """Draws up plans for one reading under one policy."""
+    """Draws up plans for one reading under one policy; rows that refused an action are not asked for it again."""
 
     def __init__(
         self,
@@ -40,117 +44,134 @@ class Planner:
     ) -> None:
         self._reading = reading
         self._catalog = reading.catalog()
-        self._keys = keys
-        self._rules = {key: policy.rule_for(key) for key in keys}
+        # By name: a key that is declared twice, with two actions on delete, makes each orphan once.
+        self._keys = {str(key): key for key in keys if key.child in self._catalog.tables}
+        self._rules = {name: policy.rule_for(key) for name, key in self._keys.items()}
         self._choices = {
-            key: choices(key, self._rules[key][1], self._catalog, keys)
-            for key in keys
-            if key.child in self._catalog.tables
+            name: choices(key, self._rules[name][1], self._catalog, keys) for name, key in self._keys.items()
         }
-        self._refused = {((r.table, r.row), r.action): r.said for r in refusals}
-        self._blocked: dict[Spot, str] = {}
+        self._refused = {(Spot(r.table, r.row), r.action): r.said for r in refusals}
 
     def plan(self, database: str, findings: tuple[Finding, ...], migration: Migration | None) -> Plan:
-        """The plan for what was found. Deleting a row whose child must be kept is impossible; that is known only at
-        the end of an attempt, so attempts are made until none blocks another row.
-        """
-        orphaned = [finding.key for finding in findings if finding.orphans]
-        while True:
-            draft = self._attempt(orphaned)
-            blocked = {
-                parent: f"its row of {spot[0]} is kept ({reason})"
-                for (spot, _), (reason, parent) in draft.kept.items()
-                if parent is not None and spot not in draft.doomed
-            }
-            if not blocked:
-                return self._finished(database, draft, migration)
-            self._blocked.update(blocked)
-
-    def _attempt(self, orphaned: list[ForeignKey]) -> _Draft:
-        draft = _Draft()
-        frontier: list[Spot] = []
-        for key in orphaned:
-            locator = self._catalog.tables[key.child].locator
-            if not locator or not key.askable:
-                continue
-            for row in self._reading.rows(listing(key, locator, self._reading.dialect)):
-                frontier += self._decide(draft, key, (key.child, row), None, 0)
-        wave = 0
-        while frontier:
-            wave += 1
-            bereaved_now = [found for table in {t for t, _ in frontier} for found in self._bereaved(draft, table)]
-            frontier = [
-                spot for key, child, parent in bereaved_now for spot in self._decide(draft, key, child, parent, wave)
-            ]
-        return draft
-
-    def _decide(self, draft: _Draft, key: ForeignKey, spot: Spot, parent: Spot | None, wave: int) -> list[Spot]:
-        """Enter what happens to one orphan; the answer is the row if it is newly doomed."""
-        if spot in draft.doomed:
-            return []
-        choice = self._choice(key, spot)
-        if choice.action is Action.KEEP:
-            draft.kept.setdefault((spot, key), (choice.reason, parent))
-            return []
-        rule = self._rules[key][0] or 0
-        repair = Repair(key.child, spot[1], choice.action, choice.columns, str(key), rule, wave, "")
-        if choice.action is Action.NULLIFY:
-            draft.nullified.setdefault((spot, key), repair)
-            return []
-        draft.doomed[spot] = repair
-        return [spot]
-
-    def _choice(self, key: ForeignKey, spot: Spot) -> Choice:
-        reasons = []
-        for choice in self._choices[key]:
-            why_not = self._refused.get((spot, choice.action))
-            if why_not is None and choice.action is Action.DELETE:
-                why_not = self._blocked.get(spot)
-            if why_not is None:
-                return Choice(choice.action, choice.columns, "; ".join([*reasons, choice.reason]).strip("; "))
-            reasons.append(f"{choice.action} is impossible: {why_not}")
-        raise AssertionError("every list of choices ends with keep")
-
-    def _bereaved(self, draft: _Draft, parent: str) -> Iterator[tuple[ForeignKey, Spot, Spot]]:
-        """Rows that lose their last parent in the table ``parent``, each with that parent."""
-        doomed = [row for table, row in draft.doomed if table == parent]
-        above = self._catalog.tables[parent].locator
-        for key in self._catalog.children_of(parent, self._keys):
-            below = self._catalog.tables[key.child].locator
-            if not key.askable or not below:
-                continue
-            with self._reading.chosen(doomed, len(above)) as relation:
-                for row in self._reading.rows(bereaved(key, below, above, relation, self._reading.dialect)):
-                    yield key, (key.child, row[: len(below)]), (parent, row[len(below) :])
-
-    def _finished(self, database: str, draft: _Draft, migration: Migration | None) -> Plan:
-        nullified = [repair for (spot, _), repair in draft.nullified.items() if spot not in draft.doomed]
-        repairs = [*nullified, *sorted(draft.doomed.values(), key=lambda repair: -repair.wave)]
-        kept = Counter(
-            (str(key), reason) for (spot, key), (reason, _) in draft.kept.items() if spot not in draft.doomed
+        """The plan for what was found. Equal databases, policies and refusals have equal plans."""
+        orphaned = {str(f.key): f.orphans for f in findings if f.orphans and str(f.key) in self._keys}
+        settled = settle(self._reachable(orphaned), self._choice)
+        repairs = sorted(
+            self._with_digests(self._repairs(settled)),
+            key=lambda r: (r.action is Action.DELETE, -r.wave, r.table, repr(r.row), r.key),
         )
-        order = sorted(
-            self._with_digests(repairs), key=lambda r: (r.action is Action.DELETE, -r.wave, r.table, repr(r.row), r.key)
-        )
+        kept = self._kept(settled, orphaned)
         return Plan(
             database,
-            tuple(order),
-            tuple(sorted(Kept(key, rows, reason) for (key, reason), rows in kept.items())),
+            tuple(repairs),
+            tuple(sorted(Kept(key, rows, reason) for (key, reason), rows in kept.items() if rows)),
             migration,
             self._triggers(repairs),
         )
 
-    def _with_digests(self, repairs: list[Repair]) -> Iterator[Repair]:
+    def _choice(self, orphan: Orphan, blocked: str | None) -> Choice:
+        """The first action that is possible for the orphan; ``blocked`` says why its row may not be deleted."""
+        reasons: list[str] = []
+        for choice in self._choices[orphan.key]:
+            why_not = self._refused.get((orphan.spot, choice.action)) if self._refused else None
+            if why_not is None and choice.action is Action.DELETE:
+                why_not = blocked
+            if why_not is None:
+                return replace(choice, reason="; ".join(filter(None, [*reasons, choice.reason]))) if reasons else choice
+            reasons.append(f"{choice.action} is impossible: {why_not}")
+        raise AssertionError("every list of choices ends with keep")
+
+    def _only_keeps(self, key: str) -> bool:
+        """Is there nothing but ``keep`` for this key? Then its orphans are counted, not listed: they may be many."""
+        return self._choices[key][0].action is Action.KEEP
+
+    def _reachable(self, orphaned: Iterable[str]) -> dict[Orphan, set[Spot]]:
+        """Every orphan there is or could be if no deletion were impossible, with the rows that it points at."""
+        parents: dict[Orphan, set[Spot]] = {}
+        doomed: dict[str, list[Spot]] = defaultdict(list)
+        known: set[Spot] = set()
+
+        def enter(found: Iterable[tuple[Orphan, Spot | None]]) -> set[str]:
+            tables = set()
+            for orphan, parent in found:
+                pointed = parents.setdefault(orphan, set())
+                if parent:
+                    pointed.add(parent)
+                if orphan.spot not in known and self._choice(orphan, None).action is Action.DELETE:
+                    known.add(orphan.spot)
+                    doomed[orphan.spot.table].append(orphan.spot)
+                    tables.add(orphan.spot.table)
+            return tables
+
+        frontier = enter(self._listed(orphaned))
+        while frontier:
+            # All of a wave is read before any of it is entered, so that a wave is the same whatever the order.
+            wave = [found for table in sorted(frontier) for found in self._bereaved(table, doomed[table])]
+            frontier = enter(wave)
+        return parents
+
+    def _listed(self, orphaned: Iterable[str]) -> Iterator[tuple[Orphan, None]]:
+        for name in orphaned:
+            if not self._only_keeps(name):
+                key = self._keys[name]
+                sql = listing(key, self._catalog.tables[key.child].locator, self._reading.dialect)
+                for row in self._reading.rows(sql):
+                    yield Orphan(Spot(key.child, row), name), None
+
+    def _bereaved(self, parent: str, doomed: list[Spot]) -> Iterator[tuple[Orphan, Spot]]:
+        """Rows that lose all their parents in the table ``parent``, each with each of those.
+
+        Rows that cannot be told apart are all one here: they can only be kept.
+        """
+        above = self._catalog.tables[parent].locator
+        for name, key in self._keys.items():
+            if key.parent != parent or not key.askable:
+                continue
+            below = self._catalog.tables[key.child].locator
+            with self._reading.chosen((spot.row for spot in doomed), len(above)) as relation:
+                for row in self._reading.rows(bereaved(key, below, above, relation, self._reading.dialect)):
+                    yield Orphan(Spot(key.child, row[: len(below)]), name), Spot(parent, row[len(below) :])
+
+    def _repairs(self, settled: Settled) -> Iterator[Repair]:
+        for spot, (wave, name) in settled.doomed.items():
+            yield self._repair(spot, name, Choice(Action.DELETE), wave)
+        for orphan, wave in settled.reached.items():
+            if orphan.spot not in settled.doomed:
+                choice = self._choice(orphan, settled.blocked.get(orphan.spot))
+                if choice.action is Action.NULLIFY:
+                    yield self._repair(orphan.spot, orphan.key, choice, wave)
+
+    def _repair(self, spot: Spot, key: str, choice: Choice, wave: int) -> Repair:
+        return Repair(spot.table, spot.row, choice.action, choice.columns, key, self._rules[key][0] or 0, wave, "")
+
+    def _kept(self, settled: Settled, orphaned: dict[str, int]) -> Counter[tuple[str, str]]:
+        """Orphans that stay, by key and reason."""
+        kept: Counter[tuple[str, str]] = Counter()
+        for orphan in settled.reached:
+            if orphan.spot not in settled.doomed:
+                choice = self._choice(orphan, settled.blocked.get(orphan.spot))
+                if choice.action is Action.KEEP:
+                    kept[orphan.key, choice.reason] += 1
+        for name, orphans in orphaned.items():
+            if self._only_keeps(name):
+                key = self._keys[name]
+                going = [spot.row for spot in settled.doomed if spot.table == key.child]
+                locator = self._catalog.tables[key.child].locator
+                less = orphans_among(self._reading, key, locator, going) if going else 0
+                kept[name, self._choices[name][0].reason] += orphans - less
+        return kept
+
+    def _with_digests(self, repairs: Iterable[Repair]) -> Iterator[Repair]:
         by_table: dict[str, list[Repair]] = defaultdict(list)
         for repair in repairs:
             by_table[repair.table].append(repair)
         for table, several in by_table.items():
-            images = images_of(self._reading, self._catalog.tables[table], [repair.row for repair in several])
+            images = images_of(self._reading, self._catalog.tables[table], {repair.row for repair in several})
             for repair in several:
-                before = row_digest(images[repair.row])
-                yield Repair(**{**repair.__dict__, "before": before})
+                yield replace(repair, before=row_digest(images[repair.row]))
 
-    def _triggers(self, repairs: list[Repair]) -> tuple[str, ...]:
+    def _triggers(self, repairs: Iterable[Repair]) -> tuple[str, ...]:
+        """Triggers that the plan's own statements may fire, for the operator to read (P-57)."""
         events = {(repair.table, "DELETE" if repair.action is Action.DELETE else "UPDATE") for repair in repairs}
         return tuple(
             sorted(

@@ -5,9 +5,9 @@ import tomllib
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from upkeep.catalog import Catalog, ForeignKey
 from upkeep.errors import Refused
@@ -54,9 +54,11 @@ def _columns(text: object) -> object:
     if not isinstance(text, str):
         return text
     if several := _COLUMNS.match(text):
-        return {"table": several["table"].strip(), "columns": tuple(c.strip() for c in several["columns"].split(","))}
+        names = tuple(name.strip() for name in several["columns"].split(","))
+        if all(names):
+            return {"table": several["table"].strip(), "columns": names}
     table, dot, column = text.rpartition(".")
-    if not dot or not table or not column:
+    if not dot or not table or not column or several:
         raise ValueError("write it as table.column or table(column, column)")
     return {"table": table, "columns": (column,)}
 
@@ -69,6 +71,12 @@ class Reference(_Frozen):
 
     child: _ColumnsText = Field(alias="from")
     parent: _ColumnsText = Field(alias="to")
+
+    @model_validator(mode="after")
+    def _match(self) -> Self:
+        if len(self.child.columns) != len(self.parent.columns):
+            raise ValueError(f"{self.child} and {self.parent} have not the same number of columns")
+        return self
 
     def as_key(self) -> ForeignKey:
         """The reference as a foreign key like any other, not declared."""
@@ -128,28 +136,50 @@ def load_policy(path: Path) -> Policy:
         return Policy()
     try:
         return Policy.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError) as fault:
+        said = fault.strerror if isinstance(fault, OSError) else "it is not UTF-8"
+        raise Refused(f"the policy {path} cannot be read: {said}", "correct UPKEEP_POLICY, or the file") from None
     except tomllib.TOMLDecodeError as fault:
         raise Refused(f"the policy {path.name} is not TOML: {fault}", "correct that line") from None
     except ValidationError as fault:
         faults = "; ".join(_fault(error["loc"], error["type"], error["msg"]) for error in fault.errors())
         words = ", ".join(action.value for action in Action)
         raise Refused(
-            f"the policy {path.name} has words that Upkeep does not know: {faults}",
+            f"the policy {path.name} is not understood: {faults}",
             f"actions are {words}; see `upkeep policy schema` for every word",
         ) from None
 
 
 def _fault(location: tuple[int | str, ...], kind: str, message: str) -> str:
     """One fault of a policy as a person counts: [[rule]] 1 is the first."""
-    where = " ".join(
-        f"[[{part}]]" if isinstance(part, str) and not i else str(part + 1 if isinstance(part, int) else part)
-        for i, part in enumerate(location)
-    )
-    return f"{where}: {'unknown word' if kind == 'extra_forbidden' else message.lower()}"
+    head, *rest = location
+    several = bool(rest) and isinstance(rest[0], int)
+    where = [f"[[{head}]]" if several else f"[{head}]" if rest else str(head)]
+    where += [str(part + 1 if isinstance(part, int) else part) for part in rest]
+    said = _IN_OUR_WORDS.get(kind, message.removeprefix("Value error, "))
+    return f"{' '.join(where)}: {said[:1].lower()}{said[1:]}"
+
+
+_IN_OUR_WORDS = {
+    "extra_forbidden": "unknown word",
+    "missing": "is missing",
+    "tuple_type": 'write a list: ["...", "..."]',
+}
 
 
 def all_keys(catalog: Catalog, stated: tuple[ForeignKey, ...]) -> tuple[ForeignKey, ...]:
-    """Declared and stated keys, each once, in the order of their names; a stated key that is declared is the declared one."""
-    declared = {(k.child, k.columns, k.parent): k for k in catalog.keys}
-    extra = [k for k in stated if (k.child, k.columns, k.parent) not in declared]
-    return tuple(sorted([*catalog.keys, *extra], key=lambda k: (k.child, k.columns, k.parent, k.parent_columns)))
+    """Declared and stated keys in the order of their names; a key that is stated again is the one that stood before."""
+    known = {_pairs(key) for key in catalog.keys}
+    keys = list(catalog.keys)
+    for key in stated:
+        if _pairs(key) not in known:
+            known.add(_pairs(key))
+            keys.append(key)
+    return tuple(sorted(keys, key=lambda k: (k.child, k.columns, k.parent, k.parent_columns)))
+
+
+def _pairs(key: ForeignKey) -> tuple[str, str, frozenset[tuple[str, str]]]:
+    """What makes two keys the same one: which column points at which, in whatever order they are written."""
+    if key.parent_missing:  # the declared one may not say at which columns of the table that is gone
+        return key.child, key.parent.lower(), frozenset((column, "") for column in key.columns)
+    return key.child, key.parent, frozenset(zip(key.columns, key.parent_columns, strict=False))

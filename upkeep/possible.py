@@ -8,7 +8,7 @@ from upkeep.policy import Action, Rule
 
 @dataclass(frozen=True)
 class Choice:
-    """What a rule comes to for one key: the action, its columns if it nullifies, and why not an earlier or another one."""
+    """What a rule comes to for one key: the action, its columns if it nullifies, and why no other."""
 
     action: Action
     columns: tuple[str, ...] = ()
@@ -21,38 +21,40 @@ def choices(key: ForeignKey, rule: Rule, catalog: Catalog, keys: tuple[ForeignKe
     An action that a later version brings ends the list too: the next one in the rule was meant for rows that
     cannot be restored, and nobody knows yet which those are.
     """
+    possible: list[Choice] = []
     reasons = []
-    possible = []
     for action in rule.orphan:
         if action is Action.KEEP:
-            return (*possible, Choice(Action.KEEP, reason=rule.why or "the policy says keep"))
+            break
         if action in (Action.RESTORE, Action.REASSIGN):
-            return (
-                *possible,
-                Choice(Action.KEEP, reason=f"{action} comes in a later version; until then the row is kept"),
-            )
+            reasons.append(f"{action} comes in a later version; until then the row is kept")
+            return (*possible, Choice(Action.KEEP, reason="; ".join(reasons)))
         impossible = _impossible(action, key, rule, catalog, keys)
         if impossible:
             reasons.append(f"{action} is impossible: {impossible}")
         else:
             columns = nullable_columns(key, catalog, keys) if action is Action.NULLIFY else ()
             possible.append(Choice(action, columns))
-    return (*possible, Choice(Action.KEEP, reason="; ".join(reasons) or rule.why or "the policy says keep"))
+    if Action.KEEP in rule.orphan or not (reasons or possible):
+        reasons.append(rule.why or "the policy says keep")
+    return (*possible, Choice(Action.KEEP, reason="; ".join(reasons)))
 
 
 def nullable_columns(key: ForeignKey, catalog: Catalog, keys: tuple[ForeignKey, ...]) -> tuple[str, ...]:
-    """The columns of ``key`` that may be NULL and that no other foreign key and no primary key needs."""
+    """The columns of ``key`` that may be NULL and that no primary key and no other foreign key needs.
+
+    A key needs the columns that it reads and those that it points at. One that shares all its columns with ``key``
+    needs them too: its pointer may be good where this one is not (P-108).
+    """
     table = catalog.tables[key.child]
-    needed = set(table.primary_key) | set(table.locator)
+    needed = {*table.primary_key, *table.locator}
     for other in keys:
-        if other != key and other.child == key.child and other.columns != key.columns:
+        if other.child == key.child and str(other) != str(key):
             needed.update(other.columns)
-    free = []
-    for name in key.columns:
-        column = table.column(name)
-        if column and column.nullable and not column.generated and name not in needed:
-            free.append(name)
-    return tuple(free)
+        if other.parent == key.child:
+            needed.update(other.parent_columns)
+    free = {column.name for column in table.columns if column.nullable and not column.generated} - needed
+    return tuple(name for name in key.columns if name in free)
 
 
 def _impossible(

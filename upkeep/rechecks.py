@@ -1,14 +1,14 @@
-"""Is the database still what the plan was drawn up for? Asked of the plan's rows, inside the transaction (P-52, P-97)."""
+"""Is the database still what the plan was drawn up for? Asked of its rows, inside the transaction (P-52, P-97)."""
 
 from collections import defaultdict
 
 from upkeep.catalog import Catalog, ForeignKey
 from upkeep.databases import Reading
 from upkeep.errors import Refused
-from upkeep.orphans import among, bereaved, condition
+from upkeep.orphans import bereaved
 from upkeep.plan import Plan, Repair
 from upkeep.policy import Action
-from upkeep.rows import images_of
+from upkeep.rows import images_of, orphans_among
 from upkeep.values import Row, encode, row_digest
 
 _AGAIN = "nothing was done; run it again for a new plan"
@@ -43,33 +43,29 @@ def still_orphans(reading: Reading, catalog: Catalog, plan: Plan, keys: tuple[Fo
         key = by_name.get(name)
         if key is None:
             raise Refused(f"the foreign key {name} of the plan is gone", _AGAIN)
-        locator, dialect = catalog.tables[key.child].locator, reading.dialect
-        with reading.chosen({repair.row for repair in repairs}, len(locator)) as relation:
-            sql = (
-                f"SELECT COUNT(*) FROM {dialect.source(key.child)} AS c "
-                f"WHERE {among('c', locator, relation, dialect)} AND {condition(key, dialect)}"
-            )
-            ((orphans,),) = reading.rows(sql)
+        rows = {repair.row for repair in repairs}
+        orphans = orphans_among(reading, key, catalog.tables[key.child].locator, rows)
         if orphans != len(repairs):
             raise Refused(f"rows of {name} are no orphans any more: a parent came back since the rehearsal", _AGAIN)
 
 
 def nobody_left_behind(reading: Reading, catalog: Catalog, plan: Plan, keys: tuple[ForeignKey, ...]) -> None:
-    """Every row that would lose its parent must be in the plan: a child that came since would be a new orphan (P-65)."""
-    in_plan = {(repair.table, repair.row, key) for repair in plan.repairs for key in (repair.key, None)}
-    gone_rows = {(r.table, r.row) for r in plan.repairs if r.action is Action.DELETE}
-    for name in sorted({table for table, _ in gone_rows}):
-        gone = [row for table, row in gone_rows if table == name]
+    """Every row that would lose its parent is in the plan: a child that came since would be a new orphan (P-65)."""
+    nullified = {(repair.table, repair.row, repair.key) for repair in plan.repairs}
+    going: dict[str, set[Row]] = defaultdict(set)
+    for repair in plan.repairs:
+        if repair.action is Action.DELETE:
+            going[repair.table].add(repair.row)
+    for name, rows in sorted(going.items()):
         above = catalog.tables[name].locator
         for key in catalog.children_of(name, keys):
-            below = catalog.tables[key.child].locator
-            if not key.askable or not below:
+            if not key.askable or key.child not in catalog.tables:
                 continue
-            with reading.chosen(gone, len(above)) as relation:
+            below = catalog.tables[key.child].locator
+            with reading.chosen(rows, len(above)) as relation:
                 found = list(reading.rows(bereaved(key, below, above, relation, reading.dialect)))
-            for row in found:
-                child = row[: len(below)]
-                if (key.child, child) not in gone_rows and (key.child, child, str(key)) not in in_plan:
+            for child in (row[: len(below)] for row in found):
+                if child not in going.get(key.child, ()) and (key.child, child, str(key)) not in nullified:
                     raise Refused(
                         f"row {told(child)} of {key.child} has come to point at a row of {name} that would go", _AGAIN
                     )

@@ -1,18 +1,30 @@
-"""Whole rows by their locators, as raw values."""
+"""Rows asked for by their locators."""
 
 from collections.abc import Iterable
 
-from upkeep.catalog import Table
+from upkeep.catalog import ForeignKey, Table
 from upkeep.databases import Reading
-from upkeep.orphans import among
+from upkeep.orphans import among, condition
 from upkeep.values import Row
 
 
 def images_of(reading: Reading, table: Table, rows: Iterable[Row]) -> dict[Row, Row]:
-    """The stored columns of those of ``rows`` that are there, by locator."""
+    """The stored columns of those of ``rows`` that are there, by locator, as raw values."""
     dialect = reading.dialect
     columns = ", ".join(f"c.{dialect.quote(name)}" for name in (*table.locator, *table.stored))
     width = len(table.locator)
     with reading.chosen(rows, width) as relation:
-        sql = f"SELECT {columns} FROM {dialect.source(table.name)} AS c WHERE {among('c', table.locator, relation, dialect)}"
+        which = among("c", table.locator, relation, dialect)
+        sql = f"SELECT {columns} FROM {dialect.source(table.name)} AS c WHERE {which}"
         return {row[:width]: row[width:] for row in reading.rows(sql)}
+
+
+def orphans_among(reading: Reading, key: ForeignKey, locator: tuple[str, ...], rows: Iterable[Row]) -> int:
+    """How many of ``rows``, each there once, are orphans of ``key``."""
+    dialect = reading.dialect
+    with reading.chosen(rows, len(locator)) as relation:
+        ((orphans,),) = reading.rows(
+            f"SELECT COUNT(*) FROM {dialect.source(key.child)} AS c "
+            f"WHERE {among('c', locator, relation, dialect)} AND {condition(key, dialect)}"
+        )
+    return int(orphans or 0)

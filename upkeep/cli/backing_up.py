@@ -1,19 +1,30 @@
-"""Commands for backups: backup, verify, prune, restore. They use the kernel alone."""
+"""Commands for backups, by the kernel alone: backup, verify, prune, restore."""
 
 import time
 from typing import Annotated
 
 import typer
 
-from upkeep.backups import bring_back, find_backup, list_backups, prove, remove_backup, take_backup, utc_now
+from upkeep.backups import (
+    Backup,
+    Manifest,
+    bring_back,
+    find_backup,
+    list_backups,
+    prove,
+    proving_again,
+    take_backup,
+    utc_now,
+)
 from upkeep.census import differences, take_census
-from upkeep.cli.saying import DAMAGED, HOLDS, Json, end, say
-from upkeep.databases import open_database
+from upkeep.cli.documents import backup_document, pruning_document
+from upkeep.cli.saying import Json, end_badly, say
+from upkeep.databases import Database, open_database
 from upkeep.equipment import equip
 from upkeep.errors import Damaged, Refused
-from upkeep.retention import judge_retention
+from upkeep.pruning import judge_store, remove_old
 from upkeep.settings import load_settings
-from upkeep.stores import open_store
+from upkeep.stores import Store, open_store
 from upkeep.wording import text
 from upkeep.workplaces import workplace
 
@@ -29,50 +40,45 @@ def add_to(app: typer.Typer) -> None:
 def backup(as_json: Json = False) -> None:
     """Take a backup now. It counts as verified after `upkeep verify` or the next nightly run."""
     equipment = equip()
+    equipment.database.identity()
     equipment.store.probe()
     with workplace(equipment.settings.scratch, equipment.settings.database, "backup") as folder:
         manifest = take_backup(equipment.database, equipment.store, folder, run="shell", now=utc_now())
-    document = {
-        "id": manifest.id,
-        "taken": manifest.taken.isoformat(),
-        "revision": list(manifest.census.revision),
-        "bytes": manifest.stored_bytes,
-        "verified": False,
-    }
-    say(
-        as_json,
-        document,
-        f"backup {manifest.id}: {manifest.census.rows:,} rows, {manifest.stored_bytes:,} bytes stored",
-    )
+    say(as_json, backup_document(Backup(manifest.id, manifest, verified=False)), text.taken(manifest))
 
 
 def verify(wanted: Wanted, as_json: Json = False) -> None:
     """Restore a backup into a scratch, compare it with its manifest, and mark it verified if all is equal."""
     equipment = equip()
     name = equipment.settings.database
-    if wanted == "latest":
-        usable = [one.manifest for one in list_backups(equipment.store, name) if one.manifest]
-        if not usable:
-            raise Refused(f"there is no backup of {name} in {equipment.store.url}", "run `upkeep backup` first")
-        manifest = max(usable, key=lambda one: one.taken)
-    else:
-        manifest = find_backup(equipment.store, name, wanted)
+    manifest = _to_verify(equipment.store, name, wanted)
     begun = time.monotonic()
-    with workplace(equipment.settings.scratch, name, "verify") as folder:
+    with (
+        proving_again(equipment.store, manifest),
+        workplace(equipment.settings.scratch, name, "verify") as folder,
+    ):
         scratch = equipment.database.scratch(folder)
         bring_back(equipment.store, manifest, scratch)
         seconds = time.monotonic() - begun
         _, against = prove(equipment.store, manifest, scratch, run="shell", now=utc_now(), seconds=seconds)
-    if against:
-        raise Damaged(
-            f"backup {manifest.id} is not what was stored: {'; '.join(against)}", "use another, see `upkeep backups`"
-        )
-    document = {"id": manifest.id, "verified": True, "seconds": round(seconds, 3), "rows": manifest.census.rows}
-    say(
-        as_json,
-        document,
-        f"backup {manifest.id} is verified: {manifest.census.rows:,} rows, restored in {seconds:.2f} s",
-    )
+        if against:
+            raise Damaged(
+                f"backup {manifest.id} is not what was stored: {'; '.join(against)}",
+                "use another, see `upkeep backups`",
+            )
+    document = backup_document(Backup(manifest.id, manifest, verified=True)) | {"seconds": round(seconds, 3)}
+    told = f"backup {manifest.id} is verified: {manifest.census.rows:,} rows, restored in {seconds:.2f} s"
+    say(as_json, document, told)
+
+
+def _to_verify(store: Store, name: str, wanted: str) -> Manifest:
+    """The backup of this id; for ``latest`` the newest one that is whole, verified before or not."""
+    if wanted != "latest":
+        return find_backup(store, name, wanted)
+    usable = [one.manifest for one in list_backups(store, name) if one.manifest]
+    if not usable:
+        raise Refused(f"there is no backup of {name} in {store.url}", "run `upkeep backup` first")
+    return max(usable, key=lambda one: one.taken)
 
 
 def prune(
@@ -83,23 +89,16 @@ def prune(
 ) -> None:
     """Show which backups retention would remove and why the others stay; with --yes remove them."""
     equipment = equip()
-    name, days = equipment.settings.database, equipment.settings.backup_retention_days
-    judged = judge_retention(list_backups(equipment.store, name), days=days, now=utc_now())
+    settings, store = equipment.settings, equipment.store
+    pruning = judge_store(store, settings.database, days=settings.backup_retention_days, now=utc_now())
     if yes:
-        for one in judged:
-            if not one.kept:
-                remove_backup(equipment.store, name, one.id)
-    document = {
-        "kept": [{"id": one.id, "reasons": [one.reason]} for one in judged if one.kept],
-        "removed": [one.id for one in judged if not one.kept] if yes else [],
-        "would_remove": [one.id for one in judged if not one.kept],
-    }
-    say(as_json, document, text.retention(judged) + ("" if yes else "\nnothing was removed; --yes removes"))
+        remove_old(store, pruning)
+    say(as_json, pruning_document(pruning, done=yes), text.retention(pruning, done=yes))
 
 
 def restore(
     wanted: Wanted,
-    to: Annotated[str, typer.Option(help="The SQLAlchemy URL of the target, which must be empty.")],
+    to: Annotated[str, typer.Option(metavar="URL", help="The SQLAlchemy URL of the target, which must be empty.")],
     as_json: Json = False,
 ) -> None:
     """Bring a backup back into an empty target and compare it with its manifest; works without Prefect."""
@@ -110,13 +109,19 @@ def restore(
     begun = time.monotonic()
     bring_back(store, manifest, target)
     seconds = time.monotonic() - begun
-    with target.reading() as reading:
-        against = [*reading.complaints(), *differences(manifest.census, take_census(reading, digests=False))]
+    against = _against(manifest, target)
     checks = [
-        {"claim": "every byte is as it was stored", "holds": True},
-        {"claim": "it is what the manifest says", "holds": not against, "seen": against},
+        {"claim": "every byte is as it was stored", "holds": True, "seen": f"SHA-256 {manifest.plain_sha256}"},
+        {"claim": "it is what the manifest says", "holds": not against, "seen": "; ".join(against) or "no difference"},
     ]
     document = {"restored": manifest.id, "rows": manifest.census.rows, "seconds": round(seconds, 3), "checks": checks}
-    told = "; ".join(against) or f"{manifest.census.rows:,} rows in {seconds:.2f} s, equal to the manifest"
-    say(as_json, document, f"backup {manifest.id} restored: {told}")
-    end(DAMAGED if against else HOLDS)
+    told = f"backup {manifest.id} restored: {manifest.census.rows:,} rows in {seconds:.2f} s"
+    if against:
+        what = f"backup {manifest.id} was restored and is not what its manifest says: {'; '.join(against)}"
+        end_badly(as_json, document, told, Damaged(what, "do not use it; restore another one, see `upkeep backups`"))
+    say(as_json, document, f"{told}, equal to the manifest")
+
+
+def _against(manifest: Manifest, restored: Database) -> tuple[str, ...]:
+    with restored.reading() as reading:
+        return (*reading.complaints(), *differences(manifest.census, take_census(reading, digests=False)))

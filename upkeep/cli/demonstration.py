@@ -2,7 +2,9 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
@@ -13,7 +15,6 @@ from upkeep.equipment import equip
 from upkeep.errors import Refused
 from upkeep.report import RunReport
 from upkeep.wording import text
-from upkeep.wording.sentences import outcome
 from upkeep.workplaces import workplace
 
 _MARK = "made-by-upkeep-demo"
@@ -23,22 +24,21 @@ def demonstrate(folder: Path, seed: int, as_json: bool) -> int:
     """Build, rehearse, approve, perform, and run again; the exit code."""
     folder = folder.absolute()
     prepare(folder, seed)
-    tell = (lambda line: None) if as_json else print
-    tell(f"the damaged clinic stands in {folder}; its nightly backups are in {folder / 'store'}\n")
-    tell("first run: look and rehearse, as every night\n")
+    tell: Callable[[str], None] = _nothing if as_json else partial(print, flush=True)
+    tell(f"the damaged clinic stands in {folder}; its nightly backups are in {folder / 'store'}")
+    tell("\n=== first run: look and rehearse, as every night\n")
     first = run_maintain(perform="never")
     tell(text.run_report(first))
     if not first.passed or first.plan is None:
         say(as_json, first.document(), "")
         return DOES_NOT_HOLD
-    tell(f"\nsecond run: an operator approves plan {first.plan.digest[:12]}\n")
+    tell(f"\n=== second run: an operator approves plan {first.plan.digest[:12]}\n")
     second = run_maintain(perform="ask", approve=first.plan.digest, by="demo", reason="to see it work", wait=False)
-    tell(text.run_report(second))
-    tell("\nthird run: is there anything left to do?\n")
+    tell(text.run_in_short(second))
+    tell("\n=== third run: is there anything left to do?\n")
     third = run_maintain(perform="never")
-    tell(f"{third.database}: {outcome(third)}")
-    tell(_where_to_look(folder, second))
-    say(as_json, second.document() | {"again": third.document()}, "")
+    tell(text.run_in_short(third))
+    say(as_json, second.document() | {"again": third.document()}, _where_to_look(folder, second))
     good = second.performed and second.passed and third.passed and third.plan is not None and third.plan.is_empty
     return HOLDS if good else DOES_NOT_HOLD
 
@@ -53,7 +53,7 @@ def prepare(folder: Path, seed: int) -> None:
         shutil.rmtree(folder)
     (folder / "store").mkdir(parents=True)
     (folder / _MARK).touch()
-    clinic = Path(str(files("examples.clinic")))
+    clinic = clinic_folder()
     os.environ.update(
         DATABASE_URL=f"sqlite:///{folder / 'clinic.db'}",
         UPKEEP_DATABASE="clinic",
@@ -73,9 +73,21 @@ def prepare(folder: Path, seed: int) -> None:
     build(folder, seed=seed, kinds=DEMO_KINDS, nightly=nightly)
 
 
+def _nothing(_line: str) -> None:
+    """With --json only the document at the end is said."""
+
+
 def _where_to_look(folder: Path, report: RunReport) -> str:
-    return (
-        f"\nwhere to look:\n  {folder / 'store' / (report.evidence or '')}/report.md\n"
-        f"  {folder / 'store' / 'clinic' / 'repairs' / report.run}: every changed row, before and after\n"
-        f"  `make serve` shows the same in the Prefect UI"
-    )
+    store = folder / "store"
+    places = {
+        "the report of the second run": store / (report.evidence or "") / "report.md",
+        "every changed row, before and after": store / "clinic" / "repairs" / report.run,
+        "the policy that decided": clinic_folder() / "policy.toml",
+    }
+    wide = max(map(len, places))
+    return "\nwhere to look\n" + "\n".join(f"  {what:{wide}}  {where}" for what, where in places.items())
+
+
+def clinic_folder() -> Path:
+    """Where the example clinic's models, migrations and policy are."""
+    return Path(str(files("examples.clinic")))

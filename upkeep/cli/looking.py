@@ -1,16 +1,19 @@
 """Commands that only look: check, backups."""
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 
 from upkeep.backups import bring_back, find_backup, list_backups
-from upkeep.cli.saying import DOES_NOT_HOLD, HOLDS, Json, end, say
+from upkeep.cli.documents import backup_document
+from upkeep.cli.saying import DOES_NOT_HOLD, HOLDS, Json, end, end_badly, say
 from upkeep.databases import Database
-from upkeep.equipment import equip
-from upkeep.finding import find, keys_of, orphan_rows
-from upkeep.report import Detected, detected_document
+from upkeep.equipment import Equipment, equip
+from upkeep.errors import Damaged, Refused
+from upkeep.finding import detected, find, keys_of
+from upkeep.report import detected_document
 from upkeep.wording import text
 from upkeep.workplaces import workplace
 
@@ -22,44 +25,48 @@ def add_to(app: typer.Typer) -> None:
 
 
 def check(
-    backup: Annotated[str, typer.Option(help="Look at this backup (an id or latest) and not at the database.")] = "",
+    backup: Annotated[str, typer.Option(metavar="ID|latest", help="Look at this backup and not at the database.")] = "",
     limit: Annotated[int, typer.Option(min=0, help="So many orphans of each key are named.")] = 5,
     as_json: Json = False,
 ) -> None:
     """Find orphans and say why they are there; changes nothing."""
     equipment = equip()
-    with ExitStack() as stack:
-        target: Database = equipment.database
-        if backup:
-            folder = stack.enter_context(workplace(equipment.settings.scratch, equipment.settings.database, "check"))
-            target = equipment.database.scratch(folder)
-            bring_back(equipment.store, find_backup(equipment.store, equipment.settings.database, backup), target)
-        reading = stack.enter_context(target.reading())
+    with _looked_at(equipment, backup) as target, target.reading() as reading:
         catalog = reading.catalog()
+        if not catalog.tables:
+            raise Refused(
+                f"the database {equipment.settings.database} has no tables",
+                "check DATABASE_URL: is this the right one?",
+            )
         findings = tuple(find(reading, key, limit=limit) for key in keys_of(reading, equipment.policy))
-        rows = sum(reading.count(table, digest=False).rows for table in catalog.tables)
-        detected = Detected(len(catalog.tables), rows, findings, orphan_rows(reading, findings))
+        found = detected(reading, findings)
         complaints = reading.complaints()
         engine = target.identity().engine
-    document = detected_document(engine, detected, catalog, complaints)
-    say(as_json, document, text.check(engine, detected, complaints, limit))
-    clean = bool(catalog.tables) and not detected.troubled and not complaints
-    end(HOLDS if clean else DOES_NOT_HOLD)
+    document = detected_document(engine, found, catalog, complaints)
+    told = text.check(equipment.settings.database, engine, found, complaints, limit)
+    if complaints:
+        what = f"the engine's own check of {equipment.settings.database} complains: {complaints[0]}"
+        hint = "stop; `upkeep restore latest --to URL` brings the newest verified backup back beside it"
+        end_badly(as_json, document, told, Damaged(what, hint))
+    say(as_json, document, told)
+    end(DOES_NOT_HOLD if found.troubled else HOLDS)
+
+
+@contextmanager
+def _looked_at(equipment: Equipment, backup: str) -> Iterator[Database]:
+    """The database itself, or a backup brought back into a scratch that is gone afterwards."""
+    if not backup:
+        yield equipment.database
+        return
+    manifest = find_backup(equipment.store, equipment.settings.database, backup)
+    with workplace(equipment.settings.scratch, equipment.settings.database, "check") as folder:
+        scratch = equipment.database.scratch(folder)
+        bring_back(equipment.store, manifest, scratch)
+        yield scratch
 
 
 def backups(as_json: Json = False) -> None:
     """List the backups of the database in the store, oldest first."""
     equipment = equip()
     listed = list_backups(equipment.store, equipment.settings.database)
-    documents = [
-        {
-            "id": backup.id,
-            "taken": backup.manifest.taken.isoformat() if backup.manifest else None,
-            "revision": list(backup.manifest.census.revision) if backup.manifest else None,
-            "bytes": backup.manifest.stored_bytes if backup.manifest else None,
-            "verified": backup.verified,
-            "fault": backup.fault,
-        }
-        for backup in listed
-    ]
-    say(as_json, {"backups": documents}, text.backups(listed))
+    say(as_json, {"backups": [backup_document(backup) for backup in listed]}, text.backups(listed))

@@ -1,15 +1,17 @@
 """Commands about the policy: which rule meets which key, and the words that a policy may use."""
 
-import json
+from typing import Any
 
 import typer
 
+from upkeep.catalog import ForeignKey
 from upkeep.cli.saying import Json, say
 from upkeep.equipment import equip
 from upkeep.finding import keys_of
 from upkeep.policy import Policy
+from upkeep.wording.text import folded
 
-app = typer.Typer(help="Explain the policy.", no_args_is_help=True)
+app = typer.Typer(help="Explain the policy.")
 
 
 @app.command()
@@ -18,34 +20,35 @@ def check(as_json: Json = False) -> None:
     equipment = equip()
     with equipment.database.reading() as reading:
         keys = keys_of(reading, equipment.policy)
-    documents, lines = [], []
-    for key in keys:
-        number, rule = equipment.policy.rule_for(key)
-        actions = [action.value for action in rule.orphan]
-        documents.append(
-            {
-                "key": str(key),
-                "declared": key.declared,
-                "rule": number,
-                "orphan": actions,
-                "wanted": rule.ondelete,
-                "found": key.ondelete if key.declared else None,
-                "why": rule.why,
-            }
-        )
-        met = f"rule {number}" if number else "no rule"
-        differs = (
-            f"; on delete {key.ondelete}, the policy wants {rule.ondelete}"
-            if rule.ondelete not in (None, key.ondelete)
-            else ""
-        )
-        lines.append(f"{key}: {met}: {', '.join(actions)}{differs}")
+    documents = [_document(equipment.policy, key) for key in keys]
     idle = equipment.policy.idle_rules(keys)
+    wide = max((len(document["key"]) for document in documents), default=0)
+    lines = [line for document in documents for line in folded(f"{document['key']:{wide}}  ", _told(document))]
     lines += [f"rule {number} meets no key: is a name in it misspelt?" for number in idle]
-    say(as_json, {"keys": documents, "idle_rules": list(idle)}, "\n".join(lines))
+    say(as_json, {"keys": documents, "idle_rules": list(idle)}, "\n".join(lines) or "the database has no foreign key")
 
 
 @app.command()
-def schema() -> None:
-    """The JSON schema of a policy, for editors."""
-    print(json.dumps(Policy.model_json_schema(by_alias=True), indent=1))
+def schema(_as_json: Json = True) -> None:
+    """The JSON schema of a policy, for editors; always JSON."""
+    say(True, Policy.model_json_schema(by_alias=True), "")
+
+
+def _document(policy: Policy, key: ForeignKey) -> dict[str, Any]:
+    number, rule = policy.rule_for(key)
+    return {
+        "key": str(key),
+        "declared": key.declared,
+        "rule": number,
+        "orphan": [action.value for action in rule.orphan],
+        "wanted": rule.ondelete,
+        "found": key.ondelete if key.declared else None,
+        "why": rule.why,
+    }
+
+
+def _told(document: dict[str, Any]) -> str:
+    met = f"rule {document['rule']}" if document["rule"] else "no rule"
+    wanted, found = document["wanted"], document["found"]
+    differs = f"; on delete: {found or 'not declared'}, wanted: {wanted}" if wanted not in (None, found) else ""
+    return f"{met}: {', '.join(document['orphan'])}{differs}"

@@ -1,14 +1,19 @@
-"""Commands that run flows: maintain, recover, demo, serve. Prefect is imported only when one of them runs."""
+"""Commands that run flows, importing Prefect only then: maintain, recover, demo."""
 
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
-from upkeep.cli.saying import DOES_NOT_HOLD, HOLDS, REFUSED, Json, end, say
-from upkeep.errors import Refused, UpkeepError
-from upkeep.report import RunReport
+from upkeep.approval import SHORTEST
+from upkeep.cli.saying import DOES_NOT_HOLD, HOLDS, Json, end, end_badly, say
+from upkeep.equipment import equip
+from upkeep.errors import Refused, Unreachable
+from upkeep.report import RunReport, Step
+from upkeep.verdict import Check, Verdict
 from upkeep.wording import text
 
 
@@ -19,15 +24,24 @@ def add_to(app: typer.Typer) -> None:
 
 
 def quieten_prefect() -> None:
-    """Prefect neither reports home nor logs what a person did not ask for; set names are left as they are."""
+    """Prefect neither reports home nor asks; names that are set are left as they are."""
     for name, value in {
         "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
-        "PREFECT_LOGGING_LEVEL": "ERROR",
         "PREFECT_CLI_PROMPT": "false",
     }.items():
         os.environ.setdefault(name, value)
+
+
+def keep_the_shell_clean() -> None:
+    """A refusal is one line in a shell and no traceback of Prefect's, whose server keeps every line all the same.
+
+    So it is the handler's level that is set and not the loggers'. The handler is the root logger's, so Great
+    Expectations is quiet too. Whoever looks for a fault sets the name to DEBUG.
+    """
+    quieten_prefect()
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
 
 
 def maintain(
@@ -42,44 +56,80 @@ def maintain(
     as_json: Json = False,
 ) -> None:
     """Back up, prove, detect, rehearse; with --perform also ask, perform and verify."""
-    if approve and perform != "ask":
-        raise Refused(
-            "--approve goes with --perform ask",
-            "write `upkeep maintain --perform ask --approve DIGEST --by NAME --reason TEXT`",
-        )
+    _refuse_half_an_approval(perform, approve, by, reason, wait)
     report = run_maintain(perform=perform, migrate=migrate, approve=approve, by=by, reason=reason, wait=wait)
-    say(as_json, report.document(), text.run_report(report))
-    end(exit_code(report, asked=perform != "never"))
+    document, told = report.document(), text.run_report(report)
+    if perform != "never" and report.passed and not report.performed and report.plan and not report.plan.is_empty:
+        end_badly(as_json, document, told, Refused(report.ended, f"approve it with `{text.approving(report.plan)}`"))
+    say(as_json, document, told)
+    end(HOLDS if report.passed else DOES_NOT_HOLD)
 
 
-def exit_code(report: RunReport, *, asked: bool) -> int:
-    """What the end of a run means to a program."""
-    if not report.passed:
-        return DOES_NOT_HOLD
-    something_to_do = report.plan is not None and not report.plan.is_empty
-    return REFUSED if asked and something_to_do and not report.performed else HOLDS
+def _refuse_half_an_approval(perform: str, approve: str, by: str, reason: str, wait: bool) -> None:
+    """Before the run, which may take hours, and not after it."""
+    whole = "write `upkeep maintain --perform ask --approve DIGEST --by NAME --reason TEXT`"
+    if (approve or by or reason or wait) and perform != "ask":
+        raise Refused("--approve, --by, --reason and --wait go with --perform ask", whole)
+    if approve and wait:
+        raise Refused("--approve and --wait exclude each other", whole)
+    if (by or reason) and not approve:
+        raise Refused("--by and --reason go with --approve", whole)
+    if approve and not (by.strip() and reason.strip()):
+        raise Refused("an approval needs a name and a reason", whole)
+    if approve and len(approve.strip()) < SHORTEST:
+        raise Refused(
+            f"{approve} is too short for the digest of a plan", f"give at least its first {SHORTEST} characters"
+        )
 
 
 def run_maintain(**parameters: Any) -> RunReport:
     """Run the flow here; its report, or the error with which it ended."""
-    quieten_prefect()
+    equip().database.identity()  # what is plainly not there is said before Prefect has started, which takes seconds
+    keep_the_shell_clean()
     from flows.maintenance import maintain as flow
 
-    found = flow(**parameters, return_state=True).result(raise_on_failure=False)
-    if isinstance(found, UpkeepError):
-        raise found
+    found: RunReport = _result_of(lambda: flow(**parameters, return_state=True))
+    return found
+
+
+def _result_of(run: Callable[[], Any]) -> Any:
+    """What a flow gave; raises the error with which it ended."""
+    try:
+        found = run().result(raise_on_failure=False)
+    except Exception as fault:
+        if not _is_silence(fault):
+            raise
+        hint = "start it (`upkeep serve`), or unset PREFECT_API_URL to run without one; `upkeep restore` needs none"
+        raise Unreachable(f"Prefect's server does not answer: {type(fault).__name__}", hint) from None
     if isinstance(found, BaseException):
         raise found
-    return found  # type: ignore[no-any-return]  # a state gives what the flow gave
+    return found
+
+
+def _is_silence(fault: Exception) -> bool:
+    """Does Prefect's server not answer? Prefect itself says so by a plain RuntimeError."""
+    library = type(fault).__module__.partition(".")[0]
+    return library in ("httpx", "httpcore") or str(fault).startswith("Failed to reach API")
 
 
 def recover(as_json: Json = False) -> None:
     """Settle what a run that died had begun, and remove its scratch."""
-    quieten_prefect()
+    settings = equip().settings
+    keep_the_shell_clean()
     from flows.recovery import recover as flow
 
-    told = flow()
-    say(as_json, {"recovered": list(told)}, "\n".join(told) or "nothing was left behind")
+    begun = time.monotonic()
+    told: tuple[str, ...] = _result_of(lambda: flow(return_state=True))
+    settled = Check(claim="no run is left half done", holds=True, seen="; ".join(told) or "nothing was left behind")
+    report = RunReport(
+        run="",
+        database=settings.database,
+        ended="recovered" if told else "nothing was left behind",
+        verification=Verdict(checks=(settled,)),
+        recovered=told,
+        steps=(Step("recover", time.monotonic() - begun),),
+    )
+    say(as_json, report.document(), "\n".join(told) or "nothing was left behind")
 
 
 def demo(
@@ -90,7 +140,6 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Build the damaged example clinic, rehearse, approve, perform, and run once more."""
-    quieten_prefect()
     from upkeep.cli.demonstration import demonstrate
 
     end(demonstrate(folder, seed, as_json))

@@ -24,10 +24,28 @@ def end(code: int) -> NoReturn:
     raise typer.Exit(code)
 
 
+def end_badly(as_json: bool, document: dict[str, Any], text: str, error: UpkeepError) -> NoReturn:
+    """Print what there is to show, with what is wrong and what to do next, and leave with the error's exit code."""
+    say(as_json, document | error_document(error), text)
+    if not as_json:
+        complain(error)
+    end(error.exit_code)
+
+
 def fail(error: UpkeepError, as_json: bool) -> int:
     """Say what went wrong and what to do next; the exit code."""
     if as_json:
-        print(json.dumps({"error": error.message, "hint": error.hint, "exit": error.exit_code}, indent=1))
+        print(json.dumps(error_document(error), indent=1))
     else:
-        print(f"upkeep: {error.message}\n  {error.hint}", file=sys.stderr)
+        complain(error)
     return error.exit_code
+
+
+def complain(error: UpkeepError) -> None:
+    """One line of what happened and one of what to do, where a person reads them."""
+    print(f"upkeep: {error.message}\n  {error.hint}", file=sys.stderr)
+
+
+def error_document(error: UpkeepError) -> dict[str, Any]:
+    """The error as JSON."""
+    return {"error": error.message, "hint": error.hint, "exit": error.exit_code}

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from upkeep.errors import Unreachable
+from upkeep.errors import Refused, Unreachable
 
 
 def copy_pages(source: sqlite3.Connection, target: Path, patience: float) -> None:
@@ -19,7 +19,13 @@ def copy_pages(source: sqlite3.Connection, target: Path, patience: float) -> Non
         # The copy is of no use before it is whole, so neither a journal nor fsync would save anything.
         copy.execute("PRAGMA journal_mode = OFF")
         copy.execute("PRAGMA synchronous = OFF")
-        source.backup(copy, pages=-1, progress=within(patience, target.name), sleep=0.05)
+        try:
+            source.backup(copy, pages=-1, progress=within(patience, target.name), sleep=0.05)
+        except sqlite3.OperationalError as fault:
+            if fault.sqlite_errorname != "SQLITE_FULL":
+                raise
+            # It is the copy's disk that is full, and not the database's, whose path the caller would name.
+            raise Refused(f"the disk of {target.parent} is full", "free some room, or set UPKEEP_SCRATCH") from None
     target.chmod(0o600)
 
 

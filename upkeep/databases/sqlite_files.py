@@ -44,6 +44,8 @@ def speaking(path: Path) -> Iterator[None]:
 
 def refuse_disk_faults(fault: OSError, folder: Path) -> Refused:
     """A failed write in ``folder`` as a refusal with what to do."""
+    if fault.errno == errno.ENOENT:
+        return Refused(f"the folder {folder} is not there", f"make it: mkdir -p {folder}")
     full = fault.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     said = "is full" if full else f"cannot be written: {fault.strerror}"
     return Refused(f"the folder {folder} {said}", "free some room" if full else "correct its owner or mode")
@@ -56,6 +58,8 @@ def place_whole(source: BinaryIO, target: Path) -> None:
         raise Refused(
             f"{leftovers[0]} would be taken for part of what is restored", "move it away, or restore to another name"
         )
+    if target.is_dir():
+        raise Refused(f"{target} is a folder", "name a file that is not there yet")
     if target.exists() and target.stat().st_size:
         raise Refused(f"{target} is not empty", "restore to another name; Upkeep never writes over a database")
     beside = target.with_name(f".{target.name}.{os.getpid()}.restoring")

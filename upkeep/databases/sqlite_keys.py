@@ -23,13 +23,23 @@ def judge_among(connection: sqlite3.Connection, shapes: dict[str, Shape], key: F
     if child is None or not child.is_stored:
         return _unaskable(key, f"there is no table {key.child}")
     try:
-        key = _with_child(key, read_layout(connection, child))
+        below = read_layout(connection, child)
+        key = _with_child(key, below)
         if not key.askable or parent is None:
             return key
-        return _with_parent(connection, key, read_layout(connection, parent))
+        above = read_layout(connection, parent)
+        key = _with_parent(connection, key, above)
+        return replace(key, alike=key.askable and _alike(key, below, above))
     except sqlite3.OperationalError as error:
         # A view over a table that is gone, a virtual table without its module, a collation that nobody registered.
         return _unaskable(key, f"{key.parent} cannot be read: {error}")
+
+
+def _alike(key: ForeignKey, child: Layout, parent: Layout) -> bool:
+    """Does a column of INTEGER affinity point at a rowid? Then neither affinity nor collation can differ (P-116)."""
+    if key.parent_columns != (parent.rowid_alias,):
+        return False
+    return all("INT" in c.type.upper() and not c.generated for c in child.columns if c.name in key.columns)
 
 
 def _unaskable(key: ForeignKey, fault: str) -> ForeignKey:

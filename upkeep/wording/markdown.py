@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from upkeep.findings import Diagnosis, Finding
 from upkeep.plan import Plan
 from upkeep.report import Detected, RunReport
 from upkeep.verdict import Verdict
@@ -48,13 +49,19 @@ def findings(detected: Detected, plan: Plan | None) -> Table:
     return [
         {
             "foreign key": str(finding.key),
-            "diagnosis": finding.diagnosis.value,
-            "orphans": -1 if finding.orphans is None else finding.orphans,
-            "told": trouble(finding),
+            "orphans": "not asked" if finding.orphans is None else finding.orphans,
+            "missing keys": "" if finding.orphans is None else finding.missing_keys,
+            "what is wrong": _diagnosis(finding),
             "plan": what_would_be_done(plan, finding.key) if plan else "",
         }
         for finding in worst_first
     ]
+
+
+def _diagnosis(finding: Finding) -> str:
+    """Why, where the numbers beside it do not say it all."""
+    word = finding.diagnosis.value
+    return word if finding.diagnosis in (Diagnosis.NONE, Diagnosis.PARENTS_MISSING) else f"{word}: {trouble(finding)}"
 
 
 def plan_table(plan: Plan) -> Table:
@@ -68,15 +75,29 @@ def verdict_table(verdict: Verdict) -> Table:
 
 
 def approval_form(plan: Plan, verdict: Verdict, evidence: str, hours: float) -> str:
-    """What an operator reads before answering: digest, counts by table and action, where the evidence is."""
+    """What an operator reads before answering: digest, counts by table and action, where the evidence is.
+
+    Prefect shows it in a small window above the fields, so what has to be typed comes first and in few lines.
+    """
     triggers = f"\n\nTriggers that will fire: {', '.join(plan.triggers)}" if plan.triggers else ""
     held = sum(check.holds is True for check in verdict.checks)
     return (
-        f"## Plan `{plan.digest}`\n\n{plan_in_short(plan)}\n\n{_lines(plan_table(plan))}{triggers}\n\n"
-        f"The rehearsal passed: {held} of {len(verdict.checks)} claims hold. Evidence: `{evidence}`\n\n"
-        f"To approve, write the plan's digest (its first 12 characters are enough), your name and why. "
-        f"Without an answer within {hours:g} hours nothing is done."
+        f"To approve plan `{plan.digest[:12]}`, write these 12 characters, your name and why. "
+        f"Without an answer within {hours:g} hours nothing is done.\n\n"
+        f"**{plan_in_short(plan)}**\n\n{_lines(_plan_by_table(plan))}{triggers}\n\n"
+        f"The rehearsal passed: {held} of {len(verdict.checks)} claims hold; see *findings*, *plan* and *verdict* "
+        f"among the run's artifacts.\n\nEvidence: `{evidence}`\n\nThe whole digest: `{plan.digest}`"
     )
+
+
+def _plan_by_table(plan: Plan) -> Table:
+    """The same counts with one line for each table."""
+    actions = sorted({action for _, action in plan.by_table()})
+    tables = sorted({table for table, _ in plan.by_table()})
+    counted = plan.by_table()
+    return [
+        {"table": table, **{action.value: counted.get((table, action), "") for action in actions}} for table in tables
+    ]
 
 
 def _lines(table: Table) -> str:

@@ -1,58 +1,254 @@
 """Facts as text for the shell."""
 
-from upkeep.backups import Backup
+import textwrap
+from collections.abc import Iterable
+
+from upkeep.backups import Backup, Manifest
+from upkeep.findings import Diagnosis, Finding
+from upkeep.plan import Plan
+from upkeep.pruning import Pruning
 from upkeep.report import Detected, RunReport, Step
-from upkeep.retention import Judgement
-from upkeep.values import encode
+from upkeep.values import Row, encode
 from upkeep.verdict import Verdict
-from upkeep.wording.sentences import mark, outcome, plan_in_short, size_of_damage, trouble, what_would_be_done
+from upkeep.wording.sentences import mark, outcome, plan_in_short, size_of_damage
+
+WIDTH = 100
+"""Columns of the terminal that long lines are folded for."""
+
+_TIED = "\N{NO-BREAK SPACE}"
+Cells = tuple[str, str, str, str]
+_ADVICE = {
+    Diagnosis.PARENT_TABLE_MISSING: "the table that these point at is gone: a fault of the schema, not of the rows",
+    Diagnosis.UNUSABLE_KEY: "the database itself cannot use these keys: correct the schema",
+    Diagnosis.PARENTS_MISSING: "the rows that these point at are gone",
+}
 
 
 def run_report(report: RunReport) -> str:
-    """A run from its end to its steps: the outcome first."""
-    lines = [f"{report.database}: {outcome(report)}"]
-    lines += [f"  {line}" for line in report.recovered]
+    """A run from its end to its steps: how it ended, how bad it is and what to do next come first."""
+    lines = _head(report)
     if report.detected:
-        lines += ["", size_of_damage(report.detected)]
-        for finding in sorted(report.detected.troubled, key=lambda f: -(f.orphans or 0)):
-            lines.append(f"  {finding.key}: {trouble(finding)}")
-            if report.plan:
-                lines.append(f"      {what_would_be_done(report.plan, finding.key)}")
-    if report.plan:
-        lines += ["", f"plan {report.plan.digest[:12]}: {plan_in_short(report.plan)}"]
-        lines += [f"  {table}: {action} {rows}" for (table, action), rows in report.plan.by_table().items()]
+        lines += _what_becomes_of_each_key(report.detected, report.plan)
+    if report.plan and report.plan.repairs:
+        lines += ["", *folded("rows that change by table: ", _by_table(report.plan))]
     for title, verdict in (("rehearsal", report.rehearsal), ("verification", report.verification)):
         lines += _verdict(title, verdict) if verdict else []
-    lines += ["", *_steps(report.steps)]
-    if report.evidence:
-        lines += ["", f"evidence: {report.store}/{report.evidence}"]
-    lines += [f"note: {note}" for note in report.notes]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *_steps(report.steps), *_tail(report)])
+
+
+def run_in_short(report: RunReport) -> str:
+    """A run without the list of its keys: how it ended, the verdicts by number, the time of each step."""
+    lines = _head(report)
+    for title, verdict in (("rehearsal", report.rehearsal), ("verification", report.verification)):
+        if verdict:
+            holding = len(verdict.checks) - len(verdict.failed)
+            lines.append(f"{title}: {holding} of {len(verdict.checks)} claims hold")
+    lines += folded(
+        "steps: ", ", ".join(f"{step.name} {step.seconds:.2f} s".replace(" ", _TIED) for step in report.steps)
+    )
+    return "\n".join([*lines, *_tail(report)])
+
+
+def _head(report: RunReport) -> list[str]:
+    lines = [f"{report.database}: {outcome(report)}"]
+    if report.verdict:
+        lines += [f"  {mark(check):9}  {check.claim} ({check.seen})" for check in report.verdict.failed]
+    lines += [f"  {line}" for line in report.recovered]
+    if report.detected:
+        lines.append(size_of_damage(report.detected))
+    if report.plan:
+        lines.append(f"plan {report.plan.digest[:12]}: {plan_in_short(report.plan)}")
+    return [*lines, f"next: {next_step(report)}"]
+
+
+def next_step(report: RunReport) -> str:
+    """What a person does after this run, with the words to type where there are some."""
+    plan = report.plan
+    if report.performed and report.passed:
+        return f"nothing; every changed row stands in the store below {report.database}/repairs/{report.run}"
+    if report.performed:
+        return f"look at what does not hold; every changed row stands in {report.database}/repairs/{report.run}"
+    if plan is None:
+        return "nothing"
+    if not report.passed:
+        return "correct what does not hold, then run it again; the database was not changed"
+    if not plan.is_empty:
+        return f"read the plan; `{approving(plan)}` does it"
+    return "nothing; the orphans that are kept stand in the report with their reasons" if plan.kept else "nothing"
+
+
+def approving(plan: Plan) -> str:
+    """The command that approves a plan."""
+    return f"upkeep maintain --perform ask --approve {plan.digest[:12]} --by NAME --reason TEXT"
+
+
+def _what_becomes_of_each_key(detected: Detected, plan: Plan | None) -> list[str]:
+    """The troubled keys and those whose rows lose their parent by the plan, worst first; reasons once, below."""
+    reasons = sorted({kept.reason for kept in plan.kept}) if plan else []
+    letters = dict(zip(reasons, _letters(), strict=False))
+    done = _by_key(plan, letters) if plan else {}
+    rows: list[Cells] = []
+    for finding in _worst_first(detected.troubled):
+        said = [*done.pop(str(finding.key), [] if finding.orphans else ["nothing"]), *_faults(finding)]
+        rows.append((_number(finding.orphans), _number(finding.missing_keys), str(finding.key), "; ".join(said)))
+    rows += [("0", "0", key, f"{', '.join(said)} (as its parents go)") for key, said in done.items()]
+    if not rows:
+        return []
+    kept = [
+        line
+        for reason, letter in letters.items()
+        for line in folded(f"  ({letter}) kept: ", f"{_kept_for(plan, reason)}: {reason}")
+    ]
+    return ["", *_table(("orphans", "missed", "foreign key", "plan"), rows), *kept]
+
+
+def _letters() -> Iterable[str]:
+    number = 0
+    while True:
+        yield chr(ord("a") + number % 26) * (number // 26 + 1)
+        number += 1
+
+
+def _by_key(plan: Plan, letters: dict[str, str]) -> dict[str, list[str]]:
+    """What the plan does, by foreign key."""
+    counts: dict[str, dict[str, int]] = {}
+    for repair in plan.repairs:
+        of_key = counts.setdefault(repair.key, {})
+        of_key[repair.action.value] = of_key.get(repair.action.value, 0) + 1
+    said = {key: [f"{action} {n}" for action, n in sorted(of_key.items())] for key, of_key in sorted(counts.items())}
+    for kept in plan.kept:
+        said.setdefault(kept.key, []).append(f"keep {kept.rows} ({letters[kept.reason]})")
+    return said
+
+
+def _kept_for(plan: Plan | None, reason: str) -> str:
+    several = [kept for kept in plan.kept if kept.reason == reason] if plan else []
+    return f"{sum(kept.rows for kept in several):,} orphans of {_counted(len(several), 'key')}"
+
+
+def _by_table(plan: Plan) -> str:
+    return ", ".join(f"{table}{_TIED}{action.value}{_TIED}{rows}" for (table, action), rows in plan.by_table().items())
 
 
 def _verdict(title: str, verdict: Verdict) -> list[str]:
     said = "passed" if verdict.passed else "did not pass"
-    return ["", f"{title}: {said}", *(f"  {mark(check):9} {check.claim} ({check.seen})" for check in verdict.checks)]
+    lines = ["", f"{title}: {said}"]
+    for check in verdict.checks:
+        lines += folded(f"  {mark(check):9}  ", f"{check.claim} ({check.seen})")
+    return lines
 
 
 def _steps(steps: tuple[Step, ...]) -> list[str]:
     slowest = max((step.seconds for step in steps), default=0)
-    return [f"  {step.name:12} {step.seconds:7.2f} s{'  slowest' if step.seconds == slowest else ''}" for step in steps]
+    wide = max((len(step.name) for step in steps), default=0)
+    return [
+        f"  {step.name:{wide}}  {step.seconds:7.2f} s{'  slowest' if step.seconds == slowest else ''}" for step in steps
+    ]
 
 
-def check(engine: str, detected: Detected, complaints: tuple[str, ...], limit: int) -> str:
-    """What ``upkeep check`` says: how bad it is, then each key and its first rows by primary key."""
-    lines = [f"{engine}: {size_of_damage(detected)}"]
-    lines += [f"  the engine complains: {complaint}" for complaint in complaints]
-    for finding in sorted(detected.troubled, key=lambda f: -(f.orphans or 0)):
-        lines.append(f"  {finding.key}: {trouble(finding)}")
-        if finding.rows and limit:
-            named = "; ".join(", ".join(str(encode(value)) for value in row) for row in finding.rows)
-            more = " ..." if (finding.orphans or 0) > len(finding.rows) else ""
-            lines.append(f"      rows {named}{more}")
-    if detected.orphans:
-        lines.append("next: `upkeep maintain` rehearses the repair on a copy and changes nothing")
+def _tail(report: RunReport) -> list[str]:
+    lines = [f"evidence: {report.store}/{report.evidence}"] if report.evidence else []
+    if report.removed:
+        lines += folded("old backups removed: ", ", ".join(report.removed))
+    return lines + [f"note: {note}" for note in report.notes]
+
+
+def check(name: str, engine: str, detected: Detected, complaints: tuple[str, ...], limit: int) -> str:
+    """What ``upkeep check`` says: how bad it is, why, and what to do next; then each key, with rows by primary key."""
+    troubled = _worst_first(detected.troubled)
+    silent = [finding for finding in troubled if finding.orphans is None]
+    lines = [f"{name} ({engine}): {size_of_damage(detected)}"]
+    if troubled:
+        lines += folded("why: ", _reasons(troubled))
+    if complaints:
+        lines += folded("the engine's own check complains: ", "; ".join(complaints))
+    lines.append(f"next: {_after_check(detected, complaints)}")
+    for diagnosis, advice in _ADVICE.items():
+        several = [f for f in troubled if f.diagnosis is diagnosis and f not in silent]
+        if several:
+            cells = [_cells(finding, limit) for finding in several]
+            lines += ["", f"{diagnosis.value}: {advice}", *_table(("orphans", "missed", "foreign key", "rows"), cells)]
+    if silent:
+        lines += ["", "could not be asked, which is not a yes"]
+        lines += [line for f in silent for line in folded("  ", f"{f.key}: {f.unasked}")]
     return "\n".join(lines)
+
+
+def _reasons(troubled: list[Finding]) -> str:
+    said = []
+    for diagnosis in _ADVICE:
+        several = [finding for finding in troubled if finding.diagnosis is diagnosis and finding.orphans is not None]
+        if several:
+            orphans = sum(finding.orphans or 0 for finding in several)
+            said.append(f"{diagnosis.value} ({orphans:,} over {_counted(len(several), 'key')})")
+    silent = sum(finding.orphans is None for finding in troubled)
+    return ", ".join([*said, *([f"{_counted(silent, 'key')} could not be asked"] if silent else [])])
+
+
+def _after_check(detected: Detected, complaints: tuple[str, ...]) -> str:
+    if complaints:
+        return "stop; `upkeep restore latest --to URL` brings the newest verified backup back beside it"
+    if detected.orphans:
+        return "`upkeep maintain` rehearses the repair on a copy and changes nothing"
+    return "correct the schema of the keys below" if detected.troubled else "nothing"
+
+
+def _cells(finding: Finding, limit: int) -> Cells:
+    named = []
+    if finding.rows and limit:
+        more = " ..." if (finding.orphans or 0) > len(finding.rows) else ""
+        named = ["; ".join(map(_locator, finding.rows)) + more]
+    told = [finding.key.fault] if finding.key.fault else []
+    return _number(finding.orphans), _number(finding.missing_keys), str(finding.key), " - ".join([*told, *named])
+
+
+def _locator(row: Row) -> str:
+    values = ", ".join(str(encode(value)) for value in row)
+    return values if len(row) == 1 else f"({values})"
+
+
+def _faults(finding: Finding) -> list[str]:
+    if finding.orphans is None:
+        return [f"could not be asked: {finding.unasked}"]
+    if finding.key.parent_missing:
+        return [f"the table {finding.key.parent} is gone"]
+    return [f"the key cannot be used: {finding.key.fault}"] if finding.key.fault else []
+
+
+def _worst_first(findings: Iterable[Finding]) -> list[Finding]:
+    return sorted(findings, key=lambda finding: -(finding.orphans or 0))
+
+
+def _table(heads: Cells, rows: list[Cells]) -> list[str]:
+    """Two numbers, a name and a text that is folded below itself."""
+    one, two, three = (max(len(row[column]) for row in [heads, *rows]) for column in range(3))
+    lines = []
+    for number, other, name, said in [heads, *rows]:
+        lines += folded(f"  {number:>{one}}  {other:>{two}}  {name:{three}}  ", said)
+    return [line.rstrip() for line in lines]
+
+
+def folded(start: str, text: str) -> list[str]:
+    """``start`` and ``text`` in lines of the terminal's width; the text stands below itself."""
+    room = max(WIDTH - len(start), 20)
+    pieces = textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
+    return [line.replace(_TIED, " ") for line in (start + pieces[0], *(" " * len(start) + p for p in pieces[1:]))]
+
+
+def _number(count: int | None) -> str:
+    return "?" if count is None else f"{count:,}"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def taken(manifest: Manifest) -> str:
+    """What ``upkeep backup`` says."""
+    return (
+        f"backup {manifest.id}: {manifest.census.rows:,} rows, {manifest.stored_bytes:,} bytes stored\n"
+        f"next: `upkeep verify {manifest.id}` proves it"
+    )
 
 
 def backups(listed: tuple[Backup, ...]) -> str:
@@ -65,12 +261,17 @@ def backups(listed: tuple[Backup, ...]) -> str:
         manifest = backup.manifest
         revision = ", ".join(manifest.census.revision) or "no revision"
         proven = "verified" if backup.verified else "not verified"
-        lines.append(
-            f"{backup.id}  {manifest.stored_bytes:,} bytes  {manifest.census.rows:,} rows  {revision}  {proven}"
-        )
-    return "\n".join(lines) or "no backups"
+        sizes = f"{manifest.stored_bytes:>15,} bytes  {manifest.census.rows:>12,} rows"
+        lines.append(f"{backup.id}  {sizes}  {revision}  {proven}")
+    return "\n".join(lines) or "no backups; `upkeep backup` takes one"
 
 
-def retention(judged: tuple[Judgement, ...]) -> str:
+def retention(pruning: Pruning, *, done: bool) -> str:
     """One line for each backup: kept or removed, and why."""
-    return "\n".join(f"{'keep  ' if one.kept else 'remove'}  {one.id}  {one.reason}" for one in judged) or "no backups"
+    lines = [f"{'keep  ' if one.kept else 'remove'}  {one.id}  {one.reason}" for one in pruning.judged]
+    lines += [f"remove  {backup}  left half stored by a run that died" for backup in pruning.unfinished]
+    if not lines:
+        return "no backups"
+    if pruning.going and not done:
+        return "\n".join([*lines, "nothing was removed; `upkeep prune --yes` removes"])
+    return "\n".join([*lines, f"{_counted(len(pruning.going), 'backup')} removed" if done else "nothing to remove"])

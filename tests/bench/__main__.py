@@ -1,0 +1,90 @@
+"""`make bench`: measure the figures, print them, and write them as JSON."""
+
+import argparse
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tests.bench import backup, detection, fixed_cost, restore, waiting, write_lock
+from tests.bench.machine import machine
+from tests.bench.pages import figure_text, page
+from tests.bench.processes import HOUSE
+from tests.bench.results import Figure
+from tests.bench.sizes import BY_NAME, Sizes
+
+FIGURES: dict[str, Callable[[Sizes, Path], Figure]] = {
+    "fixed-cost": fixed_cost.measure,
+    "detection": detection.measure,
+    "backup": backup.measure,
+    "restore": restore.measure,
+    "waiting": waiting.measure,
+    "write-lock": write_lock.measure,
+}
+PAGE = HOUSE / "docs" / "FIGURES.md"
+BUSY = 1.2
+"""The bench itself keeps about one core busy."""
+
+
+def main() -> None:
+    """Measure what the command line asks for."""
+    asked = _asked()
+    begun, load = time.monotonic(), _load()
+    document: dict[str, Any] = {
+        "machine": machine(),
+        "size": asked.size,
+        "taken": f"{datetime.now(UTC):%Y-%m-%d}",
+        "figures": [],
+    }
+    with tempfile.TemporaryDirectory(prefix="upkeep-bench-", dir=asked.folder) as folder:
+        for name in asked.only or FIGURES:
+            figure = _measured(name, BY_NAME[asked.size], Path(folder)).document()
+            document["figures"].append(figure)
+            print(figure_text(figure), flush=True)
+    document["load"] = [load, _load()]
+    document["seconds"] = round(time.monotonic() - begun, 1)
+    asked.json.parent.mkdir(parents=True, exist_ok=True)
+    asked.json.write_text(json.dumps(document, indent=1) + "\n")
+    if max(document["load"]) > BUSY:
+        print(f"\nothers were at work on this machine (load for each core {document['load']}): compare processor times")
+    print(f"\n{document['seconds']:.0f} s in all; as JSON in {asked.json}")
+    if asked.write:
+        PAGE.parent.mkdir(exist_ok=True)
+        PAGE.write_text(page(document))
+        print(f"written to {PAGE}")
+
+
+def _load() -> float:
+    """Programs that want to compute, for each core, over the last minute."""
+    return round(os.getloadavg()[0] / (os.cpu_count() or 1), 2)
+
+
+def _asked() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.set_defaults(size="full")
+    parser.add_argument("--quick", dest="size", action="store_const", const="quick", help="a tenth of the size")
+    parser.add_argument("--size", choices=BY_NAME, help="full, quick, or tiny for a smoke test")
+    parser.add_argument("--only", action="append", choices=FIGURES, metavar="FIGURE", help=", ".join(FIGURES))
+    parser.add_argument("--json", type=Path, default=Path("build/figures.json"), help="where the figures are written")
+    parser.add_argument("--folder", type=Path, help="the folder for databases; unset, the system's temporary one")
+    parser.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(HOUSE)} too")
+    return parser.parse_args()
+
+
+def _measured(name: str, sizes: Sizes, folder: Path) -> Figure:
+    """One figure in a folder of its own, so that a large one leaves the disk to the next."""
+    own = folder / name
+    own.mkdir()
+    try:
+        return FIGURES[name](sizes, own)
+    finally:
+        shutil.rmtree(own)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""The pictures in docs/pictures: `make pictures` has the example clinic remediated and photographs the pages of it."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+from tests.prefect_server import HOUSE, Served, damaged_clinic, serving
+from tests.test_approval import digest_in
+
+PICTURES = HOUSE / "docs" / "pictures"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SIZE = (1440, 1000)
+
+
+def main() -> None:
+    """Photograph a run that waits, its findings, its form, and how it ended."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="upkeep-pictures-") as temporary:
+        clinic = damaged_clinic(Path(temporary) / "clinic")
+        with serving(Path(temporary), clinic) as served, browser() as page:
+            run = served.run("remediate", clinic)
+            _, told = served.form(run)
+            photograph_run(page, served, run, "run")
+            photograph_artifact(page, served, run, "findings")
+            approve(page, served, run, digest_in(told)[:12], "approval")
+            state = served.wait(run)
+            assert state["type"] == "COMPLETED", state
+            photograph_run(page, served, run, "finished")
+            photograph_artifact(page, served, run, "summary")
+    for picture in sorted(PICTURES.glob("*.png")):
+        print(f"{picture.relative_to(HOUSE)}: {picture.stat().st_size:,} bytes")
+
+
+@contextmanager
+def browser() -> Iterator[Page]:
+    """A page of a real browser that asks nothing of the internet."""
+    program = next((found for name in BROWSERS if (found := shutil.which(name))), None)
+    if program is None:
+        raise SystemExit("there is no chromium; as root: make servers")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
+        page = chromium.new_page(viewport={"width": SIZE[0], "height": SIZE[1]}, color_scheme="light")
+        page.route("**/*", lambda route: route.continue_() if "//127.0.0.1" in route.request.url else route.abort())
+        yield page
+        chromium.close()
+
+
+def photograph_run(page: Page, served: Served, run: str, name: str) -> None:
+    """The page of a run."""
+    page.goto(f"{served.pages}/runs/flow-run/{run}")
+    _take(page, name)
+
+
+def approve(page: Page, served: Served, run: str, digest: str, name: str) -> None:
+    """Press Resume, fill in the form that opens, photograph it and submit it."""
+    page.goto(f"{served.pages}/runs/flow-run/{run}")
+    page.get_by_role("button", name="Resume").first.click()
+    form = page.get_by_role("dialog")
+    form.get_by_role("combobox").click()
+    page.get_by_role("option", name="approve").click()
+    for field, said in zip(form.get_by_role("textbox").all(), (digest, "Ada", "read, and discussed"), strict=True):
+        field.fill(said)
+    _take(page, name)
+    form.get_by_role("button", name="Submit").click()
+
+
+def photograph_artifact(page: Page, served: Served, run: str, name: str) -> None:
+    """One artifact of a run on its own page."""
+    asked = {"flow_runs": {"id": {"any_": [run]}}, "artifacts": {"key": {"any_": [name]}}}
+    artifact = served.post("artifacts/filter", asked)[0]
+    page.goto(f"{served.pages}/artifacts/artifact/{artifact['id']}")
+    _take(page, name)
+
+
+def _take(page: Page, name: str) -> None:
+    page.wait_for_load_state("load")
+    page.wait_for_timeout(4000)  # the pages draw themselves piece by piece, and say nowhere that they have finished
+    page.screenshot(path=str(PICTURES / f"{name}.png"))
+
+
+if __name__ == "__main__":
+    main()

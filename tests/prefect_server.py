@@ -1,0 +1,197 @@
+"""A real Prefect server with its worker, as `upkeep serve` brings them up, and clinics whose runs it carries out."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from examples.clinic import DEMO_KINDS, build
+
+HOUSE = Path(__file__).parents[1]
+PROGRAM = Path(sys.executable).with_name("upkeep")
+FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+BUSY = 503
+_PATIENCE = 170.0
+_UPKEEP_SERVES = "upkeep serves "
+
+
+@dataclass(frozen=True)
+class Clinic:
+    """The damaged example clinic with a store of its own, and the settings that name them."""
+
+    folder: Path
+
+    @property
+    def path(self) -> Path:
+        """The database file."""
+        return self.folder / "clinic.db"
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """As they would stand in an env file."""
+        return {
+            "DATABASE_URL": f"sqlite:///{self.path}",
+            "UPKEEP_DATABASE": "clinic",
+            "UPKEEP_STORE": (self.folder / "store").as_uri(),
+            "UPKEEP_SCRATCH": str(self.folder / "scratch"),
+            "UPKEEP_POLICY": str(HOUSE / "examples/clinic/policy.toml"),
+            "UPKEEP_ALEMBIC_INI": str(HOUSE / "examples/clinic/alembic.ini"),
+            "UPKEEP_SUITES": str(HOUSE / "expectations/suites/clinic"),
+        }
+
+
+def damaged_clinic(folder: Path) -> Clinic:
+    """A clinic that can be remediated: no table is gone and no key misdeclared. Takes a second."""
+    (folder / "store").mkdir(parents=True)
+    build(folder, kinds=DEMO_KINDS)
+    return Clinic(folder)
+
+
+@dataclass(frozen=True)
+class Served:
+    """A server that `upkeep serve` has brought up for a clinic: what its pages ask of its API, asked here."""
+
+    api: str
+    process: "subprocess.Popen[str]"
+    clinic: Clinic
+
+    @property
+    def pages(self) -> str:
+        """Where a browser finds it."""
+        return self.api.removesuffix("/api")
+
+    def post(self, path: str, content: Any) -> Any:
+        """The answer of the API."""
+        return self._ask("POST", path, content)
+
+    def get(self, path: str) -> Any:
+        """The answer of the API."""
+        return self._ask("GET", path)
+
+    def deployment(self, name: str) -> dict[str, Any]:
+        """As Prefect knows it."""
+        flow = "recover" if name == "recover" else "maintain"
+        found: dict[str, Any] = self.get(f"deployments/name/{flow}/{name}")
+        return found
+
+    def run(self, name: str, clinic: Clinic, parameters: dict[str, Any] | None = None, **settings: str) -> str:
+        """Have a deployment run for a clinic, as an operator does from its page; the run's id."""
+        variables = {"env": clinic.settings | {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"} | settings}
+        asked = {"parameters": parameters or {}, "job_variables": variables, "state": {"type": "SCHEDULED"}}
+        run = self.post(f"deployments/{self.deployment(name)['id']}/create_flow_run", asked)
+        return str(run["id"])
+
+    def state(self, run: str) -> dict[str, Any]:
+        """The state of a run: type, name, message."""
+        found: dict[str, Any] = self.get(f"flow_runs/{run}")["state"]
+        return found
+
+    def wait(self, run: str, *types: str) -> dict[str, Any]:
+        """Wait until a run's state is one of these types, or final; the state."""
+        found: dict[str, Any] = eventually(
+            lambda: state if (state := self.state(run))["type"] in {*types, *FINAL} else None,
+            lambda: f"{run} is {self.state(run)}",
+        )
+        return found
+
+    def form(self, run: str) -> tuple[dict[str, Any], str]:
+        """The form of a run that waits, as its page shows it: the fields, and what it says."""
+        keys = self.wait(run, "PAUSED")["state_details"]["run_input_keyset"]
+        schema = eventually(lambda: self._input(run, keys["schema"]), lambda: f"{run} has no form")
+        return schema, str(self._input(run, keys["description"]))
+
+    def answer(self, run: str, **said: str) -> dict[str, Any]:
+        """Answer the form as the page does; what the server says to it."""
+        told: dict[str, Any] = self.post(f"flow_runs/{run}/resume", {"run_input": said})
+        return told
+
+    def artifact(self, run: str, key: str) -> Any:
+        """What an artifact of a run holds."""
+        asked = {"flow_runs": {"id": {"any_": [run]}}, "artifacts": {"key": {"any_": [key]}}}
+        found = self.post("artifacts/filter", asked)
+        return found[0]["data"] if found else None
+
+    def _ask(self, verb: str, path: str, content: Any = None) -> Any:
+        """Ask again for as long as Prefect's database is locked, as Prefect's own client does."""
+        answer = eventually(
+            lambda: answer if (answer := self.response(verb, path, content)).status_code != BUSY else None,
+            lambda: f"{path}: the server is busy",
+        )
+        assert answer.is_success, answer.text
+        return answer.json() if answer.content else None
+
+    def response(self, verb: str, path: str, content: Any = None) -> httpx.Response:
+        """What the API says, refusals too."""
+        return httpx.request(verb, f"{self.api}/{path}", json=content, timeout=30)
+
+    def _input(self, run: str, key: str) -> Any:
+        found = self.response("GET", f"flow_runs/{run}/input/{key}")
+        return found.json() if found.is_success else None
+
+
+def eventually(look: Callable[[], Any], told: Callable[[], str], seconds: float = _PATIENCE) -> Any:
+    """What ``look`` finds as soon as it finds something; fails with ``told`` after ``seconds``."""
+    until = time.monotonic() + seconds
+    while not (found := look()):
+        if time.monotonic() > until:
+            pytest.fail(told())
+        time.sleep(0.2)
+    return found
+
+
+@contextmanager
+def serving(folder: Path, clinic: Clinic) -> Iterator[Served]:
+    """`upkeep serve` on a free port, with a home of Prefect's in ``folder``; stopped by SIGINT, as from a keyboard."""
+    environment = {**os.environ, **clinic.settings, "PREFECT_HOME": str(folder / "prefect"), "DO_NOT_TRACK": "1"}
+    environment |= {"PREFECT_WORKER_QUERY_SECONDS": "1", "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "5"}
+    environment.pop("PREFECT_API_URL", None)
+    said = folder / "serve.log"
+    folder.mkdir(parents=True, exist_ok=True)
+    with said.open("w") as log:
+        process = subprocess.Popen(
+            [str(PROGRAM), "serve", "--port", "0"],
+            cwd=folder,
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+    try:
+        line = eventually(lambda: _line_with(said, _UPKEEP_SERVES, process), said.read_text)
+        yield Served(f"{line.split()[-1]}/api", process, clinic)
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+
+
+def _line_with(said: Path, words: str, process: "subprocess.Popen[str]") -> str | None:
+    assert process.poll() is None, said.read_text()
+    return next((line for line in said.read_text().splitlines() if line.startswith(words)), None)
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """One server and worker for all tests of a pytest process; each test brings a clinic of its own."""
+    folder = tmp_path_factory.mktemp("served")
+    with serving(folder, damaged_clinic(folder / "clinic")) as server:
+        yield server
+
+
+@pytest.fixture
+def clinic(tmp_path: Path) -> Clinic:
+    """A damaged clinic that nobody else has."""
+    return damaged_clinic(tmp_path / "clinic")

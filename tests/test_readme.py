@@ -1,0 +1,60 @@
+"""What README says is true: its commands run, and its make targets are there."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HOUSE = Path(__file__).parents[1]
+PROGRAM = Path(sys.executable).with_name("upkeep")
+
+
+def commands(prefix: str) -> list[str]:
+    """The commands of README's shell blocks that begin with a word."""
+    blocks = re.findall(r"```sh\n(.*?)```", (HOUSE / "README.md").read_text(), flags=re.S)
+    lines = [line.split("  #")[0].strip() for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line.startswith(prefix + " ")]
+
+
+def run(line: str, environment: dict[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """One command as a person would type it."""
+    words = [str(PROGRAM), *shlex.split(line)[1:]]
+    return subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False)
+
+
+def test_readme_begins_with_the_two_commands() -> None:
+    assert [line.split()[1] for line in commands("make")[:2]] == ["demo", "test"]
+
+
+@pytest.mark.parametrize("line", commands("make"))
+def test_every_make_target_in_readme_is_there(line: str) -> None:
+    assert subprocess.run(["make", "-n", line.split()[1]], cwd=HOUSE, capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.slow
+def test_every_command_in_readme_runs_on_a_damaged_clinic(tmp_path: Path) -> None:
+    from examples.clinic import DEMO_KINDS, build
+
+    build(tmp_path, kinds=DEMO_KINDS)
+    clinic = HOUSE / "examples" / "clinic"
+    environment = os.environ | {
+        "DATABASE_URL": f"sqlite:///{tmp_path / 'clinic.db'}",
+        "UPKEEP_STORE": (tmp_path / "store").as_uri(),
+        "UPKEEP_SCRATCH": str(tmp_path / "scratch"),
+        "UPKEEP_POLICY": str(clinic / "policy.toml"),
+        "UPKEEP_ALEMBIC_INI": str(clinic / "alembic.ini"),
+    }
+    digest = ""
+    for line in commands("upkeep"):
+        line = line.replace("/srv/restored.db", f"{tmp_path}/restored.db")
+        line = line.replace("DIGEST", digest).replace("NAME", "'Dr Test'").replace("TEXT", "'README says so'")
+        done = run(line, environment, tmp_path)
+        expected = 1 if line == "upkeep check" else 0  # the clinic has orphans
+        assert done.returncode == expected, f"{line}\n{done.stdout}\n{done.stderr}"
+        if found := re.search(r"plan ([0-9a-f]{12,})", done.stdout):
+            digest = found[1]
+    assert digest
