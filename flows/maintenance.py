@@ -28,7 +28,6 @@ from upkeep.equipment import Equipment, equip
 from upkeep.errors import Refused
 from upkeep.report import RunReport
 from upkeep.settings import load_settings
-from upkeep.workplaces import workplace
 
 Perform = Literal["never", "ask", "within_limits"]
 
@@ -191,10 +190,7 @@ class _Runbook:
     def _alone(self) -> Iterator[Path]:
         """The lock of the database and a folder of one's own. Nobody holds either while an operator thinks (P-94)."""
         equipment = self._equipment
-        with (
-            equipment.database.held(f"run {self._run}"),
-            workplace(equipment.settings.scratch, equipment.settings.database, self._run) as folder,
-        ):
+        with equipment.database.held(f"run {self._run}"), equipment.workplace(self._run) as folder:
             yield folder
 
     @property

@@ -14,5 +14,5 @@ def recover(database: str = "") -> tuple[str, ...]:
     name = equipment.settings.database
     with equipment.database.held("recover"):
         told = recover_runs(equipment)
-        swept = sweep(equipment.settings.scratch, name)
-    return (*told, *(f"the scratch of run {folder} was removed" for folder in swept))
+        swept = (*sweep(equipment.settings.scratch, name), *equipment.database.sweep())
+    return (*told, *(f"the scratch {left} of a run that died was removed" for left in swept))

@@ -75,8 +75,11 @@ def make_automations(api: str, file: Path) -> None:
 
 
 def _content(automation: AutomationCore) -> dict[str, Any]:
-    """What was written by a person; an automation that somebody has switched off stays off."""
-    return AutomationCore.model_validate(automation.model_dump()).model_dump(mode="json", exclude={"id", "enabled"})
+    """What was written by a person; an automation that somebody has switched off stays off.
+
+    Python's values and not JSON's: the events are sets, which JSON lists in any order.
+    """
+    return AutomationCore.model_validate(automation.model_dump()).model_dump(exclude={"id", "enabled"})
 
 
 def tell_stopped(api: str, why: str) -> tuple[str, ...]:

@@ -1,12 +1,14 @@
 """The one door to Alembic: run by the application's own interpreter, with nothing of Upkeep's in reach.
 
-Called as ``python alembic_door.py REQUEST ANSWER``: two JSON files. The request names the ini file, the verb
-(``inspect`` or ``upgrade``), the database's revisions, its URL, and a query with its answer by which every
-connection is checked.
+Called as ``python alembic_door.py ANSWER``: it makes itself ready, then waits for one line of JSON on standard input
+and writes its answer to the file. The request names the ini file, the verb (``inspect`` or ``upgrade``), the
+database's revisions, its URL, and a query with its answer by which every connection is checked. The URL is in no
+argument list and in no file (P-24); an ``env.py`` finds it in the configuration and in DATABASE_URL.
 """
 
 import hashlib
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -71,17 +73,21 @@ def _said(fault: BaseException) -> str:
     return f"{type(original).__name__}: {first}"
 
 
-def main(request: Path, answer: Path) -> None:
-    """Do what the request asks and write the answer."""
+def main(answer: Path) -> None:
+    """Do what the request asks and write the answer; without a request there is none."""
     sys.path.pop(0)  # this file's own folder, whose modules are no business of the application's
-    asked = json.loads(request.read_text())
+    line = sys.stdin.readline()
+    if not line:
+        return
+    asked = json.loads(line)
     config = Config(asked["ini"])
     if asked["verb"] == "inspect":
         said = inspect(config, asked["found"])
     else:
+        os.environ["DATABASE_URL"] = asked["url"]
         said = upgrade(config, asked["url"], asked["fingerprint"])
     answer.write_text(json.dumps(said))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]))

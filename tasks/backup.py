@@ -28,11 +28,18 @@ def snapshot(equipment: Equipment, workplace: Path, run: str, manifest: Manifest
     begun = time.monotonic()
     scratch = equipment.database.scratch(workplace)
     scratch.discard()
-    bring_back(equipment.store, manifest, scratch)
+    remarks = bring_back(equipment.store, manifest, scratch)
     seconds = time.monotonic() - begun
     with progress_of("verify", len(manifest.census.tables) + 1) as progress:
         proof, against = prove(
-            equipment.store, manifest, scratch, run=run, now=utc_now(), seconds=seconds, progress=progress
+            equipment.store,
+            manifest,
+            scratch,
+            run=run,
+            now=utc_now(),
+            seconds=seconds,
+            remarks=remarks,
+            progress=progress,
         )
     if against:
         raise Damaged(

@@ -2,8 +2,11 @@
 
 import json
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from upkeep.databases import Database
 from upkeep.errors import Refused
@@ -22,7 +25,8 @@ def pending_migration(settings: Settings, found: tuple[str, ...], workplace: Pat
     """
     if settings.alembic_ini is None:
         return None
-    said = _ask(settings, workplace, {"verb": "inspect", "found": list(found)}, {})
+    with alembic(settings, workplace) as door:
+        said = door.ask({"verb": "inspect", "found": list(found)})
     heads = said["heads"]
     if len(heads) != 1:
         raise Refused(
@@ -43,44 +47,57 @@ def pending_migration(settings: Settings, found: tuple[str, ...], workplace: Pat
     return Migration(found, heads[0], tuple(said["pending"]), said["digest"])
 
 
-def upgrade(settings: Settings, target: Database, workplace: Path) -> None:
-    """Bring ``target``, which is never the live database itself, to the head; raises Refused with what failed."""
-    url = target.alembic_url()
-    asked = {"verb": "upgrade", "url": url, "fingerprint": list(target.fingerprint())}
-    said = _ask(settings, workplace, asked, {"DATABASE_URL": url})
-    if said["failed"]:
-        raise Refused(
-            f"the migration failed: {said['failed']}", "see the revision; the database itself was not touched"
-        )
+class Door:
+    """One process of the application's interpreter that has Alembic loaded and waits for its one request."""
+
+    def __init__(self, process: "subprocess.Popen[str]", ini: Path, answer: Path, errors: IO[str]) -> None:
+        self._process = process
+        self._ini = ini
+        self._answer = answer
+        self._errors = errors
+
+    def upgrade(self, target: Database) -> None:
+        """Bring ``target``, which is never the live database itself, to the head; raises Refused with what failed."""
+        asked = {"verb": "upgrade", "url": target.alembic_url(), "fingerprint": list(target.fingerprint())}
+        if failed := self.ask(asked)["failed"]:
+            raise Refused(f"the migration failed: {failed}", "see the revision; the database itself was not touched")
+
+    def ask(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """Hand the request over and wait for the answer."""
+        try:
+            self._process.communicate(json.dumps(asked | {"ini": str(self._ini)}) + "\n", timeout=_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise Refused(f"Alembic did not end within {_SECONDS} s", "look at what the revision waits for") from None
+        if not self._answer.exists():
+            self._errors.seek(0)
+            last = (self._errors.read().strip().splitlines() or ["it said nothing"])[-1]
+            raise Refused(
+                f"Alembic could not be run (exit {self._process.returncode}): {last}",
+                "check UPKEEP_APP_PYTHON and UPKEEP_ALEMBIC_INI",
+            )
+        said: dict[str, Any] = json.loads(self._answer.read_text())
+        return said
 
 
-def _ask(settings: Settings, workplace: Path, asked: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:
-    """One call of the door. The request stands in a file, so that no URL is in the process list (P-24)."""
-    request, answer = workplace / "alembic-request.json", workplace / "alembic-answer.json"
-    request.touch(mode=0o600)
-    request.write_text(json.dumps(asked | {"ini": str(settings.alembic_ini)}))
+@contextmanager
+def alembic(settings: Settings, workplace: Path) -> Iterator[Door]:
+    """Start the process; it makes itself ready while its caller goes on, so that no lock waits for imports."""
+    if settings.alembic_ini is None:
+        raise Refused("no Alembic project is set", "set UPKEEP_ALEMBIC_INI")
+    answer = workplace / "alembic-answer.json"
     answer.unlink(missing_ok=True)
-    try:
-        done = subprocess.run(
-            [str(settings.app_python), str(_DOOR), str(request), str(answer)],
-            env=settings.application_environment(environment),
-            cwd=settings.alembic_ini.parent if settings.alembic_ini else None,
-            capture_output=True,
+    with tempfile.TemporaryFile("w+", dir=workplace, errors="replace") as errors:
+        process = subprocess.Popen(
+            [str(settings.app_python), str(_DOOR), str(answer)],
+            env=settings.application_environment({}),
+            cwd=settings.alembic_ini.parent,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
             text=True,
-            errors="replace",
-            stdin=subprocess.DEVNULL,
-            timeout=_SECONDS,
-            check=False,
         )
-    except subprocess.TimeoutExpired:
-        raise Refused(f"Alembic did not end within {_SECONDS} s", "look at what the revision waits for") from None
-    finally:
-        request.unlink()
-    if not answer.exists():
-        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise Refused(
-            f"Alembic could not be run (exit {done.returncode}): {last}",
-            "check UPKEEP_APP_PYTHON and UPKEEP_ALEMBIC_INI",
-        )
-    said: dict[str, Any] = json.loads(answer.read_text())
-    return said
+        try:
+            yield Door(process, settings.alembic_ini, answer, errors)
+        finally:
+            process.kill()
+            process.wait()

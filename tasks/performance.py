@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from tasks.migration import alembic
 from tasks.recovery import Found, settle
 from tasks.step import step
 from tasks.work import Worked, work_on
@@ -67,9 +68,9 @@ def _do(equipment: Equipment, run: str, plan: Plan, rehearsed: Worked, workplace
             )
 
     if plan.migration is None:
-        return work_on(equipment, equipment.database, plan, workplace, record)
-    with equipment.database.exchanged(workplace) as copy:
-        worked = work_on(equipment, copy, plan, workplace, record)
+        return work_on(equipment, equipment.database, plan, record, None)
+    with alembic(equipment.settings, workplace) as door, equipment.database.exchanged(workplace) as copy:
+        worked = work_on(equipment, copy, plan, record, door)
         wrong = [f"{check.claim}: {check.seen}" for check in worked.checks if check.holds is not True]
         if wrong:
             raise Refused(

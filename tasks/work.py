@@ -3,9 +3,8 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
-from tasks.migration import upgrade
+from tasks.migration import Door
 from upkeep.census import Census, take_census
 from upkeep.changes import Mended
 from upkeep.databases import Database
@@ -26,9 +25,9 @@ class Worked:
 
 
 def work_on(
-    equipment: Equipment, target: Database, plan: Plan, workplace: Path, record: Callable[[Mended], None]
+    equipment: Equipment, target: Database, plan: Plan, record: Callable[[Mended], None], door: Door | None
 ) -> Worked:
-    """Do what ``plan`` says to ``target``.
+    """Do what ``plan`` says to ``target``; where it migrates, through ``door``.
 
     ``record`` is called with every changed row before anything is committed. Raises Refused if a row is no longer
     what it was, RowsRefused if the database refuses one; then nothing of the clean-up is kept in ``target``.
@@ -41,8 +40,10 @@ def work_on(
             record(mended)
     checks = [judge_changes(len(mended.changes), plan.rows, mended.beside_the_plan)]
     if plan.migration:
+        if door is None:
+            raise AssertionError("a plan that migrates needs Alembic")
         before, triggers_before = _look(target)
-        upgrade(equipment.settings, target, workplace)
+        door.upgrade(target)
         after, triggers_after = _look(target)
         checks += judge_migration(plan.migration, before, after, triggers_before - triggers_after)
     return Worked(mended, tuple(checks), time.monotonic() - begun)

@@ -121,9 +121,16 @@ def content(path: Path) -> Content:
 
 
 def bytes_of(path: Path) -> dict[str, tuple[str, int]]:
-    """The digest and the time of change of a database file, and of the write-ahead log beside it."""
+    """The digest and the time of change of a database file and of the logs beside it.
+
+    An empty log is none: SQLite makes one for every reader of a database in WAL mode.
+    """
     files = [path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-journal")]
-    return {f.name: (hashlib.sha256(f.read_bytes()).hexdigest(), f.stat().st_mtime_ns) for f in files if f.exists()}
+    return {
+        f.name: (hashlib.sha256(f.read_bytes()).hexdigest(), f.stat().st_mtime_ns)
+        for f in files
+        if f.exists() and f.stat().st_size
+    }
 
 
 def build_clinic(folder: Path, seed: int = 7) -> Clinic:

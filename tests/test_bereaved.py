@@ -24,7 +24,7 @@ def asked(path: Path, *, index_tells: bool) -> tuple[bool, list[tuple[object, ..
         (key,) = reading.catalog().keys
         told = key.alike
         key = key if index_tells else replace(key, alike=False)
-        with reading.chosen([(number,) for number in WHOLE], 1) as doomed:
+        with reading.chosen("parent", ("id",), [(number,) for number in WHOLE]) as doomed:
             sql = bereaved(key, ("id",), ("id",), doomed, reading.dialect)
             rows = sorted(reading.rows(sql))
             plan = "; ".join(str(row[3]) for row in reading.rows(f"EXPLAIN QUERY PLAN {sql}"))

@@ -19,7 +19,7 @@ from yaml import safe_load  # type: ignore[import-untyped]  # a dependency of Pr
 from tests.prefect_server import HOUSE, PROGRAM, Clinic, Served, damaged_clinic, eventually
 
 DEPLOYMENTS = HOUSE / "deployments"
-SHORT = 12  # seconds without a heartbeat; a run of these tests is shorter than the 30 between two
+SHORT = 45  # seconds without a heartbeat; between two of a run that lives there are 30
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -180,7 +180,9 @@ def other_worker_of(served: Served, folder: Path) -> Iterator["subprocess.Popen[
     first = [pid for pid in children_of(served.process.pid) if b"worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
     for pid in first:
         os.kill(pid, signal.SIGSTOP)
-    environment = os.environ | {"PREFECT_API_URL": served.api, "PREFECT_WORKER_QUERY_SECONDS": "1"}
+    environment = (
+        os.environ | served.clinic.settings | {"PREFECT_API_URL": served.api, "PREFECT_WORKER_QUERY_SECONDS": "1"}
+    )
     command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "upkeep", "--type", "process"]
     worker = subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True)
     try:

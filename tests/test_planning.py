@@ -178,6 +178,30 @@ def test_two_rows_that_need_each_other_and_both_go_hold_nothing_back(make: Make)
     assert kept(plan) == {}
 
 
+def test_of_rows_that_an_unusable_key_points_at_alike_one_is_enough_and_all_must_go_before_the_child_does(
+    make: Make,
+) -> None:
+    database = make(
+        "CREATE TABLE g (id INTEGER PRIMARY KEY, up INTEGER REFERENCES g (id));"
+        "CREATE TABLE p (id INTEGER PRIMARY KEY, code TEXT, g INTEGER REFERENCES g (id));"
+        "CREATE TABLE c (id INTEGER PRIMARY KEY, code TEXT REFERENCES p (code));"
+        "INSERT INTO g VALUES (1, 9), (2, NULL);"
+        "INSERT INTO p VALUES (1, 'a', 9), (2, 'a', 2), (3, 'b', 9), (4, 'b', 1);"
+        "INSERT INTO c VALUES (1, 'a'), (2, 'b');"
+    )
+    upper = (rule("g", "delete"), rule("p.g", "delete"))
+    plan = planned(database, policy(*upper, rule("c.code", "delete", parent="p")))
+    assert [(r.table, r.row, r.wave) for r in plan.repairs] == [
+        ("c", (2,), 2),
+        ("p", (4,), 1),
+        ("g", (1,), 0),
+        ("p", (1,), 0),
+        ("p", (3,), 0),
+    ]
+    held = planned(database, policy(*upper, rule("c", "delete")))
+    assert done(held) == [("delete", "p", (1,))], "the key is unusable and no rule names it: its rows are kept"
+
+
 def test_a_row_that_is_its_own_parent_does_not_hold_itself(make: Make) -> None:
     database = make(
         "CREATE TABLE t (id INTEGER PRIMARY KEY, own INTEGER REFERENCES t (id), other INTEGER REFERENCES t (id));"

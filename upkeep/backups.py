@@ -47,7 +47,10 @@ class Manifest(BaseModel):
 
 
 class Proof(BaseModel):
-    """That a backup was restored and found whole, when, by which run, with the content digest of each table."""
+    """That a backup was restored and found whole, when, by which run, with the content digest of each table.
+
+    ``remarks`` tell what the engine could not bring back as it was, although the content is whole.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -56,6 +59,7 @@ class Proof(BaseModel):
     proven: datetime
     seconds: float
     census: Census
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -90,15 +94,14 @@ def take_backup(
     backup = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     name = f"{folder(database.name, backup)}/dump.{CODEC}"
     progress("copying")
-    with database.snapshot(workplace) as snapshot:
+    with database.snapshot(workplace) as snapshot, snapshot.dump() as dump:
         with snapshot.reading() as reading:
-            census = take_census(reading, digests=False)
+            census = take_census(reading, digests=not snapshot.dump_is_the_content)
         if not census.tables:
             raise Refused(f"the database {database.name} has no tables", "check DATABASE_URL: is this the right one?")
         progress("compressing and storing")
-        with snapshot.dump() as dump:
-            packing = Packing(dump)
-            stored = store.put(name, buffered(packing), expected_size=snapshot.size)
+        packing = Packing(dump)
+        stored = store.put(name, buffered(packing), expected_size=snapshot.size)
     if stored != packing.stored.size:
         raise Damaged(
             f"the store holds {stored} bytes of {name}, not {packing.stored.size}",
@@ -123,10 +126,13 @@ def take_backup(
     return manifest
 
 
-def bring_back(store: Store, manifest: Manifest, target: Database) -> None:
-    """Restore the dump into ``target``, which must be empty; Damaged if one byte is not what was stored."""
+def bring_back(store: Store, manifest: Manifest, target: Database) -> tuple[str, ...]:
+    """Restore the dump into ``target``, which must be empty; Damaged if one byte is not what was stored.
+
+    The answer tells what the engine could not bring back as it was, although the content is whole.
+    """
     with store.get(manifest.dump) as stored:
-        target.restore(
+        return target.restore(
             buffered(
                 Unpacking(
                     stored,
@@ -146,19 +152,21 @@ def prove(
     run: str,
     now: datetime,
     seconds: float,
+    remarks: tuple[str, ...] = (),
     progress: Callable[[str], None] = lambda _: None,
 ) -> tuple[Proof, tuple[str, ...]]:
     """Compare what was restored with the manifest; with no difference and no complaint the backup is marked verified.
 
-    The answer is the proof and what speaks against it, in words. Content digests are taken here and not with the dump:
-    where the dump is the database's own bytes their digest already proves the content, and nobody waits for it.
+    The answer is the proof and what speaks against it, in words. ``remarks`` are those of ``bring_back``. Content
+    digests are taken here and not with the dump where that is the database's own bytes: their digest already proves
+    the content, and nobody waits for it.
     """
     with restored.reading() as reading:
         progress("integrity check")
         against = list(reading.complaints())
         census = take_census(reading, digests=True, progress=progress)
     against += differences(manifest.census, census)
-    proof = Proof(backup=manifest.id, run=run, proven=now, seconds=seconds, census=census)
+    proof = Proof(backup=manifest.id, run=run, proven=now, seconds=seconds, census=census, remarks=remarks)
     if not against:
         name = f"{folder(manifest.database, manifest.id)}/verified.json"
         if not store.exists(name):

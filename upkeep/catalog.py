@@ -1,5 +1,6 @@
 """The shape of a database: tables, columns and foreign keys as the engine declares them."""
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 
@@ -43,12 +44,23 @@ class Table:
 
 
 @dataclass(frozen=True, order=True)
+class Comparison:
+    """How the engine compares one pair of columns: SQL that follows each of them, and the operator between (P-43)."""
+
+    operator: str
+    after_parent: str = ""
+    after_child: str = ""
+
+
+@dataclass(frozen=True, order=True)
 class ForeignKey:
     """child(columns) -> parent(parent_columns), declared in the schema or stated in the policy.
 
     ``fault`` says why the engine itself cannot use the key (parent not unique, parent column missing, ...); then
     ``askable`` says whether its orphans can be counted all the same. ``parent_missing``: the parent table is gone.
     ``collations`` are what the engine compares each pair by where it does not take those of the parent's columns.
+    ``comparisons`` are the engine's own, pair by pair, where it names them; () where the dialect's serves every key.
+    ``is_full``: MATCH FULL, by which a composite key that is NULL in part is a violation.
     ``alike``: both sides hold values of one kind, so that a plain comparison, for which an index of the child's serves,
     says the same as the engine's own.
     """
@@ -63,6 +75,8 @@ class ForeignKey:
     fault: str | None = None
     askable: bool = True
     collations: tuple[str, ...] = ()
+    comparisons: tuple[Comparison, ...] = ()
+    is_full: bool = False
     alike: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
@@ -80,3 +94,23 @@ class Catalog:
     def children_of(self, parent: str, keys: tuple[ForeignKey, ...]) -> tuple[ForeignKey, ...]:
         """Those of ``keys`` that point at the table ``parent``."""
         return tuple(key for key in keys if key.parent == parent)
+
+
+def tables_below(tables: Collection[str], keys: Iterable[ForeignKey]) -> dict[str, set[str]]:
+    """Each table with those among ``tables`` that point at it, directly or through each other; itself included.
+
+    A table that points at another has fewer below it, unless the two point at each other in a circle.
+    """
+    pointing: dict[str, set[str]] = {name: set() for name in tables}
+    for key in keys:
+        if key.child in pointing and key.parent in pointing:
+            pointing[key.parent].add(key.child)
+    below = {}
+    for name in tables:
+        found, waiting = {name}, [name]
+        while waiting:
+            new = pointing[waiting.pop()] - found
+            found |= new
+            waiting.extend(new)
+        below[name] = found
+    return below

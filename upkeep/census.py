@@ -31,6 +31,11 @@ class Census(BaseModel):
         """Rows of all tables."""
         return sum(count.rows for count in self.tables.values())
 
+    @property
+    def has_digests(self) -> bool:
+        """Were content digests taken?"""
+        return any(count.digest for count in self.tables.values())
+
 
 def take_census(reading: Reading, *, digests: bool, progress: Callable[[str], None] = lambda _: None) -> Census:
     """Count what a reading shows; ``digests`` reads every row. ``progress`` hears each table's name first."""

@@ -1,12 +1,16 @@
 """What one run works with: the settings, and the database, store and policy that they name."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from upkeep.databases import Database, open_database
 from upkeep.errors import Refused
 from upkeep.policy import Policy, load_policy
 from upkeep.settings import Settings, load_settings
 from upkeep.stores import Store, open_store
+from upkeep.workplaces import workplace
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,15 @@ class Equipment:
     store: Store
     policy: Policy
 
+    @contextmanager
+    def workplace(self, label: str) -> Iterator[Path]:
+        """A folder of one's own, gone at the end with the scratches that were made for it."""
+        try:
+            with workplace(self.settings.scratch, self.settings.database, label) as folder:
+                yield folder
+        finally:
+            self.database.sweep()
+
 
 def equip(database: str = "") -> Equipment:
     """Open what the settings name; raises Refused where ``database`` is a name that they do not know."""
@@ -28,7 +41,9 @@ def equip(database: str = "") -> Equipment:
         )
     return Equipment(
         settings,
-        open_database(settings.database, settings.url_of_database(), settings.lock_seconds),
+        open_database(
+            settings.database, settings.url_of_database(), settings.lock_seconds, settings.postgresql_bin
+        ),
         open_store(settings.store),
         load_policy(settings.policy),
     )

@@ -25,8 +25,8 @@ def find(reading: Reading, key: ForeignKey, *, limit: int) -> Finding:
     """The orphans of one key, and the locators of the first ``limit`` of them."""
     if not key.askable:
         return Finding(key, None, unasked=unasked(key))
-    ((orphans, missing),) = reading.rows(counting(key, reading.dialect))
-    return with_rows(reading, key, int(orphans or 0), int(missing or 0), limit)
+    orphans, missing = reading.numbers(counting(key, reading.dialect))
+    return with_rows(reading, key, orphans, missing, limit)
 
 
 def with_rows(reading: Reading, key: ForeignKey, orphans: int, missing: int, limit: int) -> Finding:
@@ -44,8 +44,8 @@ def orphan_rows(reading: Reading, findings: tuple[Finding, ...]) -> int:
             by_table.setdefault(finding.key.child, []).append(finding.key)
     total = 0
     for keys in by_table.values():
-        ((count,),) = reading.rows(rows_of_any(tuple(keys), reading.dialect))
-        total += int(count or 0)
+        (count,) = reading.numbers(rows_of_any(tuple(keys), reading.dialect))
+        total += count
     return total
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from upkeep.catalog import Catalog, ForeignKey, Table
+from upkeep.catalog import Catalog, ForeignKey, Table, tables_below
 from upkeep.changes import Change, Mended, Refusal, RowsRefused
 from upkeep.databases import Writing
 from upkeep.errors import Refused, RowRefused, TransactionEnded
@@ -27,11 +27,12 @@ def mend(writing: Writing, plan: Plan, keys: tuple[ForeignKey, ...]) -> Mended:
     by_table: dict[str, list[Repair]] = defaultdict(list)
     for repair in plan.repairs:
         by_table[repair.table].append(repair)
+    _hold(writing, catalog, plan, keys)
     before = {name: unchanged(writing, catalog, name, repairs) for name, repairs in by_table.items()}
     still_orphans(writing, catalog, plan, keys)
     nobody_left_behind(writing, catalog, plan, keys)
     begun = writing.changed_in_all()
-    refusals = [refusal for group in _groups(plan, catalog) for refusal in _apply(writing, group)]
+    refusals = [refusal for group in _groups(plan, catalog, keys) for refusal in _apply(writing, group)]
     if refusals:
         raise RowsRefused(tuple(refusals))
     done = writing.changed_in_all() - begun
@@ -41,6 +42,16 @@ def mend(writing: Writing, plan: Plan, keys: tuple[ForeignKey, ...]) -> Mended:
         for change in _changes(writing, catalog.tables[name], before[name], by_table[name])
     ]
     return Mended(tuple(changes), done)
+
+
+def _hold(writing: Writing, catalog: Catalog, plan: Plan, keys: tuple[ForeignKey, ...]) -> None:
+    """Lock the plan's rows, and the tables into which a parent could come back."""
+    rows: dict[str, set[Row]] = defaultdict(set)
+    for repair in plan.repairs:
+        if repair.table in catalog.tables:
+            rows[repair.table].add(repair.row)
+    orphaned = {repair.key for repair in plan.repairs if repair.wave == 0}
+    writing.hold(rows, {key.parent for key in keys if str(key) in orphaned and not key.parent_missing})
 
 
 @dataclass(frozen=True)
@@ -53,8 +64,15 @@ class _Group:
     rows: list[Row]
 
 
-def _groups(plan: Plan, catalog: Catalog) -> Iterator[_Group]:
-    """What one statement can do, in the order of the plan. A row that is nullified for two keys is changed once."""
+def _groups(plan: Plan, catalog: Catalog, keys: tuple[ForeignKey, ...]) -> Iterator[_Group]:
+    """What one statement can do. A row that is nullified for two keys is changed once.
+
+    What is nullified comes first, then rows go, children before parents, so that an engine that enforces foreign keys
+    refuses none and cascades to none. Among tables that point at each other in a circle the wave decides.
+    """
+    going = {repair.table for repair in plan.repairs if repair.action is Action.DELETE}
+    below = tables_below(going, keys)
+    circular = {name for name in going if any(name in below[other] for other in below[name] - {name})}
     columns: dict[tuple[str, Row], set[str]] = defaultdict(set)
     for repair in plan.repairs:
         columns[repair.table, repair.row].update(repair.columns)
@@ -64,10 +82,16 @@ def _groups(plan: Plan, catalog: Catalog) -> Iterator[_Group]:
         spot = (repair.table, repair.row)
         if spot not in entered:
             entered.add(spot)
-            wave = repair.wave if repair.action is Action.DELETE else 0
+            wave = repair.wave if repair.table in circular and repair.action is Action.DELETE else 0
             groups[repair.table, repair.action, tuple(sorted(columns[spot])), wave].append(repair.row)
-    for (name, action, nulled, _), rows in groups.items():
-        yield _Group(catalog.tables[name], action, nulled, rows)
+
+    def order(group: tuple[Any, ...]) -> tuple[int, int]:
+        name, action, _, wave = group
+        return (len(below[name]), -wave) if action is Action.DELETE else (0, 0)
+
+    for group in sorted(groups, key=order):
+        name, action, nulled, _ = group
+        yield _Group(catalog.tables[name], action, nulled, groups[group])
 
 
 def _apply(writing: Writing, group: _Group) -> list[Refusal]:
@@ -107,8 +131,8 @@ def _is_done(group: _Group, image: Row) -> bool:
 def _change(writing: Writing, group: _Group, rows: list[Row]) -> None:
     dialect = writing.dialect
     name = group.table.name
-    with writing.chosen(rows, len(group.table.locator)) as relation:
-        which = among(dialect.quote(name), group.table.locator, relation, dialect)
+    with writing.chosen(name, group.table.locator, rows) as relation:
+        which = among(dialect.table(name), group.table.locator, relation, dialect)
         if group.action is Action.DELETE:
             sql = f"DELETE FROM {dialect.source(name)} WHERE {which}"
         else:

@@ -14,6 +14,9 @@ class Dialect(Protocol):
     def quote(self, name: str) -> str:
         """The name as an identifier of this engine."""
 
+    def table(self, name: str) -> str:
+        """The table's whole name, by which its columns may be qualified too."""
+
     def source(self, table: str) -> str:
         """The table as it stands after FROM when its own rows alone are meant (P-43)."""
 
@@ -24,19 +27,27 @@ class Dialect(Protocol):
 def condition(key: ForeignKey, dialect: Dialect) -> str:
     """SQL that is true for a row ``c`` of the child table that is an orphan of ``key``.
 
-    A composite key with any column NULL is satisfied (MATCH SIMPLE, P-40). NOT EXISTS, for NOT IN finds nothing
-    where the parent holds a NULL (P-44). Where the parent table is gone every row that points is an orphan (P-109).
+    A composite key with any column NULL is satisfied (MATCH SIMPLE, P-40); by MATCH FULL only one with all of them
+    NULL is, and one that is NULL in part finds no parent. NOT EXISTS, for NOT IN finds nothing where the parent holds
+    a NULL (P-44). Where the parent table is gone every row that points is an orphan (P-109).
     """
-    points = [f"c.{dialect.quote(column)} IS NOT NULL" for column in key.columns]
+    set_columns = [f"c.{dialect.quote(column)} IS NOT NULL" for column in key.columns]
+    points = f"({' OR '.join(set_columns)})" if key.is_full else " AND ".join(set_columns)
     if key.parent_missing:
-        return " AND ".join(points)
+        return points
     parent = f"SELECT 1 FROM {dialect.source(key.parent)} AS p WHERE {_found(key, 'p', dialect)}"
-    return " AND ".join([*points, f"NOT EXISTS ({parent})"])
+    return f"{points} AND NOT EXISTS ({parent})"
 
 
 def _found(key: ForeignKey, alias: str, dialect: Dialect) -> str:
     """SQL that is true when the parent row ``alias`` is the one that the child row ``c`` points at."""
     parents = [f"{alias}.{dialect.quote(column)}" for column in key.parent_columns]
+    if key.comparisons:
+        children = [f"c.{dialect.quote(column)}" for column in key.columns]
+        return " AND ".join(
+            f"{parent}{by.after_parent} {by.operator} {child}{by.after_child}"
+            for parent, by, child in zip(parents, key.comparisons, children, strict=True)
+        )
     if key.collations:
         # SQLite looks an implied key up in the index of the primary key, whose collations may be its own (P-42).
         parents = [f"{p} COLLATE {dialect.quote(by)}" for p, by in zip(parents, key.collations, strict=True)]

@@ -128,7 +128,7 @@ class Planner:
             if key.parent != parent or not key.askable:
                 continue
             below = self._catalog.tables[key.child].locator
-            with self._reading.chosen((spot.row for spot in doomed), len(above)) as relation:
+            with self._reading.chosen(parent, above, (spot.row for spot in doomed)) as relation:
                 for row in self._reading.rows(bereaved(key, below, above, relation, self._reading.dialect)):
                     yield Orphan(Spot(key.child, row[: len(below)]), name), Spot(parent, row[len(below) :])
 

@@ -1,4 +1,4 @@
-"""What may be done to which orphans, and what every foreign key should say on delete. Silence means: keep."""
+"""What may be done to which orphans, and what every foreign key should say on delete; silence means keep."""
 
 import re
 import tomllib

@@ -44,7 +44,7 @@ def nullable_columns(key: ForeignKey, catalog: Catalog, keys: tuple[ForeignKey, 
     """The columns of ``key`` that may be NULL and that no primary key and no other foreign key needs.
 
     A key needs the columns that it reads and those that it points at. One that shares all its columns with ``key``
-    needs them too: its pointer may be good where this one is not (P-108).
+    needs them too: its pointer may be good where this one is not (P-108). Of a MATCH FULL key it is all or none.
     """
     table = catalog.tables[key.child]
     needed = {*table.primary_key, *table.locator}
@@ -54,6 +54,8 @@ def nullable_columns(key: ForeignKey, catalog: Catalog, keys: tuple[ForeignKey, 
         if other.parent == key.child:
             needed.update(other.parent_columns)
     free = {column.name for column in table.columns if column.nullable and not column.generated} - needed
+    if key.is_full and not free.issuperset(key.columns):
+        return ()
     return tuple(name for name in key.columns if name in free)
 
 

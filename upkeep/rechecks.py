@@ -1,4 +1,4 @@
-"""Is the database still what the plan was drawn up for? Asked of its rows, inside the transaction (P-52, P-97)."""
+"""Whether the rows of a plan are still what they were, asked inside the transaction (P-52, P-97)."""
 
 from collections import defaultdict
 
@@ -62,7 +62,7 @@ def nobody_left_behind(reading: Reading, catalog: Catalog, plan: Plan, keys: tup
             if not key.askable or key.child not in catalog.tables:
                 continue
             below = catalog.tables[key.child].locator
-            with reading.chosen(rows, len(above)) as relation:
+            with reading.chosen(name, above, rows) as relation:
                 found = list(reading.rows(bereaved(key, below, above, relation, reading.dialect)))
             for child in (row[: len(below)] for row in found):
                 if child not in going.get(key.child, ()) and (key.child, child, str(key)) not in nullified:

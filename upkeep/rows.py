@@ -13,7 +13,7 @@ def images_of(reading: Reading, table: Table, rows: Iterable[Row]) -> dict[Row, 
     dialect = reading.dialect
     columns = ", ".join(f"c.{dialect.quote(name)}" for name in (*table.locator, *table.stored))
     width = len(table.locator)
-    with reading.chosen(rows, width) as relation:
+    with reading.chosen(table.name, table.locator, rows) as relation:
         which = among("c", table.locator, relation, dialect)
         sql = f"SELECT {columns} FROM {dialect.source(table.name)} AS c WHERE {which}"
         return {row[:width]: row[width:] for row in reading.rows(sql)}
@@ -22,9 +22,9 @@ def images_of(reading: Reading, table: Table, rows: Iterable[Row]) -> dict[Row, 
 def orphans_among(reading: Reading, key: ForeignKey, locator: tuple[str, ...], rows: Iterable[Row]) -> int:
     """How many of ``rows``, each there once, are orphans of ``key``."""
     dialect = reading.dialect
-    with reading.chosen(rows, len(locator)) as relation:
-        ((orphans,),) = reading.rows(
+    with reading.chosen(key.child, locator, rows) as relation:
+        (orphans,) = reading.numbers(
             f"SELECT COUNT(*) FROM {dialect.source(key.child)} AS c "
             f"WHERE {among('c', locator, relation, dialect)} AND {condition(key, dialect)}"
         )
-    return int(orphans or 0)
+    return orphans

@@ -167,6 +167,12 @@ class Settings(BaseSettings):
     lock_seconds: float = _setting(
         "UPKEEP_LOCK_SECONDS", "30", "seconds to wait for the write lock, more than 0", default=30.0, **_POSITIVE
     )
+    postgresql_bin: Place | None = _setting(
+        "UPKEEP_POSTGRESQL_BIN",
+        "/usr/lib/postgresql/17/bin",
+        "the folder of pg_dump and pg_restore; unset, they are looked for",
+        default=None,
+    )
     alembic_ini: ExistingFile | None = _setting(
         "UPKEEP_ALEMBIC_INI", "alembic.ini", "the application's own; unset, nothing is migrated", default=None
     )

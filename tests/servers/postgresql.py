@@ -41,9 +41,7 @@ class PostgresServer:
 
     def connect(self, database: str = "postgres") -> "psycopg.Connection[Any]":
         """A connection of the superuser's, which commits each statement."""
-        return psycopg.connect(
-            host=str(self.sockets), port=self.port, user=self.user, dbname=database, autocommit=True
-        )
+        return psycopg.connect(host=str(self.sockets), port=self.port, user=self.user, dbname=database, autocommit=True)
 
     def run(self, database: str, *statements: str) -> list[tuple[Any, ...]]:
         """Run statements, as the application would; the rows of the last one."""

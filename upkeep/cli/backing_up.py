@@ -26,7 +26,6 @@ from upkeep.pruning import judge_store, remove_old
 from upkeep.settings import load_settings
 from upkeep.stores import Store, open_store
 from upkeep.wording import text
-from upkeep.workplaces import workplace
 
 Wanted = Annotated[str, typer.Argument(metavar="ID|latest", help="Which backup; see `upkeep backups`.")]
 
@@ -42,7 +41,7 @@ def backup(as_json: Json = False) -> None:
     equipment = equip()
     equipment.database.identity()
     equipment.store.probe()
-    with workplace(equipment.settings.scratch, equipment.settings.database, "backup") as folder:
+    with equipment.workplace("backup") as folder:
         manifest = take_backup(equipment.database, equipment.store, folder, run="shell", now=utc_now())
     say(as_json, backup_document(Backup(manifest.id, manifest, verified=False)), text.taken(manifest))
 
@@ -53,22 +52,22 @@ def verify(wanted: Wanted, as_json: Json = False) -> None:
     name = equipment.settings.database
     manifest = _to_verify(equipment.store, name, wanted)
     begun = time.monotonic()
-    with (
-        proving_again(equipment.store, manifest),
-        workplace(equipment.settings.scratch, name, "verify") as folder,
-    ):
+    with proving_again(equipment.store, manifest), equipment.workplace("verify") as folder:
         scratch = equipment.database.scratch(folder)
-        bring_back(equipment.store, manifest, scratch)
+        remarks = bring_back(equipment.store, manifest, scratch)
         seconds = time.monotonic() - begun
-        _, against = prove(equipment.store, manifest, scratch, run="shell", now=utc_now(), seconds=seconds)
+        _, against = prove(
+            equipment.store, manifest, scratch, run="shell", now=utc_now(), seconds=seconds, remarks=remarks
+        )
         if against:
             raise Damaged(
                 f"backup {manifest.id} is not what was stored: {'; '.join(against)}",
                 "use another, see `upkeep backups`",
             )
-    document = backup_document(Backup(manifest.id, manifest, verified=True)) | {"seconds": round(seconds, 3)}
+    document = backup_document(Backup(manifest.id, manifest, verified=True))
+    document |= {"seconds": round(seconds, 3), "remarks": list(remarks)}
     told = f"backup {manifest.id} is verified: {manifest.census.rows:,} rows, restored in {seconds:.2f} s"
-    say(as_json, document, told)
+    say(as_json, document, "\n".join((told, *remarks)))
 
 
 def _to_verify(store: Store, name: str, wanted: str) -> Manifest:
@@ -105,9 +104,9 @@ def restore(
     settings = load_settings()
     store = open_store(settings.store)
     manifest = find_backup(store, settings.database, wanted)
-    target = open_database(settings.database, to, settings.lock_seconds)
+    target = open_database(settings.database, to, settings.lock_seconds, settings.postgresql_bin)
     begun = time.monotonic()
-    bring_back(store, manifest, target)
+    remarks = bring_back(store, manifest, target)
     seconds = time.monotonic() - begun
     against = _against(manifest, target)
     checks = [
@@ -115,13 +114,15 @@ def restore(
         {"claim": "it is what the manifest says", "holds": not against, "seen": "; ".join(against) or "no difference"},
     ]
     document = {"restored": manifest.id, "rows": manifest.census.rows, "seconds": round(seconds, 3), "checks": checks}
+    document["remarks"] = list(remarks)
     told = f"backup {manifest.id} restored: {manifest.census.rows:,} rows in {seconds:.2f} s"
     if against:
         what = f"backup {manifest.id} was restored and is not what its manifest says: {'; '.join(against)}"
         end_badly(as_json, document, told, Damaged(what, "do not use it; restore another one, see `upkeep backups`"))
-    say(as_json, document, f"{told}, equal to the manifest")
+    say(as_json, document, "\n".join((f"{told}, equal to the manifest", *remarks)))
 
 
 def _against(manifest: Manifest, restored: Database) -> tuple[str, ...]:
     with restored.reading() as reading:
-        return (*reading.complaints(), *differences(manifest.census, take_census(reading, digests=False)))
+        census = take_census(reading, digests=manifest.census.has_digests)
+        return (*reading.complaints(), *differences(manifest.census, census))

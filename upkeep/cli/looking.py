@@ -9,13 +9,12 @@ import typer
 from upkeep.backups import bring_back, find_backup, list_backups
 from upkeep.cli.documents import backup_document
 from upkeep.cli.saying import DOES_NOT_HOLD, HOLDS, Json, end, end_badly, say
-from upkeep.databases import Database
+from upkeep.databases import Reading
 from upkeep.equipment import Equipment, equip
 from upkeep.errors import Damaged, Refused
 from upkeep.finding import detected, find, keys_of
 from upkeep.report import detected_document
 from upkeep.wording import text
-from upkeep.workplaces import workplace
 
 
 def add_to(app: typer.Typer) -> None:
@@ -31,7 +30,8 @@ def check(
 ) -> None:
     """Find orphans and say why they are there; changes nothing."""
     equipment = equip()
-    with _looked_at(equipment, backup) as target, target.reading() as reading:
+    engine = equipment.database.engine
+    with _looked_at(equipment, backup) as reading:
         catalog = reading.catalog()
         if not catalog.tables:
             raise Refused(
@@ -41,7 +41,6 @@ def check(
         findings = tuple(find(reading, key, limit=limit) for key in keys_of(reading, equipment.policy))
         found = detected(reading, findings)
         complaints = reading.complaints()
-        engine = target.identity().engine
     document = detected_document(engine, found, catalog, complaints)
     told = text.check(equipment.settings.database, engine, found, complaints, limit)
     if complaints:
@@ -53,16 +52,18 @@ def check(
 
 
 @contextmanager
-def _looked_at(equipment: Equipment, backup: str) -> Iterator[Database]:
-    """The database itself, or a backup brought back into a scratch that is gone afterwards."""
-    if not backup:
-        yield equipment.database
-        return
-    manifest = find_backup(equipment.store, equipment.settings.database, backup)
-    with workplace(equipment.settings.scratch, equipment.settings.database, "check") as folder:
-        scratch = equipment.database.scratch(folder)
-        bring_back(equipment.store, manifest, scratch)
-        yield scratch
+def _looked_at(equipment: Equipment, backup: str) -> Iterator[Reading]:
+    """A frozen copy of the database, so that no long look keeps its writers waiting; or a backup, brought back."""
+    database = equipment.database
+    with equipment.workplace("check") as folder:
+        if not backup:
+            with database.snapshot(folder) as snapshot, snapshot.reading() as reading:
+                yield reading
+            return
+        scratch = database.scratch(folder)
+        bring_back(equipment.store, find_backup(equipment.store, equipment.settings.database, backup), scratch)
+        with scratch.reading() as reading:
+            yield reading
 
 
 def backups(as_json: Json = False) -> None:

@@ -1,18 +1,18 @@
 """The databases that Upkeep looks after: the verbs of an engine, and which class serves which URL."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from upkeep.catalog import Catalog, ForeignKey
 from upkeep.errors import Refused
 from upkeep.orphans import Dialect
-from upkeep.values import Row, Value
+from upkeep.values import Row
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,11 @@ class Reading(Protocol):
     def stated(self, key: ForeignKey) -> ForeignKey:
         """A key that the schema does not declare, judged as the engine would: fault, askable, parent_missing."""
 
-    def rows(self, sql: str, parameters: tuple[Value, ...] = ()) -> Iterator[Row]:
-        """Raw rows of a query, streamed."""
+    def rows(self, sql: str) -> Iterator[Row]:
+        """Raw rows of a query, streamed; other queries may be asked before it is exhausted."""
+
+    def numbers(self, sql: str) -> tuple[int, ...]:
+        """The one row of a query that counts; this may use more than one processor, where ``rows`` may not."""
 
     def count(self, table: str, *, digest: bool) -> TableCount:
         """Rows of a table and, if asked, the digest of their content."""
@@ -55,8 +58,8 @@ class Reading(Protocol):
     def complaints(self) -> tuple[str, ...]:
         """What the engine's own integrity check finds wrong, orphans apart (P-07)."""
 
-    def chosen(self, rows: Iterable[Row], width: int) -> AbstractContextManager[str]:
-        """A temporary relation that holds ``rows`` in columns k0, k1, ... and n; its name, for use in SQL."""
+    def chosen(self, table: str, columns: tuple[str, ...], rows: Iterable[Row]) -> AbstractContextManager[str]:
+        """A relation that holds ``rows``, values of these columns of the table, as k0, k1, ...; SQL to follow FROM."""
 
     def revision(self) -> tuple[str, ...]:
         """The Alembic revisions that the database says it is at; () where it knows none."""
@@ -65,11 +68,21 @@ class Reading(Protocol):
 class Writing(Reading, Protocol):
     """One transaction that changes rows; it commits when its context ends well and is undone otherwise."""
 
-    def change(self, sql: str, parameters: tuple[Value, ...] = ()) -> int:
+    def hold(self, rows: Mapping[str, Collection[Row]], steady: Collection[str]) -> None:
+        """Until the end nobody else changes these rows (by table), points at them, or writes to the tables ``steady``.
+
+        What is asked after this is still so when the changes are made. Raises Unreachable where a lock is not to be
+        had in time.
+        """
+
+    def change(self, sql: str) -> int:
         """Run one statement and return the number of rows that it named; raises RowRefused where a row refuses it."""
 
     def changed_in_all(self) -> int:
-        """Rows inserted, updated or deleted so far in this transaction, by triggers too (P-58)."""
+        """Rows inserted, updated or deleted so far in this transaction, by triggers too (P-58).
+
+        What the engine had put off to the end of the transaction is done first; raises RowRefused if that fails.
+        """
 
 
 class Snapshot(Protocol):
@@ -85,6 +98,13 @@ class Snapshot(Protocol):
     def size(self) -> int:
         """Bytes that the dump will have, as near as is known."""
 
+    @property
+    def dump_is_the_content(self) -> bool:
+        """Are the dump's bytes the database itself, so that their digest proves the content?
+
+        Where they are not, the census of the snapshot holds the digest of each table, for the restored one to match.
+        """
+
 
 class Database(Protocol):
     """One engine's way to do what Upkeep needs."""
@@ -92,6 +112,10 @@ class Database(Protocol):
     @property
     def name(self) -> str:
         """The short name under which settings, store and messages know it."""
+
+    @property
+    def engine(self) -> str:
+        """The engine's name, as it stands in messages and manifests."""
 
     def identity(self) -> Identity:
         """Which database this is; raises Unreachable, Refused or Damaged with what to do."""
@@ -105,14 +129,24 @@ class Database(Protocol):
     def snapshot(self, workplace: Path) -> AbstractContextManager[Snapshot]:
         """A frozen copy, made beside the running application; temporary files go to ``workplace``."""
 
-    def restore(self, dump: BinaryIO) -> None:
-        """Fill this database, which must be empty or absent, from the bytes of a dump; whole or not at all."""
+    def restore(self, dump: BinaryIO) -> tuple[str, ...]:
+        """Fill this database, which must be empty or absent, from the bytes of a dump; whole or not at all.
+
+        The answer tells what could not be brought back as it was although the content is whole: a key that rows
+        violate, say (P-13).
+        """
 
     def scratch(self, workplace: Path) -> "Database":
         """A throw-away database of the same engine, empty, in ``workplace``."""
 
     def discard(self) -> None:
         """Remove a scratch database; raises Refused for any other."""
+
+    def sweep(self) -> tuple[str, ...]:
+        """Remove the scratches, named in the answer, that no run needs any more: of those that died, too.
+
+        Where a scratch is a file of its workplace there is nothing to do: it goes with that.
+        """
 
     def exchanged(self, workplace: Path) -> AbstractContextManager["Database"]:
         """A copy to work on while nobody else can write; when the context ends well it takes the original's place.
@@ -136,14 +170,12 @@ class Database(Protocol):
         """
 
 
-def open_database(name: str, url: str, patience: float = 30.0) -> Database:
+def open_database(name: str, url: str, patience: float = 30.0, programs: Path | None = None) -> Database:
     """The database behind a SQLAlchemy URL, which waits ``patience`` seconds for a lock.
 
+    ``programs`` is the folder of the engine's own programs, where it needs any and they should not be looked for.
     Raises Refused for a URL that cannot be read, or an engine that Upkeep has no file for.
     """
-    from upkeep.databases.sqlite import SqliteDatabase
-
-    engines = {"sqlite": SqliteDatabase.from_url}
     try:
         parsed = make_url(url)
     except ArgumentError:
@@ -152,6 +184,28 @@ def open_database(name: str, url: str, patience: float = 30.0) -> Database:
             "write it as sqlite:////folder/file.db (four slashes: absolute)",
         ) from None
     engine = parsed.get_backend_name()
-    if engine not in engines:
-        raise Refused(f"Upkeep cannot look after {engine} databases yet", f"it can: {', '.join(engines)}")
-    return engines[engine](name, parsed, patience)
+    if engine not in _ENGINES:
+        raise Refused(f"Upkeep cannot look after {engine} databases yet", f"it can: {', '.join(_ENGINES)}")
+    return _ENGINES[engine](name, parsed, patience, programs)
+
+
+def _sqlite(name: str, url: URL, patience: float, _programs: Path | None) -> Database:
+    from upkeep.databases.sqlite import SqliteDatabase
+
+    return SqliteDatabase.from_url(name, url, patience)
+
+
+def _postgresql(name: str, url: URL, patience: float, programs: Path | None) -> Database:
+    try:
+        from upkeep.databases.postgresql import PostgresqlDatabase
+    except ModuleNotFoundError as fault:
+        if fault.name != "psycopg":
+            raise
+        raise Refused("psycopg, PostgreSQL's driver, is not installed", "pip install 'upkeep[postgresql]'") from None
+    return PostgresqlDatabase.from_url(name, url, patience, programs)
+
+
+_ENGINES: dict[str, Callable[[str, URL, float, Path | None], Database]] = {
+    "sqlite": _sqlite,
+    "postgresql": _postgresql,
+}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, ClassVar
 
 from sqlalchemy.engine import URL
 
@@ -30,6 +30,7 @@ class SqliteDatabase:
     path: Path
     patience: float = 30.0
     is_scratch: bool = False
+    engine: ClassVar[str] = "sqlite"
 
     @classmethod
     def from_url(cls, name: str, url: URL, patience: float = 30.0) -> "SqliteDatabase":
@@ -60,7 +61,7 @@ class SqliteDatabase:
         with speaking(self.path):
             if header != _HEADER:
                 raise sqlite3.DatabaseError("file is not a database")
-        return Identity("sqlite", sqlite3.sqlite_version, str(self.path), size)
+        return Identity(self.engine, sqlite3.sqlite_version, str(self.path), size)
 
     @contextmanager
     def reading(self) -> Iterator[SqliteReading]:
@@ -105,9 +106,10 @@ class SqliteDatabase:
         finally:
             copy.unlink()
 
-    def restore(self, dump: BinaryIO) -> None:
+    def restore(self, dump: BinaryIO) -> tuple[str, ...]:
         """Write the dump beside the target under another name, then move it there: whole or not at all (P-03)."""
         place_whole(dump, self.path)
+        return ()
 
     def scratch(self, workplace: Path) -> "SqliteDatabase":
         """A file of its own in ``workplace``."""
@@ -120,9 +122,13 @@ class SqliteDatabase:
         for end in ("", "-wal", "-shm", "-journal"):
             self.path.with_name(self.path.name + end).unlink(missing_ok=True)
 
+    def sweep(self) -> tuple[str, ...]:
+        """Nothing: a scratch is a file of its workplace."""
+        return ()
+
     @contextmanager
     def exchanged(self, workplace: Path) -> Iterator["SqliteDatabase"]:
-        """See ``sqlite_exchange``: writers wait from before the copy is made until it has taken the original's place."""
+        """See ``sqlite_exchange``: writers wait from before the copy is made until it has taken its place."""
         self.identity()
         copy = SqliteDatabase(f"{self.name}-copy", workplace / "exchange.db", self.patience)
         with (
@@ -189,6 +195,7 @@ class SqliteSnapshot:
     """A file that nobody else writes to."""
 
     path: Path
+    dump_is_the_content: ClassVar[bool] = True
 
     @contextmanager
     def reading(self) -> Iterator[SqliteReading]:

@@ -17,6 +17,10 @@ class SqliteDialect:
         """The name in double quotes, those within doubled."""
         return '"' + name.replace('"', '""') + '"'
 
+    def table(self, name: str) -> str:
+        """The quoted name: Upkeep looks at the main schema alone."""
+        return self.quote(name)
+
     def source(self, table: str) -> str:
         """The quoted name: SQLite knows neither inheritance nor partitions."""
         return self.quote(table)

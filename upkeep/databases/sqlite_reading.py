@@ -3,7 +3,7 @@
 import hashlib
 import marshal
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from upkeep.catalog import Catalog, ForeignKey
@@ -45,6 +45,11 @@ class SqliteReading:
         finally:
             self._connection.text_factory = str
 
+    def numbers(self, sql: str) -> tuple[int, ...]:
+        """The one row of a query that counts."""
+        (row,) = self.rows(sql)
+        return tuple(int(number or 0) for number in row)
+
     def count(self, table: str, *, digest: bool) -> TableCount:
         """Rows; with ``digest`` a SHA-256 over every stored value in the order of the locator.
 
@@ -80,10 +85,14 @@ class SqliteReading:
         return tuple(row[0] for row in self._connection.execute("SELECT version_num FROM alembic_version ORDER BY 1"))
 
     @contextmanager
-    def chosen(self, rows: Iterable[Row], width: int) -> Iterator[str]:
-        """A temporary relation that holds ``rows`` in columns k0, k1, ... and n; its name, for use in SQL."""
-        columns = ", ".join(f"k{i}" for i in range(width))
-        self._connection.execute(f"CREATE TEMP TABLE {_CHOSEN} ({columns}, n INTEGER PRIMARY KEY)")
+    def chosen(self, table: str, columns: tuple[str, ...], rows: Iterable[Row]) -> Iterator[str]:  # noqa: ARG002
+        """A temporary relation that holds ``rows`` in columns k0, k1, ... and n; its name, for use in SQL.
+
+        Its columns have no type, so that every value stays what it is, whatever the column of the table says.
+        """
+        width = len(columns)
+        names = ", ".join(f"k{i}" for i in range(width))
+        self._connection.execute(f"CREATE TEMP TABLE {_CHOSEN} ({names}, n INTEGER PRIMARY KEY)")
         try:
             begun = self._connection.total_changes
             _insert(self._connection, f"temp.{_CHOSEN}", list(rows), width)
@@ -100,6 +109,9 @@ class SqliteWriting(SqliteReading):
     def __init__(self, connection: sqlite3.Connection) -> None:
         super().__init__(connection)
         self._changes_at_begin = connection.total_changes
+
+    def hold(self, rows: Mapping[str, Collection[Row]], steady: Collection[str]) -> None:
+        """Nothing to do: since BEGIN IMMEDIATE nobody else writes."""
 
     def change(self, sql: str, parameters: tuple[Value, ...] = ()) -> int:
         """Run one statement; the number of rows that it named. A refused statement leaves the transaction as it was."""

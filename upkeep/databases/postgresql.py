@@ -1,0 +1,258 @@
+"""PostgreSQL: the verbs of a database for one database of a server."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, ClassVar
+
+import psycopg
+from psycopg import IsolationLevel
+from sqlalchemy.engine import URL
+
+from upkeep.databases import Identity, Snapshot
+from upkeep.databases.postgresql_dump import dumped
+from upkeep.databases.postgresql_errors import refusal_of, speaking
+from upkeep.databases.postgresql_place import Connection, Place
+from upkeep.databases.postgresql_probe import try_a_violation
+from upkeep.databases.postgresql_reading import PostgresqlReading
+from upkeep.databases.postgresql_restore import pour, refuse_what_is_there
+from upkeep.databases.postgresql_scratch import Scratches, lock_key
+from upkeep.databases.postgresql_tools import find_program
+from upkeep.databases.postgresql_writing import PostgresqlWriting
+from upkeep.errors import Refused
+
+_OLDEST = 13
+_STATEMENTS = 20
+"""So many times the patience for a lock may one statement of a change take."""
+_IDENTITY = """
+    SELECT current_setting('server_version'), current_setting('server_version_num')::int / 10000,
+           (SELECT system_identifier FROM pg_control_system()), pg_database_size(current_database())
+"""
+_BLINDED = """
+    SELECT c.oid::regclass::text FROM pg_class c
+    WHERE c.relrowsecurity AND c.relkind IN ('r', 'p') AND row_security_active(c.oid) ORDER BY 1 LIMIT 1
+"""
+_HOLDER = """
+    SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+    WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+      AND (l.classid::bigint << 32) | l.objid::bigint = %s
+      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+
+
+@dataclass(frozen=True)
+class PostgresqlDatabase:
+    """One database of a server. ``programs`` is the folder of pg_dump and pg_restore where the settings name one."""
+
+    name: str
+    place: Place
+    programs: Path | None = None
+    is_scratch: bool = False
+    scratches: Scratches | None = field(default=None, repr=False, compare=False)
+    engine: ClassVar[str] = "postgresql"
+
+    @classmethod
+    def from_url(
+        cls, name: str, url: URL, patience: float = 30.0, programs: Path | None = None
+    ) -> "PostgresqlDatabase":
+        """The database behind ``postgresql+psycopg://user:password@host:port/database``."""
+        place = Place.of(name, url, patience)
+        return cls(name, place, programs, scratches=Scratches(place, name))
+
+    def identity(self) -> Identity:
+        """Which database this is; Refused where row security would hide rows from the role (P-15)."""
+        with self._connected(autocommit=True) as connection:
+            return self._identity(connection)
+
+    def _identity(self, connection: Connection) -> Identity:
+        row = connection.execute(_IDENTITY).fetchone()
+        assert row is not None  # noqa: S101  # a SELECT without FROM has one row
+        version, major, system, size = row
+        if major < _OLDEST:
+            raise Refused(
+                f"the server of {self.place} is PostgreSQL {version}", f"Upkeep needs {_OLDEST} or newer: upgrade it"
+            )
+        if blinded := connection.execute(_BLINDED).fetchone():
+            raise Refused(
+                f"row security hides rows of {blinded[0]} from the role {connection.info.user}",
+                f"ALTER ROLE {connection.info.user} BYPASSRLS, or look with the tables' owner",
+            )
+        return Identity(self.engine, version, f"{self.place} of system {system}", size)
+
+    @contextmanager
+    def reading(self) -> Iterator[PostgresqlReading]:
+        """One read-only transaction that sees one state from begin to end; it hinders no writer."""
+        with self._connected() as connection:
+            _look_only(connection)
+            self._identity(connection)
+            yield PostgresqlReading(connection)
+
+    @contextmanager
+    def writing(self) -> Iterator[PostgresqlWriting]:
+        """One transaction that locks row by row what the plan needs (P-65).
+
+        Where the connection is lost in the commit itself nobody knows how it ended, so that is none of the three
+        errors: the next run finds out.
+        """
+        with closing(self.place.connect("upkeep", statement_seconds=_STATEMENTS * self.place.patience)) as connection:
+            with speaking(str(self.place)):
+                connection.isolation_level, connection.read_only = IsolationLevel.READ_COMMITTED, False
+                self._identity(connection)
+                yield PostgresqlWriting(connection, patience=self.place.patience)
+            try:
+                connection.commit()
+            except psycopg.Error as fault:
+                if (said := refusal_of(fault, str(self.place))) and fault.sqlstate and not connection.broken:
+                    raise said from None
+                raise
+
+    @contextmanager
+    def snapshot(self, workplace: Path) -> Iterator[Snapshot]:
+        """One transaction, in which the census is taken and whose snapshot pg_dump is given (P-19).
+
+        Nothing is written to ``workplace``.
+        """
+        del workplace
+        with self._connected() as connection:
+            _look_only(connection)
+            size = self._identity(connection).size
+            yield PostgresqlSnapshot(connection, size, self.programs, self.place.patience)
+
+    def restore(self, dump: BinaryIO) -> tuple[str, ...]:
+        """Fill this database; made under another name and renamed where it is not there yet: whole or not at all."""
+        if self.is_scratch:
+            self._scratches.make(self.place.database)
+            with self._connected(autocommit=True) as connection:
+                return pour(dump, self.place, connection, self.programs, in_one=False, replicating=False)
+        try:
+            connected = self.place.connect(autocommit=True)
+        except Refused as fault:
+            maintenance = self._maintenance(fault)
+            return self._made_by(Scratches(maintenance, "restore"), maintenance, dump)
+        with speaking(str(self.place)), closing(connected) as connection:
+            refuse_what_is_there(connection, str(self.place))
+            return pour(dump, self.place, connection, self.programs, in_one=True, replicating=True)
+
+    def _maintenance(self, fault: Refused) -> Place:
+        """From where a database that is not there can be made; raises ``fault`` where that is not what is wrong."""
+        place = self.place.at("postgres")
+        with closing(place.connect(autocommit=True)) as connection:
+            there = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (self.place.database,))
+            if there.fetchone():
+                raise fault
+        return place
+
+    def _made_by(self, scratches: Scratches, maintenance: Place, dump: BinaryIO) -> tuple[str, ...]:
+        scratches.sweep()
+        draft = scratches.announce(None)
+        try:
+            scratches.make(draft)
+            with closing(maintenance.at(draft).connect(autocommit=True)) as connection, speaking(str(self.place)):
+                remarks = pour(dump, self.place, connection, self.programs, in_one=False, replicating=True)
+            scratches.give(draft, self.place.database)
+        finally:
+            scratches.drop(draft)
+        return remarks
+
+    def scratch(self, workplace: Path) -> "PostgresqlDatabase":
+        """A database of random name on the same server; those that runs have left behind are dropped first."""
+        self._scratches.sweep()
+        place = self.place.at(self._scratches.announce(workplace))
+        return PostgresqlDatabase(
+            f"{self.name}-scratch", place, self.programs, is_scratch=True, scratches=self.scratches
+        )
+
+    def discard(self) -> None:
+        """Drop a scratch; connections that others have to it are ended."""
+        if not self.is_scratch:
+            raise Refused(f"{self.place} is not a scratch database", "Upkeep never removes a database")
+        self._scratches.drop(self.place.database)
+
+    def sweep(self) -> tuple[str, ...]:
+        """Drop the scratches whose run has ended, well or not."""
+        return self._scratches.sweep()
+
+    @contextmanager
+    def exchanged(self, workplace: Path) -> Iterator["PostgresqlDatabase"]:
+        """No: a copy cannot take the place of a database that others are connected to."""
+        del workplace
+        raise Refused("migrations on PostgreSQL come in a later version", "use --no-migrate; nothing was changed")
+        yield self
+
+    @contextmanager
+    def held(self, by: str) -> Iterator[None]:
+        """A session's advisory lock on a connection of its own, which migrations that commit leave alone (P-83)."""
+        key = lock_key(f"upkeep:{self.name}")
+        with speaking(str(self.place)), closing(self.place.connect(f"upkeep {by}", autocommit=True)) as connection:
+            row = connection.execute("SELECT pg_try_advisory_lock(%s)", (key,)).fetchone()
+            if not (row and row[0]):
+                holder = connection.execute(_HOLDER, (key,)).fetchone()
+                at_work = str(holder[0]).removeprefix("upkeep ") if holder else "unknown"
+                raise Refused(f"another Upkeep is at work on {self.name}: {at_work}", "wait until it has ended")
+            yield
+
+    def alembic_url(self) -> str:
+        """The place with its password, by the driver that Upkeep has itself."""
+        return self.place.url.render_as_string(hide_password=False)
+
+    def fingerprint(self) -> tuple[str, str]:
+        """The server's system identifier and the name and number of the database in it."""
+        query = (
+            "SELECT system_identifier || '/' || oid || '/' || datname FROM pg_control_system(), pg_database"
+            " WHERE datname = current_database()"
+        )
+        with self._connected(autocommit=True) as connection:
+            row = connection.execute(query.encode()).fetchone()
+        assert row is not None  # noqa: S101  # the database that one is connected to is there
+        return query, str(row[0])
+
+    def refuses_orphans(self) -> tuple[bool, str]:
+        """Try it, in a transaction that is undone."""
+        if not self.is_scratch:
+            raise Refused(f"{self.place} is not a scratch database", "a violation is tried on a copy only")
+        with self._connected() as connection:
+            reading = PostgresqlReading(connection)
+            keys = reading.catalog().keys
+            return try_a_violation(connection, reading.dialect, keys)
+
+    @property
+    def _scratches(self) -> Scratches:
+        assert self.scratches is not None  # noqa: S101  # from_url and scratch() give them
+        return self.scratches
+
+    @contextmanager
+    def _connected(self, *, autocommit: bool = False) -> Iterator[Connection]:
+        with closing(self.place.connect(autocommit=autocommit)) as connection, speaking(str(self.place)):
+            yield connection
+
+
+@dataclass(frozen=True)
+class PostgresqlSnapshot:
+    """A transaction that sees one state, which pg_dump can be made to see too."""
+
+    connection: Connection
+    size: int
+    programs: Path | None
+    patience: float
+    dump_is_the_content: ClassVar[bool] = False
+
+    @contextmanager
+    def reading(self) -> Iterator[PostgresqlReading]:
+        """Look at the state, in the transaction that holds it."""
+        yield PostgresqlReading(self.connection)
+
+    @contextmanager
+    def dump(self) -> Iterator[BinaryIO]:
+        """What pg_dump writes of that state; Refused where the programs that are here do not fit the server (P-12)."""
+        program = find_program("pg_dump", self.connection.info.server_version // 10000, self.programs)
+        find_program("pg_restore", program.major, self.programs)  # what cannot be restored need not be dumped
+        row = self.connection.execute("SELECT pg_export_snapshot()").fetchone()
+        assert row is not None  # noqa: S101  # a SELECT without FROM has one row
+        with dumped(self.connection, row[0], program, self.patience) as dump:
+            yield dump
+
+
+def _look_only(connection: Connection) -> None:
+    connection.isolation_level = IsolationLevel.REPEATABLE_READ
+    connection.read_only = True

@@ -1,0 +1,66 @@
+"""How PostgreSQL spells names and tells a table's own rows."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+
+def quote(name: str) -> str:
+    """The name in double quotes, those within doubled."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+@dataclass(frozen=True)
+class Relation:
+    """One table as the server knows it. ``root`` is the partitioned table that it belongs to, or itself."""
+
+    oid: int
+    schema: str
+    name: str
+    is_partitioned: bool
+    root: int
+    is_of_extension: bool
+
+    @property
+    def full(self) -> str:
+        """Schema and name, quoted."""
+        return f"{quote(self.schema)}.{quote(self.name)}"
+
+
+def shown_names(relations: Iterable[Relation], home: str | None) -> dict[str, Relation]:
+    """Relations by the names that people see: those of the schema ``home`` plain, all others as schema.table.
+
+    Where two would look the same, "a.b" and b of a, both are written in full with their quotes.
+    """
+    by_name: dict[str, list[Relation]] = {}
+    for relation in relations:
+        name = relation.name if relation.schema == home else f"{relation.schema}.{relation.name}"
+        by_name.setdefault(name, []).append(relation)
+    return {
+        name if len(several) == 1 else relation.full: relation
+        for name, several in by_name.items()
+        for relation in several
+    }
+
+
+class PostgresqlDialect:
+    """PostgreSQL's spelling for the tables of one database."""
+
+    def __init__(self, relations: Mapping[str, Relation]) -> None:
+        self._relations = relations
+
+    def quote(self, name: str) -> str:
+        """The name in double quotes, those within doubled."""
+        return quote(name)
+
+    def table(self, name: str) -> str:
+        """Schema and name, so that no search path decides which table it is."""
+        return self._relations[name].full
+
+    def source(self, table: str) -> str:
+        """ONLY its own rows, as foreign keys see them; those of a partitioned table are in its partitions (P-43)."""
+        relation = self._relations[table]
+        return relation.full if relation.is_partitioned else f"ONLY {relation.full}"
+
+    def same(self, parent: str, child: str) -> str:
+        """For a key that nobody declared: a declared one brings its own operators."""
+        return f"{parent} = {child}"

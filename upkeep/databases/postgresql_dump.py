@@ -1,0 +1,81 @@
+"""What pg_dump writes, as a file to read that ends only when pg_dump has ended well (P-124)."""
+
+import io
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, BinaryIO
+
+from upkeep.databases.postgresql_place import Connection, for_a_program
+from upkeep.databases.postgresql_tools import Program
+from upkeep.errors import Refused, Unreachable, UpkeepError
+
+_CHUNK = 1 << 20
+_PASSES = re.compile(r"connection to server|server closed|terminating connection|lock timeout|could not (send|receive)")
+_MAY_NOT = re.compile(r"row-level security|permission denied")
+
+
+@contextmanager
+def dumped(connection: Connection, snapshot: str, program: Program, patience: float) -> Iterator[BinaryIO]:
+    """The dump of an exported snapshot, which ``connection`` keeps; pg_dump is ended where the context ends before it.
+
+    Not compressed: the one stream does that, and pg_dump 15 has no zstd.
+    """
+    where, environment = for_a_program(connection)
+    words = ["--format=custom", "--compress=0", "--no-password", f"--snapshot={snapshot}"]
+    words += [f"--lock-wait-timeout={int(patience * 1000)}", f"--dbname={where}"]
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(
+            [program.path, *words],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env=environment,
+            bufsize=0,
+        )
+        try:
+            with io.BufferedReader(_Output(process, errors), _CHUNK) as dump:
+                yield dump
+        finally:
+            process.kill()
+            process.wait()
+
+
+class _Output(io.RawIOBase):
+    """What a process writes; its end raises, each time that it is asked for, where the process did not end well."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", errors: IO[bytes]) -> None:
+        super().__init__()
+        assert process.stdout is not None  # noqa: S101  # it was opened as a pipe
+        self._process, self._pipe, self._errors = process, process.stdout, errors
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # typeshed asks for a Buffer
+        size: int = self._pipe.readinto(buffer)  # type: ignore[attr-defined]  # unbuffered, so it is a FileIO
+        if size == 0 and (code := self._process.wait()) != 0:
+            raise _failure(code, self._errors)
+        return size
+
+    def close(self) -> None:
+        self._pipe.close()
+        super().close()
+
+
+def _failure(code: int, errors: IO[bytes]) -> UpkeepError:
+    errors.seek(0)
+    said = errors.read().decode("utf-8", "replace")
+    first = next((line for line in said.splitlines() if "error:" in line), said.strip().partition("\n")[0])
+    first = first.removeprefix("pg_dump: error: ") or "it said nothing"
+    if code < 0:
+        return Unreachable(f"pg_dump was ended by signal {-code}", "nothing was kept; run it again")
+    if _MAY_NOT.search(said):
+        return Refused(
+            f"pg_dump may not read all of it: {first}", "give the role of DATABASE_URL the right to read all"
+        )
+    if _PASSES.search(said):
+        return Unreachable(f"pg_dump lost the server: {first}", "nothing was kept; run it again")
+    return Refused(f"pg_dump ended with {code}: {first}", "nothing was kept; correct what it complains of")

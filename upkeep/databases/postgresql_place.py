@@ -1,0 +1,101 @@
+"""Where a PostgreSQL database is, and the way in."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+from sqlalchemy.engine import URL
+
+from upkeep.databases.postgresql_errors import why_no_connection
+from upkeep.errors import Refused
+
+Connection = psycopg.Connection[Any]
+
+_WRITE = "write it as postgresql+psycopg://user:password@host:5432/database"
+_SECONDS = 10
+_PASSED_ON = {
+    "host", "hostaddr", "port", "user", "dbname", "options", "sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl",
+    "gssencmode", "krbsrvname", "channel_binding", "target_session_attrs", "connect_timeout", "keepalives",
+    "keepalives_idle", "keepalives_interval", "keepalives_count", "ssl_min_protocol_version",
+}  # fmt: skip
+"""What libpq 13 knows: psycopg brings a newer one than a program may have, and an unknown option ends the program."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """One database of a server; as text it is fit to be shown. ``patience`` is how many seconds to wait for a lock."""
+
+    url: URL
+    patience: float = 30.0
+
+    @classmethod
+    def of(cls, name: str, url: URL, patience: float) -> "Place":
+        """The place behind a SQLAlchemy URL of any driver; raises Refused for one that libpq cannot use."""
+        if not url.database:
+            raise Refused(f"the URL of database {name} names no database", _WRITE)
+        place = cls(url.set(drivername="postgresql+psycopg"), patience)
+        try:
+            make_conninfo(**place._parameters())
+        except psycopg.Error:
+            raise Refused(f"the URL of database {name} has options that PostgreSQL does not know", _WRITE) from None
+        return place
+
+    def __str__(self) -> str:
+        host = self.url.host or self.url.query.get("host") or "localhost"
+        shown = host if isinstance(host, str) else ",".join(host)
+        return f"{shown}:{self.url.port or self.url.query.get('port') or 5432}/{self.database}"
+
+    @property
+    def database(self) -> str:
+        """The name of the database on its server."""
+        return self.url.database or ""
+
+    def at(self, database: str) -> "Place":
+        """Another database of the same server."""
+        return Place(self.url.set(database=database), self.patience)
+
+    def connect(
+        self, what_for: str = "upkeep", *, autocommit: bool = False, statement_seconds: float = 0
+    ) -> Connection:
+        """A connection of one's own; raises Unreachable or Refused.
+
+        Timeouts that the server sets for applications do not hold for it, and row security makes its queries fail
+        where it would make them blind (P-15).
+        """
+        parameters: dict[str, Any] = {"connect_timeout": _SECONDS, "application_name": what_for[:60]}
+        try:
+            connection = psycopg.connect(**parameters | self._parameters(), autocommit=True)
+            _settle(connection, self.patience, statement_seconds)
+        except psycopg.Error as fault:
+            raise why_no_connection(fault, str(self), self.url.username or "") from None
+        connection.autocommit = autocommit
+        return connection
+
+    def _parameters(self) -> dict[str, Any]:
+        query = {name: value if isinstance(value, str) else ",".join(value) for name, value in self.url.query.items()}
+        spelt = {"username": "user", "database": "dbname"}
+        return query | {spelt.get(name, name): value for name, value in self.url.translate_connect_args().items()}
+
+
+def for_a_program(connection: Connection) -> tuple[str, dict[str, str]]:
+    """A connection string, and the environment with the password, by which a program gets to where a connection is.
+
+    Messages come in English, for they are read.
+    """
+    there = connection.info
+    known = {name: value for name, value in there.get_parameters().items() if name in _PASSED_ON}
+    known |= {"host": there.host, "port": str(there.port), "dbname": there.dbname}
+    environment = {"LC_ALL": "C", "PGAPPNAME": "upkeep"}
+    if there.password:
+        environment["PGPASSWORD"] = there.password
+    return make_conninfo("", **known), environment
+
+
+def _settle(connection: Connection, patience: float, statement_seconds: float) -> None:
+    milliseconds = {"lock_timeout": patience, "statement_timeout": statement_seconds}
+    for name, seconds in milliseconds.items():
+        connection.execute(sql.SQL("SET {} = {}").format(sql.Identifier(name), int(seconds * 1000)))
+    connection.execute("SET idle_in_transaction_session_timeout = 0")
+    connection.execute("SET row_security = off")

@@ -1,0 +1,111 @@
+"""PostgreSQL: one consistent look at a database."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from psycopg import Connection
+
+from upkeep.catalog import Catalog, ForeignKey
+from upkeep.databases import TableCount
+from upkeep.databases.postgresql_asking import fetched, quoted, settle, streamed
+from upkeep.databases.postgresql_catalog import Look, look
+from upkeep.databases.postgresql_dialect import PostgresqlDialect
+from upkeep.databases.postgresql_health import read_complaints
+from upkeep.databases.postgresql_keys import judge_key
+from upkeep.values import Row, Value
+
+_MODULUS = 1 << 256
+_ESCAPED = str.maketrans({"\\": r"\\", '"': r"\""})
+
+
+class PostgresqlReading:
+    """One look, on a connection that somebody else opens, with a transaction begun, and closes.
+
+    For the look to be consistent that transaction is REPEATABLE READ; it may be READ ONLY, and on a replica. ``home``
+    is the schema whose tables go by their plain names, the first of the search path if it is not given.
+    """
+
+    def __init__(self, connection: Connection[Any], home: str | None = None) -> None:
+        self._connection = connection
+        self._home = home
+        self._looked: Look | None = None
+        settle(connection)
+
+    def _look(self) -> Look:
+        if self._looked is None:
+            self._looked = look(self._connection, self._home)
+        return self._looked
+
+    @property
+    def dialect(self) -> PostgresqlDialect:
+        """The dialect for the tables of this database."""
+        return PostgresqlDialect(self._look().relations)
+
+    def catalog(self) -> Catalog:
+        """The catalog, read once."""
+        return self._look().catalog
+
+    def stated(self, key: ForeignKey) -> ForeignKey:
+        """The key in the real spelling, with what PostgreSQL would say of it."""
+        return judge_key(self._connection, self.catalog(), self._look().relations, key)
+
+    def rows(self, sql: str) -> Iterator[Row]:
+        """Raw rows: each value as the text that PostgreSQL prints, or None."""
+        return streamed(self._connection, sql)
+
+    def numbers(self, sql: str) -> tuple[int, ...]:
+        """The one row of a query that counts; the server may use several processes for it, as not for a cursor."""
+        (row,) = fetched(self._connection, sql)
+        return tuple(int(str(number or 0)) for number in row)
+
+    def count(self, table: str, *, digest: bool) -> TableCount:
+        """Rows; with ``digest`` one that says the same for the same rows in any order.
+
+        It is over the sum of the SHA-256 of every row as COPY writes it. To order rows would cost a sort that spills to
+        the disk, and by text another order where the library that collates is another; and not every table has a key.
+        It is made to find what was lost or damaged, not to withstand someone who looks for rows of the same sum.
+        """
+        source = self.dialect.source(table)
+        if not digest:
+            (rows,) = self.numbers(f"SELECT COUNT(*) FROM {source}")
+            return TableCount(rows)
+        columns = ", ".join(map(self.dialect.quote, self.catalog().tables[table].stored))
+        rows = total = 0
+        copied = f"COPY (SELECT {columns} FROM {source}) TO STDOUT"
+        with self._connection.cursor() as cursor, cursor.copy(copied.encode("utf-8", "surrogateescape")) as copy:
+            for line in copy:  # the protocol has one message for each row
+                rows += 1
+                total += int.from_bytes(hashlib.sha256(line).digest())
+        return TableCount(rows, hashlib.sha256(f"{rows} {total % _MODULUS:x}".encode()).hexdigest())
+
+    def complaints(self) -> tuple[str, ...]:
+        """What the server knows to be wrong with its own files, indexes and keys."""
+        return read_complaints(self._connection)
+
+    def revision(self) -> tuple[str, ...]:
+        """What stands in the alembic_version that the search path finds, or in that of ``home``."""
+        homely = self._look().relations.get("alembic_version")
+        ((found,),) = fetched(self._connection, "SELECT to_regclass('alembic_version')::oid::regclass::text")
+        table = homely.full if homely else found
+        if not isinstance(table, str):
+            return ()
+        return tuple(str(row[0]) for row in fetched(self._connection, f"SELECT version_num FROM {table} ORDER BY 1"))
+
+    @contextmanager
+    def chosen(self, table: str, columns: tuple[str, ...], rows: Iterable[Row]) -> Iterator[str]:
+        """The rows as a subquery: one that only reads, or reads a replica, may make no temporary table."""
+        types = [self._look().types[table, column] for column in columns]
+        # A table can have no column to tell its rows by; there is nothing to choose then.
+        values = list(zip(*rows, strict=True)) or [() for _ in columns]
+        cast = ", ".join(f"t.v{i}::{kind} AS k{i}" for i, kind in enumerate(types))
+        arrays = ", ".join(f"{quoted(_array(each))}::text[]" for each in values)
+        names = ", ".join(f"v{i}" for i in range(len(types)))
+        yield f"(SELECT {cast} FROM UNNEST({arrays}) AS t ({names})) AS chosen"
+
+
+def _array(values: Iterable[Value]) -> str:
+    """An array as PostgreSQL reads it."""
+    items = ("NULL" if value is None else '"' + str(value).translate(_ESCAPED) + '"' for value in values)
+    return "{" + ",".join(items) + "}"

@@ -1,0 +1,116 @@
+"""PostgreSQL: one transaction that changes rows, beside an application that goes on working."""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+import psycopg
+from psycopg import Connection
+
+from upkeep.databases.postgresql_asking import fetched, run
+from upkeep.databases.postgresql_locks import patient
+from upkeep.databases.postgresql_reading import PostgresqlReading
+from upkeep.errors import Refused, RowRefused
+from upkeep.orphans import among
+from upkeep.values import Row
+
+_COUNTED = "SELECT COALESCE(SUM(n_tup_ins + n_tup_upd + n_tup_del), 0)::bigint FROM pg_stat_xact_user_tables"
+_BY_ROWS = ("21", "22", "23", "2F", "38", "39", "42", "44", "P0")
+"""Classes of SQLSTATE that a constraint, or the code of a trigger, answers with."""
+_MAY_NOT = "42501"
+
+
+class PostgresqlWriting(PostgresqlReading):
+    """One READ COMMITTED transaction that changes rows; ``patience`` is how many seconds it waits for its locks.
+
+    Foreign keys stay enforced, for they are switched off only together with every trigger (P-57). That no cascade of
+    theirs touches a row outside the plan is what ``hold`` and the rechecks after it make sure of.
+    """
+
+    def __init__(self, connection: Connection[Any], home: str | None = None, patience: float = 30.0) -> None:
+        super().__init__(connection, home)
+        asked = "SELECT current_setting('transaction_isolation'), current_setting('track_counts')"
+        ((isolation, counts),) = fetched(connection, asked)
+        if isolation != "read committed":
+            raise ValueError("a recheck must see what was committed since the transaction began: use READ COMMITTED")
+        if counts != "on":
+            raise Refused("this server does not count changed rows (track_counts is off)", "set track_counts = on")
+        # What is put off to the commit would be refused when nobody knows any more which row it was about.
+        run(connection, "SET CONSTRAINTS ALL IMMEDIATE")
+        self._patience = patience
+        self._undone = 0
+        self._at_begin = self._counted()
+
+    def hold(self, rows: Mapping[str, Collection[Row]], steady: Collection[str]) -> None:
+        """Lock the rows FOR UPDATE, by which nobody can point at them either, and the tables in SHARE mode.
+
+        Raises psycopg.errors.LockNotAvailable when patience is at its end.
+        """
+        locks = [lock for table in sorted(rows) for lock in self._row_locks(table, rows[table])]
+        locks += [f"LOCK TABLE {self.dialect.source(table)} IN SHARE MODE" for table in sorted(steady)]
+        patient(self._connection, locks, self._patience)
+
+    def _row_locks(self, table: str, rows: Collection[Row]) -> Iterator[str]:
+        locator = self.catalog().tables[table].locator
+        if locator and rows:
+            with self.chosen(table, locator, rows) as relation:
+                which = among("c", locator, relation, self.dialect)
+                held = f"SELECT 1 FROM {self.dialect.source(table)} AS c WHERE {which} FOR UPDATE OF c"
+                yield f"SELECT COUNT(*) FROM ({held}) AS held"
+
+    def change(self, sql: str) -> int:
+        """Run one statement; the number of rows that it named. A refused statement leaves the transaction as it was.
+
+        Where a foreign key refuses, those that can wait until all is done are told to: rows that point at each other
+        in a circle can only go together.
+        """
+        try:
+            return self._tried(sql)
+        except psycopg.errors.ForeignKeyViolation:
+            run(self._connection, "SET CONSTRAINTS ALL DEFERRED")
+        except psycopg.Error as fault:
+            raise _refusal(fault) from None
+        try:
+            return self._tried(sql)
+        except psycopg.Error as fault:
+            raise _refusal(fault) from None
+
+    def _tried(self, sql: str) -> int:
+        counted = self._counted()
+        run(self._connection, "SAVEPOINT upkeep_change")
+        try:
+            changed = run(self._connection, sql).rowcount
+        except psycopg.Error:
+            run(self._connection, "ROLLBACK TO upkeep_change")
+            run(self._connection, "RELEASE upkeep_change")
+            # The server counts what was tried, undone or not.
+            self._undone += self._counted() - counted
+            raise
+        run(self._connection, "RELEASE upkeep_change")
+        return changed
+
+    def changed_in_all(self) -> int:
+        """The server's own count, in which triggers and cascades are, but no TRUNCATE and no foreign table.
+
+        A row that moves to another partition counts twice. What was deferred is done first.
+        """
+        try:
+            run(self._connection, "SET CONSTRAINTS ALL IMMEDIATE")
+        except psycopg.Error as fault:
+            raise _refusal(fault) from None
+        return self._counted() - self._at_begin - self._undone
+
+    def _counted(self) -> int:
+        (counted,) = self.numbers(_COUNTED)
+        return counted
+
+
+def _refusal(fault: psycopg.Error) -> Exception:
+    """What a row's constraint or trigger said, without the values that PostgreSQL tells in the detail; else the fault.
+
+    The code of a trigger may fail in any way, which is an error like any other (P-119).
+    """
+    state = fault.sqlstate or ""
+    if state == _MAY_NOT or not state.startswith(_BY_ROWS):
+        return fault
+    said = fault.diag.message_primary or type(fault).__name__
+    return RowRefused(said, "change the rule for these rows, or the rows by hand")
