@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from alembic import command
@@ -73,12 +74,19 @@ def _said(fault: BaseException) -> str:
     return f"{type(original).__name__}: {first}"
 
 
+def leave_with_the_caller() -> None:
+    """Standard input ends when the caller is gone: nobody waits for the answer, and its scratch is being removed."""
+    sys.stdin.read()
+    os._exit(3)
+
+
 def main(answer: Path) -> None:
     """Do what the request asks and write the answer; without a request there is none."""
     sys.path.pop(0)  # this file's own folder, whose modules are no business of the application's
     line = sys.stdin.readline()
     if not line:
         return
+    Thread(target=leave_with_the_caller, daemon=True).start()
     asked = json.loads(line)
     config = Config(asked["ini"])
     if asked["verb"] == "inspect":

@@ -47,6 +47,10 @@ def pending_migration(settings: Settings, found: tuple[str, ...], workplace: Pat
     return Migration(found, heads[0], tuple(said["pending"]), said["digest"])
 
 
+class MigrationFailed(Refused):
+    """A revision failed, and what it was run on may be half changed (P-115)."""
+
+
 class Door:
     """One process of the application's interpreter that has Alembic loaded and waits for its one request."""
 
@@ -57,15 +61,20 @@ class Door:
         self._errors = errors
 
     def upgrade(self, target: Database) -> None:
-        """Bring ``target``, which is never the live database itself, to the head; raises Refused with what failed."""
+        """Bring ``target``, which is never the live database itself, to the head; or raise MigrationFailed."""
         asked = {"verb": "upgrade", "url": target.alembic_url(), "fingerprint": list(target.fingerprint())}
         if failed := self.ask(asked)["failed"]:
-            raise Refused(f"the migration failed: {failed}", "see the revision; the database itself was not touched")
+            raise MigrationFailed(
+                f"the migration failed: {failed}", "see the revision; the database itself was not touched"
+            )
 
     def ask(self, asked: dict[str, Any]) -> dict[str, Any]:
         """Hand the request over and wait for the answer."""
         try:
-            self._process.communicate(json.dumps(asked | {"ini": str(self._ini)}) + "\n", timeout=_SECONDS)
+            print(json.dumps(asked | {"ini": str(self._ini)}), file=self._process.stdin, flush=True)
+            self._process.wait(_SECONDS)
+        except BrokenPipeError:
+            self._process.wait()  # it died before it was asked: there is no answer, and its last words say why
         except subprocess.TimeoutExpired:
             raise Refused(f"Alembic did not end within {_SECONDS} s", "look at what the revision waits for") from None
         if not self._answer.exists():

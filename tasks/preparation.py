@@ -11,9 +11,6 @@ from upkeep.errors import Refused
 from upkeep.finding import keys_of
 from upkeep.plan import Migration
 
-COPIES = 3
-"""Snapshot, scratch and the pages that a migration's exchange keeps: so many times the database must fit (P-09)."""
-
 
 @step("preflight", retried=True)
 def preflight(equipment: Equipment, workplace: Path, *, migrate: bool) -> tuple[Identity, Migration | None]:
@@ -21,9 +18,10 @@ def preflight(equipment: Equipment, workplace: Path, *, migrate: bool) -> tuple[
     identity = equipment.database.identity()
     equipment.store.probe()
     free = shutil.disk_usage(workplace).free
-    if free < COPIES * identity.size:
+    needed = equipment.database.copies * identity.size
+    if free < needed:
         raise Refused(
-            f"the scratch folder has room for {free >> 20} MiB, {COPIES * identity.size >> 20} MiB are needed",
+            f"the scratch folder has room for {free >> 20} MiB, {needed >> 20} MiB are needed",
             "free some room or set UPKEEP_SCRATCH to another disk; nothing was done",
         )
     with equipment.database.reading() as reading:

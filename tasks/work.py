@@ -4,15 +4,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tasks.migration import Door
+from tasks.migration import Door, MigrationFailed
 from upkeep.census import Census, take_census
 from upkeep.changes import Mended
 from upkeep.databases import Database
 from upkeep.equipment import Equipment
 from upkeep.finding import keys_of
 from upkeep.mending import mend
-from upkeep.plan import Plan
-from upkeep.verdict import Check, judge_changes, judge_migration
+from upkeep.plan import Migration, Plan
+from upkeep.verdict import Check, judge_changes, judge_failed_migration, judge_migration
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,19 @@ def work_on(
     if plan.migration:
         if door is None:
             raise AssertionError("a plan that migrates needs Alembic")
-        before, triggers_before = _look(target)
-        door.upgrade(target)
-        after, triggers_after = _look(target)
-        checks += judge_migration(plan.migration, before, after, triggers_before - triggers_after)
+        checks += _migrated(target, plan.migration, door)
     return Worked(mended, tuple(checks), time.monotonic() - begun)
+
+
+def _migrated(target: Database, migration: Migration, door: Door) -> list[Check]:
+    """The claims about the migration; one that failed is a finding of the rehearsal and not the end of the run."""
+    before, triggers_before = _look(target)
+    try:
+        door.upgrade(target)
+    except MigrationFailed as fault:
+        return [judge_failed_migration(fault.message)]
+    after, triggers_after = _look(target)
+    return judge_migration(migration, before, after, triggers_before - triggers_after)
 
 
 def _look(target: Database) -> tuple[Census, frozenset[str]]:

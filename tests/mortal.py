@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -46,7 +47,7 @@ class Fate:
 
 def run_all(**parameters: Any) -> Any:
     """The whole runbook; its report as JSON."""
-    report = maintain(**parameters, return_state=True).result(raise_on_failure=False)
+    report: Any = maintain(**parameters, return_state=True).result(raise_on_failure=False)
     if isinstance(report, BaseException):
         raise report
     return report.document()
@@ -74,7 +75,12 @@ def run_recovery() -> list[str]:
     return list(inspect.unwrap(recover_runs)(equip()))
 
 
-VERBS = {"maintain": run_all, "perform": run_performance, "back up": run_backup, "recover": run_recovery}
+VERBS: dict[str, Callable[..., Any]] = {
+    "maintain": run_all,
+    "perform": run_performance,
+    "back up": run_backup,
+    "recover": run_recovery,
+}
 
 
 def live(request: dict[str, Any]) -> None:

@@ -53,6 +53,9 @@ class Plain:
     def quote(self, name: str) -> str:
         return '"' + name.replace('"', '""') + '"'
 
+    def table(self, name: str) -> str:
+        return self.quote(name)
+
     def source(self, table: str) -> str:
         return self.quote(table)
 

@@ -445,11 +445,13 @@ def test_promise_7_without_a_policy_nothing_is_changed(damaged: Clinic, runs: Ru
     assert content(damaged.path) == before
 
 
-def test_promise_7_without_a_policy_a_migration_that_needs_repairs_is_refused(damaged: Clinic, tmp_path: Path) -> None:
+def test_promise_7_without_a_policy_a_migration_that_needs_repairs_does_not_pass(
+    damaged: Clinic, tmp_path: Path
+) -> None:
     damaged.policy.unlink()
     before = bytes_of(damaged.path)
-    with pytest.raises(Refused, match="the migration failed"):
-        rehearse_at(damaged.equipment(), tmp_path)
+    verdict = rehearse_at(damaged.equipment(), tmp_path).rehearsed.verdict
+    assert any(check.seen.startswith("the migration failed") for check in verdict.failed)
     assert bytes_of(damaged.path) == before
 
 
@@ -524,7 +526,7 @@ PLAN = "0123456789abcdef" * 4
 def test_promise_8_an_approval_is_of_one_digest_by_somebody_for_a_reason(
     said: dict[str, Any], given: bool, reason: str
 ) -> None:
-    answer = {"approve": True, "digest": PLAN, "by": "somebody", "reason": "it is good"} | said
+    answer: dict[str, Any] = {"approve": True, "digest": PLAN, "by": "somebody", "reason": "it is good"} | said
     judged = judge_approval(PLAN, **answer)
     assert (judged.given, judged.reason) == (given, reason)
 
@@ -547,12 +549,12 @@ def gone_since(clinic: Clinic, night: Night) -> str:
 
 
 def parent_came_back(clinic: Clinic, night: Night) -> str:
-    repair = next(r for r in night.rehearsed.plan.repairs if r.table == "user_sessions" and r.wave == 0)
+    row = first(night, "user_sessions", "delete")
     columns = [row[1] for row in query(clinic, "PRAGMA table_info(users)") if row[1] not in ("id", "username", "email")]
     others = ", ".join(columns)
     clinic.change(
         f"INSERT INTO users (id, username, email, {others}) "
-        f"SELECT (SELECT user_id FROM user_sessions WHERE id = {repair.row[0]}), 'back', 'back@example', {others} "
+        f"SELECT (SELECT user_id FROM user_sessions WHERE id = {row}), 'back', 'back@example', {others} "
         "FROM users ORDER BY id LIMIT 1"
     )
     return r"rows of \w+\(\w+\) -> users\(id\) are no orphans any more: a parent came back since the rehearsal"

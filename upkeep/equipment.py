@@ -41,9 +41,7 @@ def equip(database: str = "") -> Equipment:
         )
     return Equipment(
         settings,
-        open_database(
-            settings.database, settings.url_of_database(), settings.lock_seconds, settings.postgresql_bin
-        ),
+        open_database(settings.database, settings.url_of_database(), settings.lock_seconds, settings.postgresql_bin),
         open_store(settings.store),
         load_policy(settings.policy),
     )

@@ -110,6 +110,14 @@ def judge_enforcement(refused: bool, said: str) -> Check:
     return Check(claim="foreign keys can be enforced", holds=refused, seen=said)
 
 
+_ARRIVED = "the migration arrived at its head"
+
+
+def judge_failed_migration(said: str) -> Check:
+    """A migration that stopped half way did not arrive."""
+    return Check(claim=_ARRIVED, holds=False, seen=said)
+
+
 def judge_migration(migration: Migration, before: Census, after: Census, lost_triggers: frozenset[str]) -> list[Check]:
     """Is the database at the head, and did the migration lose nothing? Alembic's exit code proves neither (P-115)."""
     fewer = [
@@ -121,8 +129,6 @@ def judge_migration(migration: Migration, before: Census, after: Census, lost_tr
     fewer += [f"{name} was left behind" for name in sorted(after.tables) if name.startswith("_alembic_tmp_")]
     at_head = after.revision == (migration.head,)
     return [
-        Check(
-            claim="the migration arrived at its head", holds=at_head, seen=", ".join(after.revision) or "no revision"
-        ),
+        Check(claim=_ARRIVED, holds=at_head, seen=", ".join(after.revision) or "no revision"),
         Check(claim="the migration lost no row", holds=not fewer, seen="; ".join(fewer) or f"{after.rows:,} rows"),
     ]

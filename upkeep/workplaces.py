@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +37,15 @@ def workplace(root: Path, database: str, label: str) -> Iterator[Path]:
             shutil.rmtree(folder)
 
 
+def _remove(folder: Path) -> None:
+    """Remove all of it, also while a child of the run that died is writing its last file there."""
+    for _ in range(20):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(0.1)
+
+
 def sweep(root: Path, database: str) -> tuple[str, ...]:
     """Remove what runs that died left behind; the names of the folders that were removed."""
     removed = []
@@ -47,6 +57,6 @@ def sweep(root: Path, database: str) -> tuple[str, ...]:
             pass  # killed between making the folder and its lock, or another run has just removed it
         except BlockingIOError:
             continue
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
         removed.append(folder.name)
     return tuple(removed)

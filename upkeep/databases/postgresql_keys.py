@@ -127,8 +127,8 @@ def _incomparable(connection: Connection[Any], shown: Mapping[str, Relation], ke
                 f"SELECT 1 FROM {dialect.source(key.child)} AS c, {dialect.source(key.parent)} AS p"
                 f" WHERE {pairs} LIMIT 0",
             )
-    except psycopg.errors.SyntaxErrorOrAccessRuleViolation as fault:
-        if isinstance(fault, psycopg.errors.InsufficientPrivilege):
-            raise
+    except psycopg.errors.InsufficientPrivilege:
+        raise
+    except psycopg.ProgrammingError as fault:
         return f"its two sides cannot be compared: {fault.diag.message_primary}"
     return None

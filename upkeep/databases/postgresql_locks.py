@@ -20,7 +20,8 @@ def patient(connection: Connection[Any], locks: Sequence[str], patience: float) 
     One try waits half a second for a lock, then lets all of them go: whoever queued up behind it goes on. After
     ``patience`` in seconds psycopg.errors.LockNotAvailable is raised.
     """
-    ((before,),) = fetched(connection, "SELECT setting FROM pg_settings WHERE name = 'lock_timeout'")
+    ((told,),) = fetched(connection, "SELECT setting FROM pg_settings WHERE name = 'lock_timeout'")
+    before = int(str(told))
     until = time.monotonic() + patience
     while True:
         run(connection, "SAVEPOINT upkeep_locks")

@@ -87,7 +87,7 @@ def for_a_program(connection: Connection) -> tuple[str, dict[str, str]]:
     there = connection.info
     known = {name: value for name, value in there.get_parameters().items() if name in _PASSED_ON}
     known |= {"host": there.host, "port": str(there.port), "dbname": there.dbname}
-    environment = {"LC_ALL": "C", "PGAPPNAME": "upkeep"}
+    environment = {"LC_ALL": "C"}
     if there.password:
         environment["PGPASSWORD"] = there.password
     return make_conninfo("", **known), environment

@@ -111,8 +111,10 @@ def _settled(complaints: tuple[Complaint, ...], connection: Connection, place: s
     before = {row[0] for row in connection.execute(_NOT_VALID)}
     for one in lost:
         _put_back(one, connection, place)
-    put_back = [row for row in connection.execute(_NOT_VALID).fetchall() if row[0] not in before]
-    return (*remarks, *(f"key {name} of {table} is NOT VALID here, for rows violate it" for _, table, name in put_back))
+    put_back = [f"{name} of {table}" for oid, table, name in connection.execute(_NOT_VALID) if oid not in before]
+    if put_back:
+        remarks.append(f"put back NOT VALID, for rows violate them: {', '.join(put_back)}")
+    return tuple(remarks)
 
 
 def _put_back(complaint: Complaint, connection: Connection, place: str) -> None:

@@ -31,6 +31,8 @@ class SqliteDatabase:
     patience: float = 30.0
     is_scratch: bool = False
     engine: ClassVar[str] = "sqlite"
+    copies: ClassVar[int] = 3
+    """Snapshot, scratch and the pages that a migration's exchange keeps (P-09)."""
 
     @classmethod
     def from_url(cls, name: str, url: URL, patience: float = 30.0) -> "SqliteDatabase":

@@ -21,13 +21,20 @@ def size_of_damage(detected: Detected) -> str:
     )
 
 
+def several(number: int, noun: str) -> str:
+    """A number and its noun: 1 key, 2 keys."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def trouble(finding: Finding) -> str:
     """What is wrong with one key, without its name."""
     if finding.orphans is None:
         return f"could not be asked: {finding.unasked}"
-    counted = (
-        f"{finding.orphans:,} orphans that miss {finding.missing_keys:,} keys" if finding.orphans else "no orphans"
-    )
+    counted = "no orphans"
+    if finding.orphans:
+        verb = "misses" if finding.orphans == 1 else "miss"
+        missed = several(finding.missing_keys or 0, "key")
+        counted = f"{several(finding.orphans, 'orphan')} that {verb} {missed}"
     if finding.diagnosis is Diagnosis.PARENT_TABLE_MISSING:
         return f"the table {finding.key.parent} is gone; {counted}"
     if finding.diagnosis is Diagnosis.UNUSABLE_KEY:

@@ -1,0 +1,123 @@
+"""The example clinic on PostgreSQL, through the command line: backup, proof, detection, restore, repair."""
+
+import os
+import shutil
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from examples.clinic import DEMO_KINDS, Truth, build
+from tests.clinic_on_postgresql import put_clinic
+from tests.servers.postgresql import PostgresServer
+from tests.shell import Said, prefect_here, upkeep
+
+__all__ = ["prefect_here"]
+
+HOUSE = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Clinic:
+    """The damaged clinic in a database of a server, and what its generator knows of it."""
+
+    server: PostgresServer
+    base: str
+    truth: Truth
+
+    def rows(self, base: str = "") -> dict[str, list[Any]]:
+        """Every row of every table, as text."""
+        named = base or self.base
+        tables = self.server.run(named, "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 2200")
+        return {
+            table: sorted(self.server.run(named, f'SELECT t::text FROM "{table}" t')) for (table,) in sorted(tables)
+        }
+
+
+@pytest.fixture
+def clinic(postgresql: PostgresServer, tmp_path: Path) -> Clinic:
+    """The clinic on each server, with the settings in the environment."""
+    truth = build(tmp_path / "clinic", kinds=DEMO_KINDS)
+    base = put_clinic(postgresql, tmp_path / "clinic" / "clinic.db")
+    shutil.copy(HOUSE / "examples/clinic/policy.toml", tmp_path)
+    (tmp_path / "store").mkdir()
+    os.environ.update(
+        DATABASE_URL=postgresql.url(base),
+        UPKEEP_DATABASE="clinic",
+        UPKEEP_STORE=(tmp_path / "store").as_uri(),
+        UPKEEP_SCRATCH=str(tmp_path / "scratch"),
+        UPKEEP_POLICY=str(tmp_path / "policy.toml"),
+        UPKEEP_ALEMBIC_INI=str(HOUSE / "examples/clinic/alembic.ini"),
+        UPKEEP_SUITES=str(HOUSE / "expectations/suites/clinic"),
+    )
+    return Clinic(postgresql, base, truth)
+
+
+def done(said: Said) -> Any:
+    """The document of a call that ended well."""
+    assert said.code == 0, said
+    return said.document
+
+
+def known(truth: Truth) -> Counter[tuple[str, tuple[str, ...], str]]:
+    """The orphans that the clinic's generator wrote down, by foreign key."""
+    return Counter((orphan.table, orphan.columns, orphan.parent) for orphan in truth.orphans)
+
+
+def found(document: Any) -> Counter[tuple[str, tuple[str, ...], str]]:
+    """The orphans that a document counts, by foreign key."""
+    return Counter(
+        {(f["child"], tuple(f["columns"]), f["parent"]): f["orphans"] for f in document["findings"] if f["orphans"]}
+    )
+
+
+def test_check_backup_verify_and_restore_from_a_shell(clinic: Clinic) -> None:
+    before = clinic.rows()
+    checked = upkeep("check", "--json")
+    assert checked.code == 1
+    assert checked.document["engine"] == "postgresql"
+    assert found(checked.document) == known(clinic.truth)
+    backup = done(upkeep("backup", "--json"))["id"]
+    verified = done(upkeep("verify", "latest", "--json"))
+    assert (verified["id"], verified["verified"]) == (backup, True)
+    assert "NOT VALID" in " ".join(verified["remarks"])
+    assert found(upkeep("check", "--backup", backup, "--json").document) == known(clinic.truth)
+    fresh = f"{clinic.base}_again"
+    restored = done(upkeep("restore", "latest", "--to", clinic.server.url(fresh), "--json"))
+    assert all(check["holds"] for check in restored["checks"])
+    assert clinic.rows(fresh) == before
+    assert clinic.rows() == before, "promise 1"
+    assert [name for name in clinic.server.databases() if name.startswith("upkeep_")] == []
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("prefect_here")
+def test_maintain_from_rehearsal_to_a_second_run_that_finds_nothing_promise_2(clinic: Clinic) -> None:
+    before = clinic.rows()
+    first = done(upkeep("maintain", "--no-migrate", "--json"))
+    assert first["verdict"]["passed"] is True
+    assert clinic.rows() == before, "promise 1"
+    approved = ("--perform", "ask", "--approve", first["plan"]["digest"], "--by", "Tester", "--reason", "to see")
+    second = done(upkeep("maintain", "--no-migrate", *approved, "--json"))
+    assert second["performed"] is True
+    assert second["verdict"]["passed"] is True
+    assert clinic.rows() != before
+    after = clinic.rows()
+    third = done(upkeep("maintain", "--no-migrate", "--perform", "within_limits", "--json"))
+    assert third["plan"]["rows"] == 0
+    assert clinic.rows() == after
+    assert [name for name in clinic.server.databases() if name.startswith("upkeep_")] == []
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("prefect_here")
+def test_a_migration_is_rehearsed_and_its_performance_refused_with_nothing_changed(clinic: Clinic) -> None:
+    before = clinic.rows()
+    said = upkeep("maintain", "--perform", "within_limits", "--json")
+    assert said.code == 2, said
+    assert said.document["error"] == "migrations on PostgreSQL come in a later version"
+    assert said.document["hint"] == "use --no-migrate; nothing was changed"
+    assert clinic.rows() == before
+    assert [name for name in clinic.server.databases() if name.startswith("upkeep_")] == []
