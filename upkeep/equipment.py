@@ -1,12 +1,12 @@
 """What one run works with: the settings, and the database, store and policy that they name."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from upkeep.databases import Database, open_database
-from upkeep.errors import Refused
+from upkeep.errors import Refused, UpkeepError
 from upkeep.policy import Policy, load_policy
 from upkeep.settings import Settings, load_settings
 from upkeep.stores import Store, open_store
@@ -28,8 +28,11 @@ class Equipment:
         try:
             with workplace(self.settings.scratch, self.settings.database, label) as folder:
                 yield folder
-        finally:
-            self.database.sweep()
+        except BaseException:
+            with suppress(UpkeepError):  # what went wrong says more; what is left the next run removes
+                self.database.sweep()
+            raise
+        self.database.sweep()
 
 
 def equip(database: str = "") -> Equipment:

@@ -60,15 +60,15 @@ class PostgresqlWriting(PostgresqlReading):
     def change(self, sql: str) -> int:
         """Run one statement; the number of rows that it named. A refused statement leaves the transaction as it was.
 
-        Where a foreign key refuses, those that can wait until all is done are told to: rows that point at each other
-        in a circle can only go together.
+        Where a foreign key refuses to let rows go, those that can wait until all is done are told to: rows that point
+        at each other in a circle can only go together.
         """
         try:
             return self._tried(sql)
-        except psycopg.errors.ForeignKeyViolation:
-            run(self._connection, "SET CONSTRAINTS ALL DEFERRED")
         except psycopg.Error as fault:
-            raise _refusal(fault) from None
+            if not (sql.startswith("DELETE") and isinstance(fault, psycopg.errors.ForeignKeyViolation)):
+                raise _refusal(fault) from None
+        run(self._connection, "SET CONSTRAINTS ALL DEFERRED")
         try:
             return self._tried(sql)
         except psycopg.Error as fault:
