@@ -29,6 +29,7 @@ from expectations.suites import KEY_SUITE, NO_ORPHANS, NO_ROWS, Rule, Suite, exp
 from expectations.tables import findings_table
 from upkeep.answers import Answer, Question
 from upkeep.catalog import ForeignKey
+from upkeep.databases.sqlite_dialect import SqliteDialect
 from upkeep.errors import Refused, Unreachable
 from upkeep.orphans import counting
 
@@ -47,25 +48,9 @@ INSERT INTO visits VALUES (1, 1, 4, '{{}}'), (2, 7, -2, ':x'), (3, 7, -1, '5%'),
 """
 
 
-class Plain:
-    """How SQLite spells names, near enough for the tests."""
-
-    def quote(self, name: str) -> str:
-        return '"' + name.replace('"', '""') + '"'
-
-    def table(self, name: str) -> str:
-        return self.quote(name)
-
-    def source(self, table: str) -> str:
-        return self.quote(table)
-
-    def same(self, parent: str, child: str) -> str:
-        return f"{parent} = +{child}"
-
-
 def question(name: str = "visits-patient", *, query: str = "") -> Question:
     key = ForeignKey("visits", ("patient_id",), "patients", ("id",))
-    return Question(name, str(key), query or counting(key, Plain()), "every visit has its patient")
+    return Question(name, str(key), query or counting(key, SqliteDialect()), "every visit has its patient")
 
 
 def finds_none(query: str, name: str = "rule") -> Rule:
@@ -233,7 +218,7 @@ def test_p50_a_rule_counts_its_rows_whatever_its_sql_is_made_of(database: Path, 
 
 @pytest.mark.parametrize("table", ['pa"ti{en}ts', "it's", "order", "Übung 1", "[x]", "a.b", "100%", "x:y"])
 def test_p121_tables_of_any_name_are_asked(tmp_path: Path, table: str) -> None:
-    quoted = Plain().quote(table)
+    quoted = SqliteDialect().quote(table)
     path = make(tmp_path / "names.db", f"CREATE TABLE {quoted} (id INTEGER); INSERT INTO {quoted} VALUES (1), (1)")
     unique = Rule("u", "expect_column_values_to_be_unique", {"column": "id"}, "ids differ", table=table)
     stock, ours = ask(path, unique, finds_none(f"SELECT * FROM {quoted}", "n")).answers

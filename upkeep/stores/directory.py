@@ -4,6 +4,7 @@ import errno
 import io
 import os
 import secrets
+import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -239,9 +240,17 @@ def _make_folders(folder: Path, root: Path) -> None:
     try:
         folder.mkdir(mode=0o700)
     except FileExistsError:
-        if not folder.is_dir():
+        if _is_something_else(folder):
             raise
     _sync_folder(folder.parent)
+
+
+def _is_something_else(folder: Path) -> bool:
+    """Is there something that is no folder? One question, for a neighbour may tidy the folder away between two."""
+    try:
+        return not stat.S_ISDIR(folder.stat().st_mode)
+    except FileNotFoundError:
+        return False
 
 
 def _sync_folder(folder: Path) -> None:
