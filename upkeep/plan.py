@@ -1,7 +1,6 @@
 """All the repairs of a rehearsal, in order, with a digest: what an operator approves."""
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,10 +104,6 @@ class Plan:
     def rows(self) -> int:
         """Rows that would change."""
         return len({(repair.table, repair.row) for repair in self.repairs})
-
-    def of_table(self, table: str, action: Action) -> Iterator[Repair]:
-        """The repairs of one kind in one table."""
-        return (repair for repair in self.repairs if repair.table == table and repair.action is action)
 
 
 def beyond(plan: Plan, limits: Limits, rows_of: dict[str, int]) -> tuple[str, ...]:
