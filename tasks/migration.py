@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from upkeep.databases import Database
+from upkeep.databases import Lent
 from upkeep.errors import Refused
-from upkeep.plan import Migration
+from upkeep.plan import Migration, Plan
 from upkeep.settings import Settings
 
 _DOOR = Path(__file__).with_name("alembic_door.py")
@@ -60,13 +60,11 @@ class Door:
         self._answer = answer
         self._errors = errors
 
-    def upgrade(self, target: Database) -> None:
-        """Bring ``target``, which is never the live database itself, to the head; or raise MigrationFailed."""
-        asked = {"verb": "upgrade", "url": target.alembic_url(), "fingerprint": list(target.fingerprint())}
+    def upgrade(self, lent: Lent) -> None:
+        """Bring what was lent to the head; or raise MigrationFailed."""
+        asked = {"verb": "upgrade", "url": lent.url, "fingerprint": [lent.query, lent.answer]}
         if failed := self.ask(asked)["failed"]:
-            raise MigrationFailed(
-                f"the migration failed: {failed}", "see the revision; the database itself was not touched"
-            )
+            raise MigrationFailed(f"the migration failed: {failed}", "see the revision; nothing of it was kept")
 
     def ask(self, asked: dict[str, Any]) -> dict[str, Any]:
         """Hand the request over and wait for the answer."""
@@ -110,3 +108,13 @@ def alembic(settings: Settings, workplace: Path) -> Iterator[Door]:
         finally:
             process.kill()
             process.wait()
+
+
+@contextmanager
+def opened_door(settings: Settings, plan: Plan, workplace: Path) -> Iterator[tuple[Door, Path] | None]:
+    """The door for a plan, with the folder to work in; None for a plan that does not migrate."""
+    if plan.migration is None:
+        yield None
+        return
+    with alembic(settings, workplace) as door:
+        yield door, workplace

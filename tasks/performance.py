@@ -2,16 +2,17 @@
 
 from pathlib import Path
 
-from tasks.migration import alembic
+from tasks.migration import opened_door
 from tasks.recovery import Found, settle
 from tasks.step import step
 from tasks.work import Worked, work_on
 from upkeep.backups import utc_now
 from upkeep.changes import Mended, put_changes
 from upkeep.equipment import Equipment
-from upkeep.errors import Refused, UpkeepError
+from upkeep.errors import Escaped, Refused, UpkeepError
 from upkeep.journal import Intention, write_intention
 from upkeep.plan import Plan
+from upkeep.verdict import judge_likeness
 
 
 def changes_name(database: str, run: str, *, as_performed: bool = False) -> str:
@@ -25,8 +26,8 @@ def perform(
 ) -> Worked:
     """Do to the live database what the rehearsal did to the scratch.
 
-    With a migration the whole of it is done to a copy under the write lock, which then takes the database's place in
-    one transaction; without one it is a transaction of its own. What differs from the rehearsal is not kept.
+    With a migration too the whole of it is kept or none, by the engine's own way. What differs from the rehearsal is
+    not kept.
     """
     name = equipment.settings.database
     record = put_changes(equipment.store, changes_name(name, run), rehearsed.mended.changes)
@@ -43,6 +44,8 @@ def perform(
     write_intention(equipment.store, intention)
     try:
         worked = _do(equipment, run, plan, rehearsed, workplace)
+    except Escaped:
+        raise  # what has become of it the next run finds out
     except UpkeepError:
         # Ours come before the commit, and the rows cannot say it: one that is refused because it is gone looks as if
         # it had been deleted here. Any other error may come after the commit: then the next run finds out.
@@ -67,13 +70,15 @@ def _do(equipment: Equipment, run: str, plan: Plan, rehearsed: Worked, workplace
                 mended.changes,
             )
 
-    if plan.migration is None:
-        return work_on(equipment, equipment.database, plan, record, None)
-    with alembic(equipment.settings, workplace) as door, equipment.database.exchanged(workplace) as copy:
-        worked = work_on(equipment, copy, plan, record, door)
-        wrong = [f"{check.claim}: {check.seen}" for check in worked.checks if check.holds is not True]
+    def agree(worked: Worked) -> None:
+        checks = [*worked.checks]
+        if worked.migrated and rehearsed.migrated:
+            checks.append(judge_likeness(rehearsed.migrated.after, worked.migrated.after))
+        wrong = [f"{check.claim}: {check.seen}" for check in checks if check.holds is not True]
         if wrong:
             raise Refused(
                 f"the live run differs from the rehearsal: {'; '.join(wrong)}", "nothing was kept; run it again"
             )
-    return worked
+
+    with opened_door(equipment.settings, plan, workplace) as door:
+        return work_on(equipment, equipment.database, plan, record, agree, door, rehearsed)

@@ -1,11 +1,10 @@
 """Drawing up the plan on the scratch and doing there exactly what would be done to the live database."""
 
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.detection import Looked, detect
-from tasks.migration import alembic
+from tasks.migration import opened_door
 from tasks.step import step
 from tasks.work import Worked, work_on
 from upkeep.backups import Manifest
@@ -100,8 +99,8 @@ def _worked_plan(
     for _ in range(_ATTEMPTS):
         plan = drawn_up(equipment, scratch, detected, migration, refusals)
         try:
-            with alembic(equipment.settings, workplace) if plan.migration else nullcontext() as door:
-                return plan, work_on(equipment, scratch, plan, lambda _: None, door)
+            with opened_door(equipment.settings, plan, workplace) as door:
+                return plan, work_on(equipment, scratch, plan, lambda _: None, lambda _: None, door)
         except RowsRefused as fault:
             refusals += fault.refusals
     raise Refused(

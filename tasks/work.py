@@ -3,61 +3,96 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from tasks.migration import Door, MigrationFailed
-from upkeep.census import Census, take_census
 from upkeep.changes import Mended
-from upkeep.databases import Database
+from upkeep.databases import Bench, Database
 from upkeep.equipment import Equipment
+from upkeep.errors import Escaped
 from upkeep.finding import keys_of
 from upkeep.mending import mend
 from upkeep.plan import Migration, Plan
+from upkeep.standing import Standing, take_standing
 from upkeep.verdict import Check, judge_changes, judge_failed_migration, judge_migration
 
 
 @dataclass(frozen=True)
+class Migrated:
+    """How things stood before and after a migration."""
+
+    before: Standing
+    after: Standing
+
+
+@dataclass(frozen=True)
 class Worked:
-    """What was done, the claims about it, and the seconds that it took."""
+    """What was done, the claims about it, and its seconds; ``migrated`` where a migration came to its end."""
 
     mended: Mended
     checks: tuple[Check, ...]
     seconds: float
+    migrated: Migrated | None = None
 
 
 def work_on(
-    equipment: Equipment, target: Database, plan: Plan, record: Callable[[Mended], None], door: Door | None
+    equipment: Equipment,
+    target: Database,
+    plan: Plan,
+    record: Callable[[Mended], None],
+    agree: Callable[[Worked], None],
+    migrating: tuple[Door, Path] | None,
+    promised: Worked | None = None,
 ) -> Worked:
-    """Do what ``plan`` says to ``target``; where it migrates, through ``door``.
+    """Do what ``plan`` says to ``target``; where it migrates, through a door to Alembic, with a folder to work in.
 
-    ``record`` is called with every changed row before anything is committed. Raises Refused if a row is no longer
-    what it was, RowsRefused if the database refuses one; then nothing of the clean-up is kept in ``target``.
+    ``record`` is called with every changed row, and where the plan migrates ``agree`` with all that was done, before
+    anything is kept; what raises there undoes it. ``promised`` is what the rehearsal did, and spares others a wait.
+    Raises Refused if a row is no longer what it was, RowsRefused if the database refuses one; then nothing is kept.
     """
     begun = time.monotonic()
-    mended = Mended()
-    if plan.repairs:
-        with target.writing() as writing:
-            mended = mend(writing, plan, keys_of(writing, equipment.policy))
-            record(mended)
-    checks = [judge_changes(len(mended.changes), plan.rows, mended.beside_the_plan)]
-    if plan.migration:
-        if door is None:
-            raise AssertionError("a plan that migrates needs Alembic")
-        checks += _migrated(target, plan.migration, door)
-    return Worked(mended, tuple(checks), time.monotonic() - begun)
+    if plan.migration is None:
+        mended = _mended(equipment, target, plan, record)
+        return Worked(mended, (judge_changes(len(mended.changes), plan.rows, mended.beside_the_plan),), _since(begun))
+    if migrating is None:
+        raise AssertionError("a plan that migrates needs Alembic")
+    door, workplace = migrating
+    with target.exchanged(workplace) as bench:
+        mended = _mended(equipment, bench, plan, record)
+        checks, migrated = _migrated(bench, plan.migration, door, promised)
+        checks = [judge_changes(len(mended.changes), plan.rows, mended.beside_the_plan), *checks]
+        worked = Worked(mended, tuple(checks), _since(begun), migrated)
+        agree(worked)
+    return worked
 
 
-def _migrated(target: Database, migration: Migration, door: Door) -> list[Check]:
+def _mended(equipment: Equipment, bench: Bench | Database, plan: Plan, record: Callable[[Mended], None]) -> Mended:
+    if not plan.repairs:
+        return Mended()
+    with bench.writing() as writing:
+        mended = mend(writing, plan, keys_of(writing, equipment.policy))
+        record(mended)
+    return mended
+
+
+def _migrated(
+    bench: Bench, migration: Migration, door: Door, promised: Worked | None
+) -> tuple[list[Check], Migrated | None]:
     """The claims about the migration; one that failed is a finding of the rehearsal and not the end of the run."""
-    before, triggers_before = _look(target)
+    counted = None
+    if promised and promised.migrated:
+        counted = promised.migrated.after.replaced_since(promised.migrated.before)
+    before = take_standing(bench, counted)
     try:
-        door.upgrade(target)
-    except MigrationFailed as fault:
-        return [judge_failed_migration(fault.message)]
-    after, triggers_after = _look(target)
-    return judge_migration(migration, before, after, triggers_before - triggers_after)
+        with bench.lent() as lent:
+            door.upgrade(lent)
+    except (MigrationFailed, Escaped) as fault:
+        if isinstance(fault, Escaped) and promised:
+            raise
+        return [judge_failed_migration(fault.message)], None
+    migrated = Migrated(before, take_standing(bench, counted))
+    return judge_migration(migration, migrated.before, migrated.after), migrated
 
 
-def _look(target: Database) -> tuple[Census, frozenset[str]]:
-    with target.reading() as reading:
-        triggers = {trigger.name for table in reading.catalog().tables.values() for trigger in table.triggers}
-        return take_census(reading, digests=False), frozenset(triggers)
+def _since(begun: float) -> float:
+    return time.monotonic() - begun

@@ -69,8 +69,8 @@ def exchange(
     at_the_end: list[str] | None = None,
 ) -> None:
     """Migrate in an exchange that may end with an error; ``at_the_end`` is told when the copy is finished."""
-    with original.exchanged(place) as copy:
-        migrate(copy.path)
+    with original.exchanged(place):
+        migrate(place / "exchange.db")
         if fails_with is not None:
             raise fails_with
         if at_the_end is not None:
@@ -94,9 +94,9 @@ def journal_mode(path: Path) -> str:
 def test_what_was_done_to_the_copy_is_what_the_original_holds_afterwards(original: SqliteDatabase, place: Path) -> None:
     mode = journal_mode(original.path)
     wanted = expected_after(original, place)
-    with original.exchanged(place) as copy:
-        assert copy.path != original.path
-        migrate(copy.path)
+    with original.exchanged(place):
+        assert place / "exchange.db" != original.path
+        migrate(place / "exchange.db")
     assert content(original.path) == wanted
     assert journal_mode(original.path) == mode
     assert [file.name for file in place.iterdir()] == ["alone.db"], "the copy holds rows of people (P-106)"
@@ -107,8 +107,8 @@ def test_owner_mode_and_inode_stay_and_so_do_the_headers_numbers_p06_p81(tmp_pat
     original.path.chmod(0o640)
     os.chown(original.path, os.getuid(), os.getgid())
     before = original.path.stat()
-    with original.exchanged(place) as copy:
-        migrate(copy.path)
+    with original.exchanged(place):
+        migrate(place / "exchange.db")
     after = original.path.stat()
     assert (after.st_ino, after.st_mode, after.st_uid, after.st_gid) == (
         before.st_ino,
@@ -125,8 +125,8 @@ def test_a_connection_that_was_open_all_the_time_sees_the_new_schema_p81(origina
     with closing(sqlite3.connect(original.path)) as application:
         before = application.execute("SELECT * FROM people WHERE id = 1").fetchone()
         assert len(before) == 2
-        with original.exchanged(place) as copy:
-            migrate(copy.path)
+        with original.exchanged(place):
+            migrate(place / "exchange.db")
             assert application.execute("SELECT COUNT(*) FROM people").fetchone() == (ROWS,), "readers go on"
         assert application.execute("SELECT * FROM people WHERE id = 1").fetchone() == (*before, None)
         application.execute("INSERT INTO people VALUES (9999, 'late', '2026-01-01')")
@@ -164,7 +164,7 @@ def test_a_write_of_the_application_in_the_gap_is_noticed_and_kept(
     with somebody_writing(original.path, tmp_path / "log") as log:
         for number in range(25):
             try:
-                with original.exchanged(place) as copy, closing(sqlite3.connect(copy.path)) as worker:
+                with original.exchanged(place), closing(sqlite3.connect(place / "exchange.db")) as worker:
                     worker.execute("UPDATE people SET name = ? WHERE id = 0", (f"exchange {number}",))
                     worker.commit()
             except Unreachable as fault:
@@ -252,8 +252,8 @@ def test_a_reader_in_wal_mode_keeps_its_snapshot_and_holds_up_nobody(tmp_path: P
     with closing(sqlite3.connect(original.path, isolation_level=None)) as reader:
         reader.execute("BEGIN")
         assert reader.execute("SELECT COUNT(*) FROM people").fetchone() == (ROWS,)
-        with original.exchanged(place) as copy:
-            migrate(copy.path)
+        with original.exchanged(place):
+            migrate(place / "exchange.db")
         assert reader.execute("SELECT COUNT(*) FROM people").fetchone() == (ROWS,)
         reader.execute("COMMIT")
         assert reader.execute("SELECT COUNT(*) FROM people").fetchone() == (ROWS // 2,)
@@ -264,8 +264,8 @@ def test_a_reader_in_wal_mode_keeps_its_snapshot_and_holds_up_nobody(tmp_path: P
 def test_page_size_and_auto_vacuum_stay(tmp_path: Path, place: Path, mode: str, size: int, vacuum: str) -> None:
     original = made(tmp_path / "original.db", mode, f"page_size = {size}", f"auto_vacuum = {vacuum}")
     wanted = expected_after(original, place)
-    with original.exchanged(place) as copy:
-        migrate(copy.path)
+    with original.exchanged(place):
+        migrate(place / "exchange.db")
     assert content(original.path) == wanted
     with closing(sqlite3.connect(original.path)) as connection:
         assert connection.execute("PRAGMA page_size").fetchone() == (size,)
@@ -274,7 +274,7 @@ def test_page_size_and_auto_vacuum_stay(tmp_path: Path, place: Path, mode: str, 
 
 def test_a_migration_that_vacuums_to_fewer_pages_is_exchanged_whole(original: SqliteDatabase, place: Path) -> None:
     size = original.path.stat().st_size
-    with original.exchanged(place) as copy, closing(sqlite3.connect(copy.path)) as worker:
+    with original.exchanged(place), closing(sqlite3.connect(place / "exchange.db")) as worker:
         worker.execute("DELETE FROM people")
         worker.commit()
         worker.execute("VACUUM")

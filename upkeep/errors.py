@@ -46,3 +46,7 @@ class Damaged(UpkeepError):
     """What should be whole is not: stop."""
 
     exit_code = 4
+
+
+class Escaped(Damaged):
+    """Something was done for good that should have been done together with the rest or not at all."""

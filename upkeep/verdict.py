@@ -6,9 +6,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from upkeep.answers import Answer
-from upkeep.census import Census
 from upkeep.findings import Finding
 from upkeep.plan import Migration, Plan
+from upkeep.standing import Standing
 
 
 class Check(BaseModel):
@@ -118,17 +118,31 @@ def judge_failed_migration(said: str) -> Check:
     return Check(claim=_ARRIVED, holds=False, seen=said)
 
 
-def judge_migration(migration: Migration, before: Census, after: Census, lost_triggers: frozenset[str]) -> list[Check]:
+def judge_migration(migration: Migration, before: Standing, after: Standing) -> list[Check]:
     """Is the database at the head, and did the migration lose nothing? Alembic's exit code proves neither (P-115)."""
     fewer = [
-        f"{name} has {after.tables[name].rows if name in after.tables else 'no'} rows of {count.rows}"
-        for name, count in sorted(before.tables.items())
-        if name not in after.tables or after.tables[name].rows < count.rows
+        f"table {name} is gone" if name not in after.tables else f"{name} has lost {lost:,} rows"
+        for name, tally in sorted(before.tables.items())
+        if (lost := tally.rows - after.tables[name].rows if name in after.tables else 1) > 0
     ]
-    fewer += [f"trigger {name} is gone" for name in sorted(lost_triggers)]
+    fewer += [f"trigger {name} is gone" for name in sorted(before.triggers - after.triggers)]
     fewer += [f"{name} was left behind" for name in sorted(after.tables) if name.startswith("_alembic_tmp_")]
     at_head = after.revision == (migration.head,)
     return [
         Check(claim=_ARRIVED, holds=at_head, seen=", ".join(after.revision) or "no revision"),
-        Check(claim="the migration lost no row", holds=not fewer, seen="; ".join(fewer) or f"{after.rows:,} rows"),
+        Check(
+            claim="the migration lost no row",
+            holds=not fewer,
+            seen="; ".join(fewer) or f"{len(after.tables)} tables, none with fewer rows than before",
+        ),
     ]
+
+
+def judge_likeness(promised: Standing, came: Standing) -> Check:
+    """Did the migration of the live database come to what it came to in the rehearsal?"""
+    differs = sorted(came.tables.keys() ^ promised.tables.keys())
+    seen = f"tables {', '.join(differs)}" if differs else "the schema differs"
+    same = came.schema_digest == promised.schema_digest
+    return Check(
+        claim="the schema is the one that the rehearsal ended with", holds=same, seen="it is the same" if same else seen
+    )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -31,6 +31,14 @@ class TableCount:
 
     rows: int
     digest: str | None = None
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Rows of a table, and where they are kept: another place when it is replaced, rewritten or emptied at once."""
+
+    rows: int
+    storage: str = ""
 
 
 class Reading(Protocol):
@@ -106,6 +114,38 @@ class Snapshot(Protocol):
         """
 
 
+@dataclass(frozen=True)
+class Lent:
+    """For a migration's process: a URL, which is secret, and a query with its answer to know the place by (P-87)."""
+
+    url: str = field(repr=False)
+    query: str
+    answer: str
+
+
+class Bench(Protocol):
+    """Where rows are cleaned up and then migrated, so that both are kept or neither is."""
+
+    def reading(self) -> AbstractContextManager[Reading]:
+        """Look at what has become of it so far."""
+
+    def writing(self) -> AbstractContextManager[Writing]:
+        """Change rows; undone by itself if it fails."""
+
+    def lent(self) -> AbstractContextManager[Lent]:
+        """Let another process migrate it. Where it can be, what that did is undone if the context fails.
+
+        Raises Escaped if it has done what cannot be undone.
+        """
+
+    def tallies(self, counted: Collection[str] | None) -> dict[str, Tally]:
+        """How many rows each table has, so that two tallies tell what was lost between them.
+
+        Where others wait for the bench only the tables ``counted`` are counted (all if it is None), and of the others
+        it is told what the transaction has put in and taken out.
+        """
+
+
 class Database(Protocol):
     """One engine's way to do what Upkeep needs."""
 
@@ -152,10 +192,10 @@ class Database(Protocol):
         Where a scratch is a file of its workplace there is nothing to do: it goes with that.
         """
 
-    def exchanged(self, workplace: Path) -> AbstractContextManager["Database"]:
-        """A copy to work on while nobody else can write; when the context ends well it takes the original's place.
+    def exchanged(self, workplace: Path) -> AbstractContextManager[Bench]:
+        """A bench for a clean-up and a migration; what was done there is kept when the context ends well.
 
-        All or nothing: the original is as before or as after, also when the process is killed.
+        All or nothing: the database is as before or as after, also when the process is killed.
         """
 
     def held(self, by: str) -> AbstractContextManager[None]:

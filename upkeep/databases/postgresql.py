@@ -1,25 +1,25 @@
 """PostgreSQL: the verbs of a database for one database of a server."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, ClassVar
 
-import psycopg
 from psycopg import IsolationLevel
 from sqlalchemy.engine import URL
 
-from upkeep.databases import Database, Identity, Snapshot
+from upkeep.databases import Identity, Snapshot
 from upkeep.databases.postgresql_dump import dumped
-from upkeep.databases.postgresql_errors import refusal_of, speaking
+from upkeep.databases.postgresql_errors import speaking
+from upkeep.databases.postgresql_exchange import PostgresqlBench, one_transaction
 from upkeep.databases.postgresql_place import Connection, Place
 from upkeep.databases.postgresql_probe import try_a_violation
 from upkeep.databases.postgresql_reading import PostgresqlReading
 from upkeep.databases.postgresql_restore import pour, refuse_what_is_there
 from upkeep.databases.postgresql_scratch import Scratches, lock_key
 from upkeep.databases.postgresql_tools import find_program
-from upkeep.databases.postgresql_writing import PostgresqlWriting
+from upkeep.databases.postgresql_writing import PostgresqlWriting, commit
 from upkeep.errors import Refused
 
 _OLDEST = 13
@@ -91,22 +91,13 @@ class PostgresqlDatabase:
 
     @contextmanager
     def writing(self) -> Iterator[PostgresqlWriting]:
-        """One transaction that locks row by row what the plan needs (P-65).
-
-        Where the connection is lost in the commit itself nobody knows how it ended, so that is none of the three
-        errors: the next run finds out.
-        """
+        """One transaction that locks row by row what the plan needs (P-65)."""
         with closing(self.place.connect("upkeep", statement_seconds=_STATEMENTS * self.place.patience)) as connection:
             with speaking(str(self.place)):
                 connection.isolation_level, connection.read_only = IsolationLevel.READ_COMMITTED, False
                 self._identity(connection)
                 yield PostgresqlWriting(connection, patience=self.place.patience)
-            try:
-                connection.commit()
-            except psycopg.Error as fault:
-                if (said := refusal_of(fault, str(self.place))) and fault.sqlstate and not connection.broken:
-                    raise said from None
-                raise
+            commit(connection, str(self.place))
 
     @contextmanager
     def snapshot(self, workplace: Path) -> Iterator[Snapshot]:
@@ -174,10 +165,12 @@ class PostgresqlDatabase:
         """Drop the scratches whose run has ended, well or not."""
         return self._scratches.sweep()
 
-    def exchanged(self, workplace: Path) -> AbstractContextManager[Database]:
-        """No: a copy cannot take the place of a database that others are connected to."""
+    @contextmanager
+    def exchanged(self, workplace: Path) -> Iterator[PostgresqlBench]:
+        """See ``postgresql_exchange``: one transaction for all that is done; nothing is written to ``workplace``."""
         del workplace
-        raise Refused("migrations on PostgreSQL come in a later version", "use --no-migrate; nothing was changed")
+        with one_transaction(self.place) as bench:
+            yield bench
 
     @contextmanager
     def held(self, by: str) -> Iterator[None]:

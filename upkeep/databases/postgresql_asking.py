@@ -11,7 +11,7 @@ from psycopg.pq import TransactionStatus
 from upkeep.values import Row
 
 _BATCH = 2000
-_SETTINGS = {
+SETTINGS = {
     "client_encoding": "UTF8",
     "DateStyle": "ISO, YMD",
     "IntervalStyle": "postgres",
@@ -30,8 +30,8 @@ _cursors = itertools.count()
 
 def settle(connection: Connection[Any]) -> None:
     """Make values come the same whatever the server, the database and the role say, until the transaction ends."""
-    asked = ", ".join("set_config(%s, %s, true)" for _ in _SETTINGS)
-    connection.execute(f"SELECT {asked}".encode(), [word for pair in _SETTINGS.items() for word in pair])
+    asked = ", ".join("set_config(%s, %s, true)" for _ in SETTINGS)
+    connection.execute(f"SELECT {asked}".encode(), [word for pair in SETTINGS.items() for word in pair])
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """Where a PostgreSQL database is, and the way in."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -25,17 +26,21 @@ _PASSED_ON = {
 
 @dataclass(frozen=True)
 class Place:
-    """One database of a server; as text it is fit to be shown. ``patience`` is how many seconds to wait for a lock."""
+    """One database of a server; as text it is fit to be shown. ``patience`` is how many seconds to wait for a lock.
+
+    ``driver`` is how the application's own URL begins: its code may have no other.
+    """
 
     url: URL
     patience: float = 30.0
+    driver: str = "postgresql+psycopg"
 
     @classmethod
     def of(cls, name: str, url: URL, patience: float) -> "Place":
         """The place behind a SQLAlchemy URL of any driver; raises Refused for one that libpq cannot use."""
         if not url.database:
             raise Refused(f"the URL of database {name} names no database", _WRITE)
-        place = cls(url.set(drivername="postgresql+psycopg"), patience)
+        place = cls(url.set(drivername="postgresql+psycopg"), patience, url.drivername)
         try:
             make_conninfo(**place._parameters())
         except psycopg.Error:
@@ -54,7 +59,7 @@ class Place:
 
     def at(self, database: str) -> "Place":
         """Another database of the same server."""
-        return Place(self.url.set(database=database), self.patience)
+        return Place(self.url.set(database=database), self.patience, self.driver)
 
     def connect(
         self, what_for: str = "upkeep", *, autocommit: bool = False, statement_seconds: float = 0
@@ -65,8 +70,18 @@ class Place:
         where it would make them blind (P-15).
         """
         parameters: dict[str, Any] = {"connect_timeout": _SECONDS, "application_name": what_for[:60]}
+        return self._connected(parameters | self._parameters(), autocommit, statement_seconds)
+
+    def connect_through(self, folder: Path, user: str, password: str) -> Connection:
+        """A connection by a socket in ``folder`` that leads to the same server, and prepares no statements."""
+        own = {name: value for name, value in self._parameters().items() if name in ("dbname", "options")}
+        parameters = own | {"host": str(folder), "user": user, "password": password or None, "prepare_threshold": None}
+        parameters |= {"connect_timeout": _SECONDS, "application_name": "upkeep", "channel_binding": "disable"}
+        return self._connected(parameters, False, 0)
+
+    def _connected(self, parameters: dict[str, Any], autocommit: bool, statement_seconds: float) -> Connection:
         try:
-            connection = psycopg.connect(**parameters | self._parameters(), autocommit=True)
+            connection = psycopg.connect(**parameters, autocommit=True)
             _settle(connection, self.patience, statement_seconds)
         except psycopg.Error as fault:
             raise why_no_connection(fault, str(self), self.url.username or "") from None

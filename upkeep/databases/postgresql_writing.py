@@ -7,6 +7,7 @@ import psycopg
 from psycopg import Connection
 
 from upkeep.databases.postgresql_asking import fetched, run
+from upkeep.databases.postgresql_errors import refusal_of
 from upkeep.databases.postgresql_locks import patient
 from upkeep.databases.postgresql_reading import PostgresqlReading
 from upkeep.errors import Refused, RowRefused
@@ -102,6 +103,20 @@ class PostgresqlWriting(PostgresqlReading):
     def _counted(self) -> int:
         (counted,) = self.numbers(_COUNTED)
         return counted
+
+
+def commit(connection: Connection[Any], place: str) -> None:
+    """End the transaction so that it is kept.
+
+    Where the connection is lost in the commit itself nobody knows how it ended, so that is none of the three
+    errors: the next run finds out.
+    """
+    try:
+        connection.commit()
+    except psycopg.Error as fault:
+        if (said := refusal_of(fault, place)) and fault.sqlstate and not connection.broken:
+            raise said from None
+        raise
 
 
 def _refusal(fault: psycopg.Error) -> Exception:

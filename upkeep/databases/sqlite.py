@@ -12,6 +12,7 @@ from typing import BinaryIO, ClassVar
 from sqlalchemy.engine import URL
 
 from upkeep.databases import Identity, Snapshot
+from upkeep.databases.copy_bench import CopyBench
 from upkeep.databases.sqlite_copy import copy_pages
 from upkeep.databases.sqlite_exchange import exchange
 from upkeep.databases.sqlite_files import place_whole, speaking
@@ -129,7 +130,7 @@ class SqliteDatabase:
         return ()
 
     @contextmanager
-    def exchanged(self, workplace: Path) -> Iterator["SqliteDatabase"]:
+    def exchanged(self, workplace: Path) -> Iterator[CopyBench]:
         """See ``sqlite_exchange``: writers wait from before the copy is made until it has taken its place."""
         self.identity()
         copy = SqliteDatabase(f"{self.name}-copy", workplace / "exchange.db", self.patience)
@@ -138,7 +139,7 @@ class SqliteDatabase:
             closing(self._connect("rw")) as connection,
             exchange(connection, copy.path, self.patience),
         ):
-            yield copy
+            yield CopyBench(copy)
 
     @contextmanager
     def held(self, by: str) -> Iterator[None]:

@@ -1,0 +1,33 @@
+"""A copy of a database as the bench on which it is cleaned up and migrated: nobody minds what becomes of it."""
+
+from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+
+from upkeep.databases import Database, Lent, Reading, Tally, Writing
+
+
+@dataclass(frozen=True)
+class CopyBench:
+    """A whole database for oneself. What fails on it is not undone: the copy is thrown away."""
+
+    copy: Database
+
+    def reading(self) -> AbstractContextManager[Reading]:
+        """Look at the copy."""
+        return self.copy.reading()
+
+    def writing(self) -> AbstractContextManager[Writing]:
+        """Change its rows."""
+        return self.copy.writing()
+
+    @contextmanager
+    def lent(self) -> Iterator[Lent]:
+        """The copy as it is."""
+        yield Lent(self.copy.alembic_url(), *self.copy.fingerprint())
+
+    def tallies(self, counted: Collection[str] | None) -> dict[str, Tally]:
+        """The rows of every table are counted: nobody waits for it."""
+        del counted
+        with self.copy.reading() as reading:
+            return {name: Tally(reading.count(name, digest=False).rows) for name in reading.catalog().tables}
