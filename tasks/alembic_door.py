@@ -63,7 +63,7 @@ def upgrade(config: Config, url: str, fingerprint: list[str]) -> dict[str, Any]:
     try:
         command.upgrade(config, "head")
     except BaseException as fault:  # noqa: BLE001  # SystemExit in somebody's env.py included: the answer must be written
-        return {"failed": strangers[0] if strangers else _said(fault)}
+        return {"failed": strangers[0] if strangers else _said(fault), "state": _state(fault)}
     return {"failed": strangers[0] if strangers else None}
 
 
@@ -72,6 +72,12 @@ def _said(fault: BaseException) -> str:
     original = getattr(fault, "orig", None) or fault
     first = (str(original).splitlines() or [""])[0]
     return f"{type(original).__name__}: {first}"
+
+
+def _state(fault: BaseException) -> str:
+    """The SQLSTATE that the server gave, by whatever name the driver has for it; '' where it gave none."""
+    original = getattr(fault, "orig", None) or fault
+    return str(getattr(original, "sqlstate", None) or getattr(original, "pgcode", None) or "")
 
 
 def leave_with_the_caller() -> None:

@@ -48,7 +48,11 @@ def pending_migration(settings: Settings, found: tuple[str, ...], workplace: Pat
 
 
 class MigrationFailed(Refused):
-    """A revision failed, and what it was run on may be half changed (P-115)."""
+    """A revision failed, and what it was run on may be half changed (P-115). ``state`` is the SQLSTATE, if any."""
+
+    def __init__(self, message: str, state: str = "") -> None:
+        super().__init__(message, "see the revision; nothing of it was kept")
+        self.state = state
 
 
 class Door:
@@ -63,8 +67,9 @@ class Door:
     def upgrade(self, lent: Lent) -> None:
         """Bring what was lent to the head; or raise MigrationFailed."""
         asked = {"verb": "upgrade", "url": lent.url, "fingerprint": [lent.query, lent.answer]}
-        if failed := self.ask(asked)["failed"]:
-            raise MigrationFailed(f"the migration failed: {failed}", "see the revision; nothing of it was kept")
+        said = self.ask(asked)
+        if said["failed"]:
+            raise MigrationFailed(f"the migration failed: {said['failed']}", said.get("state", ""))
 
     def ask(self, asked: dict[str, Any]) -> dict[str, Any]:
         """Hand the request over and wait for the answer."""

@@ -16,7 +16,8 @@ from sqlalchemy.engine import make_url
 
 from tasks.migration import Door, MigrationFailed, alembic
 from tests.alembic_projects import ASYNC_ENV, ENV, project
-from tests.servers.postgresql import PostgresServer
+from tests.servers.plugin import absent
+from tests.servers.postgresql import PostgresServer, postgresql_server, system_programs
 from upkeep.databases import Bench, Database, open_database
 from upkeep.databases.postgresql_wire import Borrowed, Splitter, message
 from upkeep.errors import Escaped, Refused, Unreachable
@@ -87,6 +88,27 @@ def clean_up(bench: Bench) -> None:
         writing.change("UPDATE public.children SET parent = NULL WHERE id = 2")
 
 
+def migrate(bench: Bench, door: Door) -> None:
+    with bench.lent() as lent:
+        door.upgrade(lent)
+
+
+def migrate_and_refuse(application: Application, door: Door) -> None:
+    """What a live run does that does not come to what was rehearsed."""
+    with application.database.exchanged(application.folder) as bench:
+        clean_up(bench)
+        migrate(bench, door)
+        raise Refused("the live run differs from the rehearsal", "nothing was kept")
+
+
+def migrate_and_lose(application: Application, door: Door) -> None:
+    """The server ends the session while the migration runs."""
+    with application.database.exchanged(application.folder) as bench:
+        with pytest.raises(MigrationFailed):
+            migrate(bench, door)
+        revision(bench)
+
+
 def revision(bench: Bench) -> tuple[str, ...]:
     with bench.reading() as reading:
         return reading.revision()
@@ -115,15 +137,8 @@ def test_clean_up_and_migration_are_kept_together_by_the_applications_own_driver
 
 def test_what_is_refused_afterwards_undoes_both(on_each: Application) -> None:
     before = on_each.rows()
-    with (
-        on_each.door(ADDS) as door,
-        pytest.raises(Refused, match="differs"),
-        on_each.database.exchanged(on_each.folder) as bench,
-    ):
-        clean_up(bench)
-        with bench.lent() as lent:
-            door.upgrade(lent)
-        raise Refused("the live run differs from the rehearsal", "nothing was kept")
+    with on_each.door(ADDS) as door, pytest.raises(Refused, match="differs"):
+        migrate_and_refuse(on_each, door)
     assert on_each.rows() == before
 
 
@@ -133,8 +148,9 @@ def test_a_migration_that_fails_leaves_the_clean_up_to_be_judged(application: Ap
     before = application.rows()
     with application.door(*bodies, more=more) as door, application.database.exchanged(application.folder) as bench:
         clean_up(bench)
-        with pytest.raises(MigrationFailed, match="DivisionByZero"), bench.lent() as lent:
+        with pytest.raises(MigrationFailed, match="DivisionByZero") as told, bench.lent() as lent:
             door.upgrade(lent)
+        assert not bench.may_pass(told.value.state)
         assert revision(bench) == ("r1",)
     after = application.rows()
     assert after.pop("SELECT c::text FROM children c") != before.pop("SELECT c::text FROM children c")
@@ -226,8 +242,9 @@ def test_an_env_that_insists_on_its_own_url_is_told_and_does_nothing_p87(applica
     )
     before = application.rows()
     with application.door(ADDS, env=own) as door, application.database.exchanged(application.folder) as bench:
-        with pytest.raises(MigrationFailed, match=r"env\.py connected to another database"), bench.lent() as lent:
-            door.upgrade(lent)
+        with pytest.raises(MigrationFailed, match=r"env\.py connected to another database"):
+            migrate(bench, door)
+        assert revision(bench) == ("r1",)
     assert application.rows() == before
 
 
@@ -239,9 +256,12 @@ def test_two_connections_at_a_time_are_refused_at_once_and_one_after_the_other_a
         "sa.create_engine(url, connect_args={'connect_timeout': 20}).connect()"
     )
     with application.door(body) as door, application.database.exchanged(application.folder) as bench:
-        with pytest.raises(MigrationFailed, match="lent to one connection at a time"), bench.lent() as lent:
-            door.upgrade(lent)
-    twice = ENV.replace("with create_engine", "create_engine(url, poolclass=pool.NullPool).connect().close()\nwith create_engine")
+        with pytest.raises(MigrationFailed, match="lent to one connection at a time"):
+            migrate(bench, door)
+        assert revision(bench) == ("r1",)
+    twice = ENV.replace(
+        "with create_engine", "create_engine(url, poolclass=pool.NullPool).connect().close()\nwith create_engine"
+    )
     folder = application.folder / "again"
     folder.mkdir()
     again = Application(application.server, application.base, folder)
@@ -273,8 +293,9 @@ def test_a_lock_of_the_applications_is_waited_for_no_longer_than_patience_p84(ap
         other.execute("SELECT * FROM parents")
         with application.door(ADDS) as door, application.database.exchanged(application.folder) as bench:
             begun = time.monotonic()
-            with pytest.raises(MigrationFailed, match="lock timeout"), bench.lent() as lent:
+            with pytest.raises(MigrationFailed, match="lock timeout") as told, bench.lent() as lent:
                 door.upgrade(lent)
+            assert bench.may_pass(told.value.state)
             assert time.monotonic() - begun < 20
     assert application.rows() == before
 
@@ -348,19 +369,31 @@ def test_a_server_that_is_gone_in_the_middle_is_unreachable(application: Applica
         "    pid = op.get_bind().execute(sa.text('SELECT pg_backend_pid()')).scalar()\n"
         "    other.execute('SELECT pg_terminate_backend(%s)', (pid,))\nop.execute('SELECT 1')"
     )
-    with (
-        application.door(killer) as door,
-        pytest.raises(Unreachable, match="was lost"),
-        application.database.exchanged(application.folder) as bench,
-    ):
-        with pytest.raises(MigrationFailed), bench.lent() as lent:
-            door.upgrade(lent)
-        revision(bench)
+    with application.door(killer) as door, pytest.raises(Unreachable, match="was lost"):
+        migrate_and_lose(application, door)
     assert application.rows() == before
 
 
 def psycopg_url(application: Application) -> str:
     return application.server.url(application.base).replace("+psycopg", "")
+
+
+@pytest.mark.parametrize("mode", ["require", "verify-full"])
+def test_where_the_server_wants_encryption_the_lent_session_is_encrypted(tmp_path: Path, mode: str) -> None:
+    if (programs := system_programs()) is None:
+        absent("PostgreSQL", "not installed (apt-get install postgresql)")
+    assert programs is not None
+    with postgresql_server(programs, tls=True) as server:
+        base = server.make_database(*TABLES)
+        url = f"{server.url(base)}?sslmode={mode}&sslrootcert={server.certificate}"
+        mine = Application(server, base, tmp_path)
+        database = open_database("clinic", url, 2.0)
+        body = (
+            "assert op.get_bind().execute(sa.text('SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()')).scalar()"
+        )
+        with mine.door(body) as door, database.exchanged(tmp_path) as bench, bench.lent() as lent:
+            door.upgrade(lent)
+        assert server.run(base, "SELECT version_num FROM alembic_version") == [("r2",)]
 
 
 @pytest.mark.parametrize(

@@ -10,17 +10,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import cache
-from ipaddress import IPv4Address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3.session
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+
+from tests.servers.certificate import certificate_for_loopback
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -88,7 +84,7 @@ def ceph_s3(*, tls: bool = False) -> Iterator[S3Server]:
     Another process may take a port between our look and Ceph's: then the start is tried again with other ports.
     """
     with tempfile.TemporaryDirectory(prefix="upkeep-ceph-", ignore_cleanup_errors=True) as temporary:
-        certificate = _certificate(Path(temporary) / "tls.pem") if tls else None
+        certificate = certificate_for_loopback(Path(temporary) / "tls.pem") if tls else None
         for attempt in range(1, _ATTEMPTS + 1):
             folder = Path(temporary) / f"ceph{attempt}"
             port = _free_port()
@@ -127,26 +123,3 @@ def _free_port(*taken: int) -> int:
                 continue
             if port not in taken:
                 return port
-
-
-def _certificate(path: Path) -> Path:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=2))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + private)
-    return path

@@ -11,12 +11,14 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import psycopg
 from psycopg import sql
+
+from tests.servers.certificate import certificate_for_loopback
 
 _SYSTEM = Path("/usr/lib/postgresql")
 _FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_connections=60", "lc_messages=C")
@@ -33,6 +35,7 @@ class PostgresServer:
     password: str
     programs: Path
     user: str = "postgres"
+    certificate: Path | None = None
 
     def url(self, database: str, user: str = "", password: str | None = None) -> str:
         """The SQLAlchemy URL of a database, over loopback."""
@@ -88,11 +91,16 @@ def wheel_programs() -> Path | None:
 
 
 @contextmanager
-def postgresql_server(programs: Path) -> Iterator[PostgresServer]:
-    """Start a server of one's own, and stop it; takes about a second. As root it runs as another user: it must."""
+def postgresql_server(programs: Path, *, tls: bool = False) -> Iterator[PostgresServer]:
+    """Start a server of one's own, and stop it; takes about a second. As root it runs as another user: it must.
+
+    With ``tls`` it speaks to nobody over loopback who does not encrypt.
+    """
     folder = Path(tempfile.mkdtemp(prefix="upkeep-postgresql-"))
     try:
         server = _made(folder, programs)
+        if tls:
+            server = _encrypting(server, folder)
         process = _started(server, folder)
         try:
             yield server
@@ -119,8 +127,20 @@ def _made(folder: Path, programs: Path) -> PostgresServer:
     return PostgresServer(_free_port(), folder, password, programs)
 
 
+def _encrypting(server: PostgresServer, folder: Path) -> PostgresServer:
+    certificate = certificate_for_loopback(folder / "tls.pem")
+    certificate.chmod(0o600)
+    if os.geteuid() == 0:
+        shutil.chown(certificate, _UNPRIVILEGED)
+    rules = folder / "data" / "pg_hba.conf"
+    rules.write_text("local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n")
+    return replace(server, certificate=certificate)
+
+
 def _started(server: PostgresServer, folder: Path) -> "subprocess.Popen[bytes]":
     settings = [f"port={server.port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={folder}", *_FAST]
+    if server.certificate:
+        settings += ["ssl=on", f"ssl_cert_file={server.certificate}", f"ssl_key_file={server.certificate}"]
     words = [word for setting in settings for word in ("-c", setting)]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(

@@ -138,6 +138,9 @@ class Bench(Protocol):
         Raises Escaped if it has done what cannot be undone.
         """
 
+    def may_pass(self, state: str) -> bool:
+        """Is an error of this SQLSTATE one that may not come again, because somebody else was in the way?"""
+
     def tallies(self, counted: Collection[str] | None) -> dict[str, Tally]:
         """How many rows each table has, so that two tallies tell what was lost between them.
 

@@ -98,6 +98,10 @@ class PostgresqlBench:
         url = URL.create(self._place.driver, self._place.url.username, database=self._place.database, query=there)
         return url.render_as_string(hide_password=False)
 
+    def may_pass(self, state: str) -> bool:
+        """A lock that was not had in time, a deadlock, a race that was lost."""
+        return state in ("55P03", "57014", "40001", "40P01")
+
     def tallies(self, counted: Collection[str] | None) -> dict[str, Tally]:
         """By the server's own count of what the transaction does; TRUNCATE shows in the storage alone."""
         told = {str(name): (str(storage), int(str(moved))) for name, storage, moved in fetched(self._connection, _TOLD)}

@@ -93,6 +93,9 @@ class Relay:
             else:
                 if kind in b"SKZ":
                     self._greeting.append(message(kind, body))
+                if kind == b"R":
+                    # The encryption is the relay's with the server, so the password cannot be bound to it.
+                    body = body.replace(b"SCRAM-SHA-256-PLUS\0", b"")
                 self._to_owner(message(kind, body))
 
     def _lend(self) -> None:
