@@ -43,9 +43,16 @@ class SuiteRun:
 
 
 def run_suites(
-    url: str, questions: Sequence[Question], rule_suites: Sequence[Suite], *, docs_folder: Path | None = None
+    url: str,
+    questions: Sequence[Question],
+    rule_suites: Sequence[Suite],
+    *,
+    at_begin: Sequence[str] = (),
+    docs_folder: Path | None = None,
 ) -> SuiteRun:
     """Put the foreign keys and the rules to the database behind ``url``, a SQLAlchemy URL, and leave it as it is.
+
+    Every transaction begins with the statements ``at_begin``, by which all of them may see one state.
 
     An expectation that could not be asked has an answer that says so. Raises Unreachable where the database does not
     answer at all, Refused for a URL or a suite that cannot be used. Static pages are written below ``docs_folder``,
@@ -56,7 +63,7 @@ def run_suites(
         check(suite)
     with ONE_AT_A_TIME:
         context = _context()
-        heard = _ask(context, url, suites) if suites else []
+        heard = _ask(context, url, at_begin, suites) if suites else []
         drawn = docs_folder is not None and write_documents(context, docs_folder, heard)
     answers = tuple(one.answer for _, ones in heard for one in ones)
     return SuiteRun(answers, _document(heard), docs_folder if drawn else None)
@@ -68,8 +75,10 @@ def _context() -> EphemeralDataContext:
     return context
 
 
-def _ask(context: EphemeralDataContext, url: str, suites: Sequence[Suite]) -> list[tuple[Suite, list[Heard]]]:
-    with connected(context, url) as source:
+def _ask(
+    context: EphemeralDataContext, url: str, at_begin: Sequence[str], suites: Sequence[Suite]
+) -> list[tuple[Suite, list[Heard]]]:
+    with connected(context, url, at_begin) as source:
         return [(suite, _ask_suite(source, suite)) for suite in suites]
 
 

@@ -1,6 +1,6 @@
 """How Great Expectations reaches a database: read-only, by one connection, which is gone afterwards."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 from urllib.parse import quote
@@ -9,7 +9,8 @@ from great_expectations.compatibility import pydantic
 from great_expectations.data_context.data_context.ephemeral_data_context import EphemeralDataContext
 from great_expectations.datasource.fluent.interfaces import TestConnectionError
 from great_expectations.datasource.fluent.sql_datasource import SQLDatasource
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy import event
+from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError
 
 from upkeep.errors import Refused, Unreachable
@@ -18,8 +19,8 @@ NAME = "database"
 
 
 @contextmanager
-def connected(context: EphemeralDataContext, url: str) -> Iterator[SQLDatasource]:
-    """The database behind a SQLAlchemy URL as a source of the context.
+def connected(context: EphemeralDataContext, url: str, at_begin: Sequence[str] = ()) -> Iterator[SQLDatasource]:
+    """The database behind a SQLAlchemy URL as a source of the context, each of whose transactions begins ``at_begin``.
 
     Raises Refused for a URL that cannot be read and Unreachable where nothing answers. Both engines that the library
     keeps for a source are disposed in the end: an idle connection would block ``DROP DATABASE``.
@@ -28,9 +29,26 @@ def connected(context: EphemeralDataContext, url: str) -> Iterator[SQLDatasource
     with ExitStack() as closing:
         closing.callback(source.get_engine().dispose)
         asking = source.get_execution_engine()
+        for engine in (source.get_engine(), asking.engine):
+            _begin_with(engine, at_begin)
         closing.callback(asking.engine.dispose)
         closing.callback(asking.close)
         yield source
+
+
+def _begin_with(engine: Engine, statements: Sequence[str]) -> None:
+    """Let each transaction begin with these statements. The library takes no engine, but shows the ones that it made.
+
+    A connection that it had before it was told would go on without them, so that is given back.
+    """
+
+    def say(connection: Connection) -> None:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+
+    if statements:
+        engine.dispose()
+        event.listen(engine, "begin", say)
 
 
 def _parsed(url: str) -> URL:

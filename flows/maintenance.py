@@ -1,4 +1,4 @@
-"""The runbook: back up, prove, detect, rehearse, ask, perform, verify, prune, publish."""
+"""The runbook: back up, prove, detect, rehearse, ask, perform, verify, prune, publish; or back up, look, publish."""
 
 import secrets
 from collections.abc import Iterator
@@ -15,17 +15,20 @@ from prefect.states import Cancelled, Completed, Failed
 from flows.approval import ask
 from flows.clock import Clock
 from tasks.backup import back_up, snapshot
+from tasks.looking import assure, look_live
 from tasks.performance import perform as perform_plan
 from tasks.preparation import preflight
-from tasks.publication import evidence_folder, keep_rehearsal, publish
+from tasks.publication import evidence_folder, keep_look, keep_rehearsal, publish
 from tasks.recovery import recover_runs
 from tasks.rehearsal import Rehearsed, look, rehearse
 from tasks.retention import prune
 from tasks.verification import verify
 from upkeep.approval import Approval, judge_approval
-from upkeep.backups import utc_now
+from upkeep.assurance import proven_tonight
+from upkeep.backups import Manifest, utc_now
 from upkeep.equipment import Equipment, equip
 from upkeep.errors import Refused
+from upkeep.plan import Migration
 from upkeep.report import RunReport
 from upkeep.settings import load_settings
 
@@ -92,9 +95,18 @@ class _Runbook:
         self._facts: dict[str, Any] = {}
 
     def go(self, perform: Perform, wait: bool, answered: _Answered) -> RunReport:
-        """All of it; each part adds to the facts of the report."""
-        rehearsed = self._rehearse()
-        if rehearsed.plan.is_empty:
+        """All of it; each part adds to the facts of the report.
+
+        What may be performed was rehearsed, whatever the policy says of nights without a restore.
+        """
+        with self._alone() as folder:
+            manifest, migration, restores = self._back_up(folder, perform)
+            rehearsed = self._rehearse(folder, manifest, migration) if restores else None
+            if rehearsed is None:
+                self._look(folder, manifest, migration)
+        if rehearsed is None:
+            ended = "looked; the backup was not proven tonight"
+        elif rehearsed.plan.is_empty:
             ended = "nothing to do"
         elif not rehearsed.verdict.passed:
             ended = "the rehearsal did not pass, so nothing was performed" if perform != "never" else "rehearsed"
@@ -104,26 +116,41 @@ class _Runbook:
             ended = self._ask_and_perform(rehearsed, perform, wait, answered)
         return self._publish(ended)
 
-    def _rehearse(self) -> Rehearsed:
+    def _back_up(self, folder: Path, perform: Perform) -> tuple[Manifest, Migration | None, bool]:
+        """The backup, the migration that is pending, and whether the backup is to be restored."""
         equipment, clock, facts = self._equipment, self._clock, self._facts
-        with self._alone() as folder:
-            with clock("recover"):
-                facts["recovered"] = recover_runs(equipment)
-            with clock("preflight"):
-                _, migration = preflight(equipment, folder, migrate=self._migrate)
-            with clock("back up"):
-                manifest = back_up(equipment, folder, self._run)
-                facts["backup"] = manifest.id
-            with clock("snapshot"):
-                scratch, census = snapshot(equipment, folder, self._run, manifest)
-            with clock("detect"):
-                looked = look(equipment, scratch, folder)
-                facts["detected"] = looked.detected
-            with clock("rehearse"):
-                rehearsed = rehearse(equipment, scratch, folder, manifest, looked.detected, migration)
-                facts["plan"], facts["rehearsal"] = rehearsed.plan, rehearsed.verdict
-            with clock("evidence"):
-                keep_rehearsal(equipment, self._run, looked, rehearsed, census)
+        with clock("recover"):
+            facts["recovered"] = recover_runs(equipment)
+        with clock("preflight"):
+            facts["assurance"] = assurance = assure(equipment)
+            restores = assurance.is_due or perform != "never"
+            _, migration = preflight(equipment, folder, migrate=self._migrate, restores=restores)
+        with clock("back up"):
+            manifest = back_up(equipment, folder, self._run)
+            facts["backup"] = manifest.id
+        return manifest, migration, restores
+
+    def _look(self, folder: Path, manifest: Manifest, migration: Migration | None) -> None:
+        equipment, clock, facts = self._equipment, self._clock, self._facts
+        with clock("detect"):
+            looked, facts["look"], facts["told"] = look_live(equipment, folder, facts["assurance"], migration)
+            facts["detected"] = looked.detected
+        with clock("evidence"):
+            keep_look(equipment, self._run, looked, facts["look"], manifest.census)
+
+    def _rehearse(self, folder: Path, manifest: Manifest, migration: Migration | None) -> Rehearsed:
+        equipment, clock, facts = self._equipment, self._clock, self._facts
+        with clock("snapshot"):
+            scratch, census = snapshot(equipment, folder, self._run, manifest)
+            facts["assurance"] = proven_tonight(facts["assurance"], manifest, utc_now())
+        with clock("detect"):
+            looked = look(equipment, scratch, folder)
+            facts["detected"] = looked.detected
+        with clock("rehearse"):
+            rehearsed = rehearse(equipment, scratch, folder, manifest, looked.detected, migration)
+            facts["plan"], facts["rehearsal"] = rehearsed.plan, rehearsed.verdict
+        with clock("evidence"):
+            keep_rehearsal(equipment, self._run, looked, rehearsed, census)
         return rehearsed
 
     def _ask_and_perform(self, rehearsed: Rehearsed, perform: Perform, wait: bool, answered: _Answered) -> str:
@@ -163,12 +190,14 @@ class _Runbook:
                 facts["backup"] = manifest.id
             with clock("snapshot again"):
                 restored, _ = snapshot(equipment, folder, self._run, manifest)
+                facts["assurance"] = proven_tonight(facts["assurance"], manifest, utc_now())
             with clock("verify"):
                 looked = look(equipment, restored, folder)
                 facts["verification"] = verify(equipment, restored, manifest, looked.detected, rehearsed.plan, worked)
 
     def _publish(self, ended: str) -> RunReport:
-        if self._report(ended).passed:
+        report = self._report(ended)
+        if report.passed and not report.unproven:  # only after a verified new backup (P-30)
             with self._clock("prune"):
                 self._facts["removed"] = prune(self._equipment)
         with self._clock("publish"):

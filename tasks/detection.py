@@ -1,4 +1,4 @@
-"""Looking for orphans in a restored copy by Great Expectations suites, and naming the rows by our own SQL."""
+"""Looking for orphans in one state of a database by Great Expectations suites, and naming the rows by our own SQL."""
 
 import re
 import shutil
@@ -11,7 +11,7 @@ from expectations.files import load_suites
 from expectations.run import run_suites
 from upkeep.answers import Answer, Question
 from upkeep.catalog import ForeignKey
-from upkeep.databases import Database, Reading
+from upkeep.databases import Database, Reading, Sight
 from upkeep.equipment import Equipment
 from upkeep.finding import detected, keys_of, unasked, with_rows
 from upkeep.findings import Finding
@@ -33,17 +33,22 @@ class Looked:
 
 def detect(equipment: Equipment, target: Database, *, docs: Path | None = None) -> Looked:
     """Ask every key and every hand-written rule of ``target``, which nobody else uses."""
-    suites = load_suites(equipment.settings.suites) if equipment.settings.suites else ()
     with target.reading() as reading:
-        keys = keys_of(reading, equipment.policy)
-        questions = dict(_questions(reading, keys))
-    run = run_suites(target.alembic_url(), list(questions.values()), suites, docs_folder=docs)
+        return detect_in(equipment, Sight(reading, target.alembic_url()), docs=docs)
+
+
+def detect_in(equipment: Equipment, sight: Sight, *, docs: Path | None = None) -> Looked:
+    """Ask every key and every hand-written rule of one state."""
+    suites = load_suites(equipment.settings.suites) if equipment.settings.suites else ()
+    reading = sight.reading
+    keys = keys_of(reading, equipment.policy)
+    questions = dict(_questions(reading, keys))
+    run = run_suites(sight.url, list(questions.values()), suites, at_begin=sight.at_begin, docs_folder=docs)
     by_name = {answer.name: answer for answer in run.answers}
     asked = {question.name for question in questions.values()}
     rules = tuple(answer for answer in run.answers if answer.name not in asked)
-    with target.reading() as reading:
-        findings = tuple(_finding(reading, key, questions.get(key), by_name) for key in keys)
-        return Looked(detected(reading, findings, rules), run.results, run.docs)
+    findings = tuple(_finding(reading, key, questions.get(key), by_name) for key in keys)
+    return Looked(detected(reading, findings, rules), run.results, run.docs)
 
 
 def _questions(reading: Reading, keys: tuple[ForeignKey, ...]) -> Iterator[tuple[ForeignKey, Question]]:

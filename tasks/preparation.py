@@ -13,12 +13,19 @@ from upkeep.plan import Migration
 
 
 @step("preflight", retried=True)
-def preflight(equipment: Equipment, workplace: Path, *, migrate: bool) -> tuple[Identity, Migration | None]:
-    """Look at the database, the store, the disk and the migrations before the first effect."""
+def preflight(
+    equipment: Equipment, workplace: Path, *, migrate: bool, restores: bool = True
+) -> tuple[Identity, Migration | None]:
+    """Look at the database, the store, the disk and the migrations before the first effect.
+
+    A run that does not restore looks at its replica too, where there is one, and needs less room.
+    """
     identity = equipment.database.identity()
+    if not restores:
+        equipment.observable.identity()
     equipment.store.probe()
     free = shutil.disk_usage(workplace).free
-    needed = equipment.database.copies * identity.size
+    needed = (equipment.database.copies if restores else equipment.database.copies_to_observe) * identity.size
     if free < needed:
         raise Refused(
             f"the scratch folder has room for {free >> 20} MiB, {needed >> 20} MiB are needed",

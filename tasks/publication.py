@@ -27,13 +27,9 @@ def keep_rehearsal(equipment: Equipment, run: str, looked: Looked, rehearsed: Re
     """The census, the suites' results, the Data Docs, the plan and the rehearsal's verdict, before anybody is asked."""
     store, name, plan = equipment.store, equipment.settings.database, rehearsed.plan
     folder = evidence_folder(name, run)
-    put_document(store, f"{folder}/census.json", census.model_dump(mode="json"))
-    put_document(store, f"{folder}/suites.json", looked.results)
+    _keep_what_was_seen(store, folder, looked, census)
     put_document(store, f"{folder}/rehearsal.json", rehearsed.verdict.document())
     put_document(store, f"{name}/repairs/{run}/plan.json", plan.document() | {"digest": plan.digest})
-    if looked.docs is not None:
-        with zipped(looked.docs).open("rb") as pages:
-            store.put(f"{folder}/data-docs.zip", pages)
     create_table_artifact(
         markdown.findings(looked.detected, plan),
         key="findings",
@@ -41,6 +37,20 @@ def keep_rehearsal(equipment: Equipment, run: str, looked: Looked, rehearsed: Re
     )
     create_table_artifact(markdown.plan_table(plan), key="plan", description=f"plan {plan.digest}")
     _show_verdict(rehearsed.verdict, "the rehearsal: what was checked on the copy")
+
+
+@step("keep evidence")
+def keep_look(equipment: Equipment, run: str, looked: Looked, verdict: Verdict, census: Census) -> None:
+    """What a run without a restore saw: the census of its backup, the suites' results, the Data Docs, the verdict."""
+    store, folder = equipment.store, evidence_folder(equipment.settings.database, run)
+    _keep_what_was_seen(store, folder, looked, census)
+    put_document(store, f"{folder}/look.json", verdict.document())
+    create_table_artifact(
+        markdown.findings(looked.detected, None),
+        key="findings",
+        description="foreign keys with orphans, and what is wrong with each",
+    )
+    _show_verdict(verdict, "the look: what was checked, with no backup proven")
 
 
 @step("publish")
@@ -55,6 +65,14 @@ def publish(equipment: Equipment, report: RunReport) -> None:
     create_markdown_artifact(markdown.summary(report), key="summary", description=report.ended)
     if report.verification:
         _show_verdict(report.verification, "the verification: what was checked after the performance")
+
+
+def _keep_what_was_seen(store: Store, folder: str, looked: Looked, census: Census) -> None:
+    put_document(store, f"{folder}/census.json", census.model_dump(mode="json"))
+    put_document(store, f"{folder}/suites.json", looked.results)
+    if looked.docs is not None:
+        with zipped(looked.docs).open("rb") as pages:
+            store.put(f"{folder}/data-docs.zip", pages)
 
 
 def _show_verdict(verdict: Verdict, description: str) -> None:

@@ -21,6 +21,12 @@ class Equipment:
     database: Database
     store: Store
     policy: Policy
+    replica: Database | None = None
+
+    @property
+    def observable(self) -> Database:
+        """What is looked at on a night without a restore: the replica where the settings name one."""
+        return self.replica or self.database
 
     @contextmanager
     def workplace(self, label: str) -> Iterator[Path]:
@@ -42,9 +48,11 @@ def equip(database: str = "") -> Equipment:
         raise Refused(
             f"there is no database {database} in the settings", f"it is called {settings.database}: see UPKEEP_DATABASE"
         )
+    live = open_database(settings.database, settings.url_of_database(), settings.lock_seconds, settings.postgresql_bin)
     return Equipment(
         settings,
-        open_database(settings.database, settings.url_of_database(), settings.lock_seconds, settings.postgresql_bin),
+        live,
         open_store(settings.store),
         load_policy(settings.policy),
+        live.replica(settings.replica_url.get_secret_value()) if settings.replica_url else None,
     )

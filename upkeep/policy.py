@@ -37,6 +37,15 @@ class Limits(_Frozen):
     share: float = Field(default=0.05, ge=0, le=1)
 
 
+Restores = Literal["nightly", "weekly", "never"]
+
+
+class Run(_Frozen):
+    """What a run does: ``snapshot`` says how often a night restores its backup, which alone proves it."""
+
+    snapshot: Restores = "nightly"
+
+
 _COLUMNS = re.compile(r"^(?P<table>[^()]+)\((?P<columns>[^()]+)\)$")
 
 
@@ -113,6 +122,7 @@ def _meets(glob: str, table: str, columns: tuple[str, ...]) -> bool:
 class Policy(_Frozen):
     """One database's policy. The default is silence: nothing may be changed."""
 
+    run: Run = Run()
     limits: Limits = Limits()
     reference: tuple[Reference, ...] = ()
     rule: tuple[Rule, ...] = ()

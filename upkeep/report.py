@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from upkeep.answers import Answer
+from upkeep.assurance import Assurance
 from upkeep.catalog import Catalog
 from upkeep.findings import Diagnosis, Finding
 from upkeep.plan import Plan
@@ -42,16 +43,22 @@ class Detected:
 
 @dataclass(frozen=True)
 class RunReport:
-    """One run: what it saw, what it would do, what it did, and how it ended in one line."""
+    """One run: what it saw, what it would do, what it did, and how it ended in one line.
+
+    ``look`` is the verdict of a run that restored nothing, ``told`` in words what it looked at.
+    """
 
     run: str
     database: str
     ended: str
     backup: str | None = None
+    assurance: Assurance | None = None
+    told: str | None = None
     detected: Detected | None = None
     plan: Plan | None = None
     rehearsal: Verdict | None = None
     verification: Verdict | None = None
+    look: Verdict | None = None
     performed: bool = False
     approved_by: str | None = None
     recovered: tuple[str, ...] = ()
@@ -63,8 +70,19 @@ class RunReport:
 
     @property
     def verdict(self) -> Verdict | None:
-        """The last word: the verification's where there was one, else the rehearsal's."""
-        return self.verification or self.rehearsal
+        """The last word: the verification's where there was one, else the rehearsal's, else that of the look."""
+        return self.verification or self.rehearsal or self.look
+
+    @property
+    def verdicts(self) -> tuple[tuple[str, Verdict], ...]:
+        """Those that there are, each with its name, in their order."""
+        named = (("look", self.look), ("rehearsal", self.rehearsal), ("verification", self.verification))
+        return tuple((name, verdict) for name, verdict in named if verdict)
+
+    @property
+    def unproven(self) -> str:
+        """What has to be said of a backup that this run took and did not prove; '' where there is none."""
+        return str(self.assurance) if self.assurance and not self.assurance.tonight else ""
 
     @property
     def passed(self) -> bool:
@@ -79,6 +97,8 @@ class RunReport:
             "database": self.database,
             "ended": self.ended,
             "backup": self.backup,
+            **(self.assurance.document() if self.assurance else {"verified": False, "last_proven": None}),
+            "looked_at": self.told,
             "plan": plan_document(self.plan) if self.plan else None,
             "verdict": verdict.document() if verdict else None,
             "performed": self.performed,

@@ -167,6 +167,19 @@ class Settings(BaseSettings):
     lock_seconds: float = _setting(
         "UPKEEP_LOCK_SECONDS", "30", "seconds to wait for the write lock, more than 0", default=30.0, **_POSITIVE
     )
+    replica_url: Annotated[SecretStr, AfterValidator(_database_url)] | None = _setting(
+        "UPKEEP_REPLICA_URL",
+        "postgresql+psycopg://upkeep:secret@replica.example:5432/clinic",
+        "a replica of the database, looked at on nights without a restore; unset, the database itself is",
+        default=None,
+    )
+    look_seconds: float = _setting(
+        "UPKEEP_LOOK_SECONDS",
+        "600",
+        "seconds that one question may take on such a night, more than 0",
+        default=600.0,
+        **_POSITIVE,
+    )
     postgresql_bin: Place | None = _setting(
         "UPKEEP_POSTGRESQL_BIN",
         "/usr/lib/postgresql/17/bin",

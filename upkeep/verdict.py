@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from upkeep.answers import Answer
+from upkeep.databases import Behind
 from upkeep.findings import Finding
 from upkeep.plan import Migration, Plan
 from upkeep.standing import Standing
@@ -22,11 +23,15 @@ class Check(BaseModel):
 
 
 class Verdict(BaseModel):
-    """All claims of one moment: the rehearsal, or the verification after a performance."""
+    """All claims of one moment: the rehearsal, the verification after a performance, or a look without either.
+
+    ``left_out`` says which claims nobody made, and why the policy lets that be: they count neither for nor against.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     checks: tuple[Check, ...]
+    left_out: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -40,7 +45,8 @@ class Verdict(BaseModel):
 
     def document(self) -> dict[str, Any]:
         """The verdict as JSON."""
-        return {"passed": self.passed, "checks": [check.model_dump() for check in self.checks]}
+        checks = [check.model_dump() for check in self.checks]
+        return {"passed": self.passed, "checks": checks, "left_out": list(self.left_out)}
 
 
 def judge_backup(against: tuple[str, ...], tables: int, rows: int) -> Check:
@@ -95,6 +101,24 @@ def judge_orphans_left(findings: tuple[Finding, ...], plan: Plan) -> Check:
         holds=None if silent else not wrong,
         seen="; ".join(wrong) or (f"{left} kept" if left else "no orphan is left"),
     )
+
+
+def judge_complaints(complaints: tuple[str, ...]) -> Check:
+    """Does the engine's own check find the database whole? Where a backup is restored its proof asks the same."""
+    seen = "; ".join(complaints) or "it finds nothing"
+    return Check(claim="the engine's own check finds nothing wrong", holds=not complaints, seen=seen)
+
+
+def judge_freshness(behind: Behind | None, longest_seconds: float) -> tuple[Check, ...]:
+    """Does a replica show the database as it lately was? () where it was no replica that was looked at."""
+    if behind is None:
+        return ()
+    holds = None if behind.seconds is None else behind.seconds <= longest_seconds
+    age = (
+        "nobody knows since when" if behind.seconds is None else f"the last change in it is {behind.seconds:,.0f} s old"
+    )
+    seen = f"{behind.bytes:,} bytes of changes are missing; {age}" if behind.bytes else "no change was missing"
+    return (Check(claim="the replica is less than a day behind the live database", holds=holds, seen=seen),)
 
 
 def judge_changes(changed: int, planned: int, beside: int) -> Check:

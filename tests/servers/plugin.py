@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers.ceph import S3Server, ceph_s3, why_no_ceph
-from tests.servers.postgresql import PostgresServer, postgresql_server, system_programs, wheel_programs
+from tests.servers.postgresql import PostgresServer, postgresql_server, replica_of, system_programs, wheel_programs
 
 REQUIRE = "UPKEEP_TEST_REQUIRE_SERVERS"
 
@@ -62,6 +62,26 @@ def postgresql(request: pytest.FixtureRequest) -> PostgresServer:
     """One server and then the other."""
     server: PostgresServer = request.getfixturevalue(f"{request.param}_postgresql")
     return server
+
+
+@pytest.fixture(scope="session")
+def system_replica(system_postgresql: PostgresServer) -> Iterator[PostgresServer]:
+    """A streaming replica of the system's server."""
+    with replica_of(system_postgresql) as replica:
+        yield replica
+
+
+@pytest.fixture(scope="session")
+def wheel_replica(wheel_postgresql: PostgresServer) -> Iterator[PostgresServer]:
+    """A streaming replica of the wheel's server."""
+    with replica_of(wheel_postgresql) as replica:
+        yield replica
+
+
+@pytest.fixture(params=["system", "wheel"])
+def replicated(request: pytest.FixtureRequest) -> tuple[PostgresServer, PostgresServer]:
+    """One server with its replica, and then the other."""
+    return request.getfixturevalue(f"{request.param}_postgresql"), request.getfixturevalue(f"{request.param}_replica")
 
 
 def _postgresql(programs: Path | None, install: str) -> Iterator[PostgresServer]:

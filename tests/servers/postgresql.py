@@ -69,6 +69,14 @@ class PostgresServer:
         self.run("postgres", f"CREATE ROLE {name} LOGIN PASSWORD '{self.password}' {' '.join(attributes)}")
         return name
 
+    def wait_for(self, database: str) -> None:
+        """Of a replica: until the database, which is made on the server that it follows, has come to it."""
+        until = time.monotonic() + _SECONDS
+        while database not in self.databases():
+            if time.monotonic() > until:
+                raise RuntimeError(f"{database} does not come to the replica")
+            time.sleep(0.05)
+
     def databases(self) -> set[str]:
         """The names of all databases."""
         return {row[0] for row in self.run("postgres", "SELECT datname FROM pg_database")}
@@ -111,6 +119,26 @@ def postgresql_server(programs: Path, *, tls: bool = False) -> Iterator[Postgres
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextmanager
+def replica_of(server: PostgresServer, *settings: str) -> Iterator[PostgresServer]:
+    """A streaming replica of a server, with ``settings`` of its own, for as long as the context lasts."""
+    folder = Path(tempfile.mkdtemp(prefix="upkeep-replica-"))
+    if os.geteuid() == 0:
+        shutil.chown(folder, _UNPRIVILEGED)
+    try:
+        words = ["-h", str(server.sockets), "-p", str(server.port), "-U", server.user, "-D", str(folder / "data")]
+        _run_program([server.programs / "pg_basebackup", *words, "-R", "--checkpoint=fast", "--no-sync"], folder)
+        replica = PostgresServer(_free_port(), folder, server.password, server.programs)
+        process = _started(replica, folder, *settings)
+        try:
+            yield replica
+        finally:
+            process.send_signal(signal.SIGQUIT)
+            process.wait(_SECONDS)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _made(folder: Path, programs: Path) -> PostgresServer:
     password = secrets.token_urlsafe(12)
     (folder / "password").write_text(password)
@@ -119,11 +147,7 @@ def _made(folder: Path, programs: Path) -> PostgresServer:
             shutil.chown(path, _UNPRIVILEGED)
     words = ["--no-sync", "-U", "postgres", "--encoding=UTF8", "--locale=C.UTF-8", "--auth-local=trust"]
     words += ["--auth-host=scram-sha-256", f"--pwfile={folder / 'password'}", "-D", str(folder / "data")]
-    made = subprocess.run(
-        [programs / "initdb", *words], capture_output=True, text=True, cwd=folder, timeout=120, **_as_somebody()
-    )
-    if made.returncode:
-        raise RuntimeError(f"initdb failed: {made.stderr}")
+    _run_program([programs / "initdb", *words], folder)
     return PostgresServer(_free_port(), folder, password, programs)
 
 
@@ -137,8 +161,14 @@ def _encrypting(server: PostgresServer, folder: Path) -> PostgresServer:
     return replace(server, certificate=certificate)
 
 
-def _started(server: PostgresServer, folder: Path) -> "subprocess.Popen[bytes]":
-    settings = [f"port={server.port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={folder}", *_FAST]
+def _run_program(command: list[str | Path], folder: Path) -> None:
+    made = subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=120, **_as_somebody())
+    if made.returncode:
+        raise RuntimeError(f"{command[0]} failed: {made.stderr}")
+
+
+def _started(server: PostgresServer, folder: Path, *more: str) -> "subprocess.Popen[bytes]":
+    settings = [f"port={server.port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={folder}", *_FAST, *more]
     if server.certificate:
         settings += ["ssl=on", f"ssl_cert_file={server.certificate}", f"ssl_key_file={server.certificate}"]
     words = [word for setting in settings for word in ("-c", setting)]

@@ -149,6 +149,32 @@ class Bench(Protocol):
         """
 
 
+@dataclass(frozen=True)
+class Behind:
+    """How far a replica's state is behind the live database: bytes of changes, and the age in seconds of its last one.
+
+    ``seconds`` is 0 where nothing is missing, and None where the replica does not know.
+    """
+
+    bytes: int
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class Sight:
+    """One state of a database that others go on writing to: ``reading`` and the suites see the same.
+
+    Suites connect by ``url`` (secret) and begin each of their transactions with the statements ``at_begin``.
+    ``told`` says in words what is looked at; ``behind`` is None where that is no replica.
+    """
+
+    reading: Reading
+    url: str = field(repr=False)
+    at_begin: tuple[str, ...] = ()
+    told: str = ""
+    behind: Behind | None = None
+
+
 class Database(Protocol):
     """One engine's way to do what Upkeep needs."""
 
@@ -164,6 +190,10 @@ class Database(Protocol):
     def copies(self) -> int:
         """How many times its size a run needs in its workplace; 0 where its copies are on a server."""
 
+    @property
+    def copies_to_observe(self) -> int:
+        """The same for a run that restores nothing and only looks."""
+
     def identity(self) -> Identity:
         """Which database this is; raises Unreachable, Refused or Damaged with what to do."""
 
@@ -172,6 +202,19 @@ class Database(Protocol):
 
     def writing(self) -> AbstractContextManager[Writing]:
         """A transaction that holds the engine's write lock from its begin."""
+
+    def replica(self, url: str) -> "Database":
+        """The replica of this database behind a SQLAlchemy URL, not connected to; Refused where there can be none.
+
+        Its ``identity`` and ``observed`` raise Refused where it turns out to be no replica of this one.
+        """
+
+    def observed(self, workplace: Path, seconds: float) -> AbstractContextManager[Sight]:
+        """One state of it for as long as the context lasts, while the application goes on working.
+
+        No question to the server may take longer than ``seconds``; temporary files go to ``workplace``. Raises
+        Unreachable where the state cannot be kept, or a question takes too long.
+        """
 
     def snapshot(self, workplace: Path) -> AbstractContextManager[Snapshot]:
         """A frozen copy, made beside the running application; temporary files go to ``workplace``."""

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import BinaryIO, ClassVar
 
 from psycopg import IsolationLevel
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, make_url
 
-from upkeep.databases import Identity, Snapshot
+from upkeep.databases import Identity, Sight, Snapshot
 from upkeep.databases.postgresql_dump import dumped
 from upkeep.databases.postgresql_errors import speaking
 from upkeep.databases.postgresql_exchange import PostgresqlBench, one_transaction
-from upkeep.databases.postgresql_place import Connection, Place
+from upkeep.databases.postgresql_observing import observe, refuse_strangers
+from upkeep.databases.postgresql_place import FINGERPRINT, Connection, Place, fingerprint_of
 from upkeep.databases.postgresql_probe import try_a_violation
 from upkeep.databases.postgresql_reading import PostgresqlReading
 from upkeep.databases.postgresql_restore import pour, refuse_what_is_there
@@ -43,15 +44,20 @@ _HOLDER = """
 
 @dataclass(frozen=True)
 class PostgresqlDatabase:
-    """One database of a server. ``programs`` is the folder of pg_dump and pg_restore where the settings name one."""
+    """One database of a server. ``programs`` is the folder of pg_dump and pg_restore where the settings name one.
+
+    ``follows`` is the live database where this one is a replica of it.
+    """
 
     name: str
     place: Place
     programs: Path | None = None
     is_scratch: bool = False
     scratches: Scratches | None = field(default=None, repr=False, compare=False)
+    follows: Place | None = None
     engine: ClassVar[str] = "postgresql"
     copies: ClassVar[int] = 0
+    copies_to_observe: ClassVar[int] = 0
 
     @classmethod
     def from_url(
@@ -64,6 +70,8 @@ class PostgresqlDatabase:
     def identity(self) -> Identity:
         """Which database this is; Refused where row security would hide rows from the role (P-15)."""
         with self._connected(autocommit=True) as connection:
+            if self.follows:
+                refuse_strangers(connection, self.place, self.follows)
             return self._identity(connection)
 
     def _identity(self, connection: Connection) -> Identity:
@@ -98,6 +106,24 @@ class PostgresqlDatabase:
                 self._identity(connection)
                 yield PostgresqlWriting(connection, patience=self.place.patience)
             commit(connection, str(self.place))
+
+    def replica(self, url: str) -> "PostgresqlDatabase":
+        """A streaming replica, in which this very database is; see ``postgresql_observing``."""
+        parsed = make_url(url)
+        if parsed.get_backend_name() != self.engine:
+            raise Refused(
+                f"the replica of {self.name} is no PostgreSQL database",
+                "write UPKEEP_REPLICA_URL as postgresql+psycopg://user:password@host:5432/database",
+            )
+        place = Place.of(f"{self.name}-replica", parsed, self.place.patience)
+        return PostgresqlDatabase(f"{self.name}-replica", place, self.programs, follows=self.place)
+
+    @contextmanager
+    def observed(self, workplace: Path, seconds: float) -> Iterator[Sight]:
+        """One read-only REPEATABLE READ transaction, whose snapshot the suites are given; it hinders no writer."""
+        del workplace
+        with observe(self.place, self.follows, seconds, self._identity) as sight:
+            yield sight
 
     @contextmanager
     def snapshot(self, workplace: Path) -> Iterator[Snapshot]:
@@ -190,14 +216,8 @@ class PostgresqlDatabase:
 
     def fingerprint(self) -> tuple[str, str]:
         """The server's system identifier and the name and number of the database in it."""
-        query = (
-            "SELECT system_identifier || '/' || oid || '/' || datname FROM pg_control_system(), pg_database"
-            " WHERE datname = current_database()"
-        )
         with self._connected(autocommit=True) as connection:
-            row = connection.execute(query.encode()).fetchone()
-        assert row is not None  # noqa: S101  # the database that one is connected to is there
-        return query, str(row[0])
+            return FINGERPRINT, fingerprint_of(connection)
 
     def refuses_orphans(self) -> tuple[bool, str]:
         """Try it, in a transaction that is undone."""

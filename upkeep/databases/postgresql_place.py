@@ -14,6 +14,11 @@ from upkeep.errors import Refused
 
 Connection = psycopg.Connection[Any]
 
+FINGERPRINT = (
+    "SELECT system_identifier || '/' || oid || '/' || datname FROM pg_control_system(), pg_database"
+    " WHERE datname = current_database()"
+)
+"""A replica answers as the live database does, and no other database anywhere."""
 _WRITE = "write it as postgresql+psycopg://user:password@host:5432/database"
 _SECONDS = 10
 _PASSED_ON = {
@@ -92,6 +97,13 @@ class Place:
         query = {name: value if isinstance(value, str) else ",".join(value) for name, value in self.url.query.items()}
         spelt = {"username": "user", "database": "dbname"}
         return query | {spelt.get(name, name): value for name, value in self.url.translate_connect_args().items()}
+
+
+def fingerprint_of(connection: Connection) -> str:
+    """The server's system identifier and the name and number of the database that a connection is to."""
+    row = connection.execute(FINGERPRINT.encode()).fetchone()
+    assert row is not None  # noqa: S101  # the database that one is connected to is there
+    return str(row[0])
 
 
 def for_a_program(connection: Connection) -> tuple[str, dict[str, str]]:

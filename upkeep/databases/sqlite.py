@@ -11,7 +11,7 @@ from typing import BinaryIO, ClassVar
 
 from sqlalchemy.engine import URL
 
-from upkeep.databases import Identity, Snapshot
+from upkeep.databases import Identity, Sight, Snapshot
 from upkeep.databases.copy_bench import CopyBench
 from upkeep.databases.sqlite_copy import copy_pages
 from upkeep.databases.sqlite_exchange import exchange
@@ -34,6 +34,7 @@ class SqliteDatabase:
     engine: ClassVar[str] = "sqlite"
     copies: ClassVar[int] = 3
     """Snapshot, scratch and the pages that a migration's exchange keeps (P-09)."""
+    copies_to_observe: ClassVar[int] = 1
 
     @classmethod
     def from_url(cls, name: str, url: URL, patience: float = 30.0) -> "SqliteDatabase":
@@ -108,6 +109,33 @@ class SqliteDatabase:
             yield SqliteSnapshot(copy)
         finally:
             copy.unlink()
+
+    def replica(self, url: str) -> "SqliteDatabase":
+        """No: what follows a file from afar is another file, and nothing in it says of which one it is a copy."""
+        del url
+        raise Refused(
+            f"database {self.name} is a SQLite file, which has no replica",
+            "remove UPKEEP_REPLICA_URL: the file is looked at in a copy that keeps no writer waiting",
+        )
+
+    @contextmanager
+    def observed(self, workplace: Path, seconds: float) -> Iterator[Sight]:
+        """A copy by the backup API: a long look at the file itself would keep its writers waiting (P-10).
+
+        Nobody else uses the copy, so nobody waits for a question that takes longer than ``seconds``.
+        """
+        del seconds
+        self.identity()
+        copy = SqliteDatabase(f"{self.name}-observed", workplace / "observed.db", self.patience, is_scratch=True)
+        copy.discard()  # of an earlier try
+        try:
+            with speaking(self.path), closing(self._connect("ro")) as connection:
+                _settle(connection, self)
+                copy_pages(connection, copy.path, self.patience)
+            with copy.reading() as reading:
+                yield Sight(reading, copy.alembic_url(), told="a copy of the live file, made beside its writers")
+        finally:
+            copy.discard()
 
     def restore(self, dump: BinaryIO) -> tuple[str, ...]:
         """Write the dump beside the target under another name, then move it there: whole or not at all (P-03)."""

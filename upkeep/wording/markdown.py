@@ -13,26 +13,28 @@ Table = list[dict[str, Any]]
 
 def summary(report: RunReport) -> str:
     """One page: how it ended, what is wrong, what would be or was done, the verdict, the time of each step."""
-    parts = [f"# {report.database}: {outcome(report)}", _facts(report)]
+    parts = [f"# {report.database}: {outcome(report)}", _unproven(report), _facts(report)]
     if report.detected:
         parts.append(
             f"## What is wrong\n\n{size_of_damage(report.detected)}\n\n{_lines(findings(report.detected, report.plan))}"
         )
     if report.plan:
         parts.append(f"## The plan\n\n{plan_in_short(report.plan)}\n\n{_lines(plan_table(report.plan))}")
-    if report.rehearsal:
-        parts.append(f"## The rehearsal\n\n{_lines(verdict_table(report.rehearsal))}")
-    if report.verification:
-        parts.append(f"## The verification\n\n{_lines(verdict_table(report.verification))}")
+    parts += [f"## The {name}\n\n{_lines(verdict_table(verdict))}" for name, verdict in report.verdicts]
     steps = [{"step": step.name, "seconds": f"{step.seconds:.2f}"} for step in report.steps]
     parts.append(f"## The steps\n\n{_lines(steps)}")
     return "\n\n".join(part for part in parts if part)
+
+
+def _unproven(report: RunReport) -> str:
+    return f"**NOT PROVEN: {report.unproven}**" if report.unproven else ""
 
 
 def _facts(report: RunReport) -> str:
     facts = {
         "run": report.run,
         "backup": report.backup,
+        "looked at": report.told,
         "plan digest": report.plan.digest if report.plan else None,
         "approved by": report.approved_by,
         "recovered": "; ".join(report.recovered),
@@ -70,8 +72,9 @@ def plan_table(plan: Plan) -> Table:
 
 
 def verdict_table(verdict: Verdict) -> Table:
-    """Each claim with what was seen."""
-    return [{"claim": check.claim, "": mark(check), "seen": check.seen} for check in verdict.checks]
+    """Each claim with what was seen; at the end what nobody claims."""
+    asked = [{"claim": check.claim, "": mark(check), "seen": check.seen} for check in verdict.checks]
+    return asked + [{"claim": left_out, "": "LEFT OUT", "seen": "nothing"} for left_out in verdict.left_out]
 
 
 def approval_form(plan: Plan, verdict: Verdict, evidence: str, hours: float) -> str:

@@ -31,18 +31,17 @@ def run_report(report: RunReport) -> str:
         lines += _what_becomes_of_each_key(report.detected, report.plan)
     if report.plan and report.plan.repairs:
         lines += ["", *folded("rows that change by table: ", _by_table(report.plan))]
-    for title, verdict in (("rehearsal", report.rehearsal), ("verification", report.verification)):
-        lines += _verdict(title, verdict) if verdict else []
+    for title, verdict in report.verdicts:
+        lines += _verdict(title, verdict)
     return "\n".join([*lines, "", *_steps(report.steps), *_tail(report)])
 
 
 def run_in_short(report: RunReport) -> str:
     """A run without the list of its keys: how it ended, the verdicts by number, the time of each step."""
     lines = _head(report)
-    for title, verdict in (("rehearsal", report.rehearsal), ("verification", report.verification)):
-        if verdict:
-            holding = len(verdict.checks) - len(verdict.failed)
-            lines.append(f"{title}: {holding} of {len(verdict.checks)} claims hold")
+    for title, verdict in report.verdicts:
+        holding = len(verdict.checks) - len(verdict.failed)
+        lines.append(f"{title}: {holding} of {len(verdict.checks)} claims hold")
     lines += folded(
         "steps: ", ", ".join(f"{step.name} {step.seconds:.2f} s".replace(" ", _TIED) for step in report.steps)
     )
@@ -51,6 +50,10 @@ def run_in_short(report: RunReport) -> str:
 
 def _head(report: RunReport) -> list[str]:
     lines = [f"{report.database}: {outcome(report)}"]
+    if report.unproven:
+        lines += folded("  NOT PROVEN  ", report.unproven)
+    if report.told:
+        lines += folded("  looked at   ", report.told)
     if report.verdict:
         lines += [f"  {mark(check):9}  {check.claim} ({check.seen})" for check in report.verdict.failed]
     lines += [f"  {line}" for line in report.recovered]
@@ -69,12 +72,20 @@ def next_step(report: RunReport) -> str:
     if report.performed:
         return f"look at what does not hold; every changed row stands in {report.database}/repairs/{report.run}"
     if plan is None:
-        return "nothing"
+        return _after_a_look(report)
     if not report.passed:
         return "correct what does not hold, then run it again; the database was not changed"
     if not plan.is_empty:
         return f"read the plan; `{approving(plan)}` does it"
     return "nothing; the orphans that are kept stand in the report with their reasons" if plan.kept else "nothing"
+
+
+def _after_a_look(report: RunReport) -> str:
+    if not report.passed and report.look:
+        return "correct what does not hold, then run it again; the database was not changed"
+    if report.detected and report.detected.troubled:
+        return "`upkeep maintain --perform ask` restores the backup and rehearses the repair"
+    return f"nothing; `upkeep verify {report.backup}` proves the backup" if report.unproven else "nothing"
 
 
 def approving(plan: Plan) -> str:
@@ -135,6 +146,8 @@ def _verdict(title: str, verdict: Verdict) -> list[str]:
     lines = ["", f"{title}: {said}"]
     for check in verdict.checks:
         lines += folded(f"  {mark(check):9}  ", f"{check.claim} ({check.seen})")
+    for left_out in verdict.left_out:
+        lines += folded("  LEFT OUT   ", left_out)
     return lines
 
 
