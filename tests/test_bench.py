@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 
+from tests.bench import __main__ as bench
 from tests.bench.pages import figure_text, page
 from tests.bench.processes import HOUSE, environment
 from tests.bench.results import Ratio, Series, memory_ratio, ratio
 from tests.bench.sizes import FULL, QUICK, TINY
+from tests.servers import postgresql as servers
 
 CHEAP = ("detection", "backup", "restore", "write-lock")
+ON_POSTGRESQL = ("postgresql-detection", "postgresql-backup", "postgresql-restore")
 WITH_PREFECT = ("fixed-cost", "waiting")
 
 
@@ -67,8 +70,50 @@ def test_detection_backup_restore_and_write_lock_are_measured_beside_what_one_wo
     assert all(f"## {figure['title']}" in shown for figure in document["figures"])
 
 
+@pytest.mark.usefixtures("wheel_postgresql")
+def test_postgresql_is_measured_by_the_same_figures_beside_its_own_tools(tmp_path: Path) -> None:
+    document, printed = measured(tmp_path, *ON_POSTGRESQL)
+    sound(document, *ON_POSTGRESQL)
+    assert document["left_out"] == []
+    for way in ("find, the kernel's way", "run_suites, by Great Expectations"):
+        assert (way, "plain SQL, four NOT EXISTS") in compared(document, "postgresql-detection")
+    by_hand = "pg_dump -Fc -Z none | zstd -3"
+    assert ("take_backup", by_hand) in compared(document, "postgresql-backup")
+    assert ("bring_back and prove", "zstd -d | pg_restore") in compared(document, "postgresql-restore")
+    tenth = "take_backup, a tenth of the size"
+    assert ("peak memory of take_backup", tenth) in compared(document, "postgresql-backup")
+    assert "Backup on PostgreSQL" in printed
+    assert "parallel workers for the four keys" in printed
+
+
+def test_postgresql_is_left_out_aloud_where_there_is_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(servers, "wheel_programs", lambda: None)
+    monkeypatch.setattr(servers, "system_programs", lambda: None)
+    path = tmp_path / "figures.json"
+    monkeypatch.setattr(sys, "argv", ["bench", "--json", str(path), "--only", ON_POSTGRESQL[0]])
+    bench.main()
+    assert "postgresql-detection is left out: no PostgreSQL server is installed" in capsys.readouterr().out
+    document = json.loads(path.read_text())
+    assert [one["name"] for one in document["left_out"]] == [ON_POSTGRESQL[0]]
+    assert "- postgresql-detection is left out: no PostgreSQL server is installed" in page(document)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(400)
+@pytest.mark.usefixtures("wheel_postgresql")
+def test_the_longest_wait_of_a_writer_is_measured_on_postgresql_too(tmp_path: Path) -> None:
+    document, printed = measured(tmp_path, "postgresql-waiting")
+    sound(document, "postgresql-waiting")
+    (figure,) = document["figures"]
+    steps = ("idle", "back up", "whole nightly", "nightly that only looks", "perform in a transaction")
+    assert [series["name"] for series in figure["series"]] == [f"postgresql: {step}" for step in steps]
+    assert "none failed" in printed
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_fixed_cost_and_the_longest_wait_of_a_writer_are_measured_step_by_step(tmp_path: Path) -> None:
     document, printed = measured(tmp_path, *WITH_PREFECT)
     sound(document, *WITH_PREFECT)
@@ -76,7 +121,7 @@ def test_fixed_cost_and_the_longest_wait_of_a_writer_are_measured_step_by_step(t
     assert {"upkeep check", "upkeep maintain", "maintain, step back up", "maintain, step rehearse"} <= fixed
     steps = ("idle", "back up", "perform in a transaction", "perform by exchange, with migration")
     assert {f"{mode}: {step}" for mode in ("delete", "wal") for step in steps} <= waiting
-    assert "delete: whole nightly" in waiting
+    assert {"delete: whole nightly", "delete: nightly that only looks"} <= waiting
     assert "none failed" in printed
 
 

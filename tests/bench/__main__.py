@@ -7,24 +7,47 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from tests.bench import backup, detection, fixed_cost, restore, waiting, write_lock
+from tests.bench.engines import Engine, on_postgresql, on_sqlite, why_no_postgresql
 from tests.bench.machine import machine
 from tests.bench.pages import figure_text, page
 from tests.bench.processes import HOUSE
 from tests.bench.results import Figure
 from tests.bench.sizes import BY_NAME, Sizes
 
-FIGURES: dict[str, Callable[[Sizes, Path], Figure]] = {
-    "fixed-cost": fixed_cost.measure,
+Measure = Callable[[Sizes, Path, Engine], Figure]
+
+
+def _of(door: Callable[[], AbstractContextManager[Engine]], measure: Measure) -> Callable[[Sizes, Path], Figure]:
+    """A figure on one engine, which is there for as long as it is measured; its title says on which."""
+
+    def measured(sizes: Sizes, folder: Path) -> Figure:
+        with door() as engine:
+            figure = measure(sizes, folder, engine)
+            return replace(figure, title=f"{figure.title}{engine.title}")
+
+    return measured
+
+
+ON_EVERY_ENGINE: dict[str, Measure] = {
     "detection": detection.measure,
     "backup": backup.measure,
     "restore": restore.measure,
     "waiting": waiting.measure,
+}
+ON_POSTGRESQL = "postgresql-"
+FIGURES: dict[str, Callable[[Sizes, Path], Figure]] = {
+    "fixed-cost": fixed_cost.measure,
+    **{name: _of(on_sqlite, measure) for name, measure in ON_EVERY_ENGINE.items()},
     "write-lock": write_lock.measure,
+    # After the others: they make this process larger, and with it what it starts.
+    **{f"{ON_POSTGRESQL}{name}": _of(on_postgresql, measure) for name, measure in ON_EVERY_ENGINE.items()},
 }
 PAGE = HOUSE / "docs" / "FIGURES.md"
 BUSY = 1.2
@@ -40,10 +63,15 @@ def main() -> None:
         "size": asked.size,
         "taken": f"{datetime.now(UTC):%Y-%m-%d}",
         "figures": [],
+        "left_out": [],
     }
     with tempfile.TemporaryDirectory(prefix="upkeep-bench-", dir=asked.folder) as folder:
         for name in asked.only or FIGURES:
-            figure = _measured(name, BY_NAME[asked.size], Path(folder)).document()
+            if name.startswith(ON_POSTGRESQL) and (why := why_no_postgresql()):
+                document["left_out"].append({"name": name, "why": why})
+                print(f"\n{name} is left out: {why}", flush=True)
+                continue
+            figure = _measured(name, BY_NAME[asked.size], Path(folder)).document() | {"name": name}
             document["figures"].append(figure)
             print(figure_text(figure), flush=True)
     document["load"] = [load, _load()]

@@ -1,60 +1,14 @@
 """What a measured process does: one verb, its own clock around the work alone, one JSON document on standard output."""
 
 import json
-import sqlite3
 import sys
 import time
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-Said = dict[str, Any]
-
-
-class Watch:
-    """Seconds by the wall clock, and of this process's own work on all its threads, since it was made."""
-
-    def __init__(self) -> None:
-        self._begun, self._worked = time.perf_counter(), time.process_time()
-
-    @property
-    def seconds(self) -> float:
-        """By the wall clock."""
-        return time.perf_counter() - self._begun
-
-    def said(self) -> Said:
-        """Both, as an act says them."""
-        return {"seconds": self.seconds, "cpu": time.process_time() - self._worked}
-
-
-def plain_sql(database: str) -> Said:
-    """The best that one writes by hand: one NOT EXISTS for each key."""
-    with closing(sqlite3.connect(database)) as connection:
-        keys = [
-            (table, *key)
-            for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-            for key in connection.execute(
-                """SELECT "from", "table", "to" FROM pragma_foreign_key_list(?)""", (table,)
-            ).fetchall()
-        ]
-        watch = Watch()
-        orphans = [
-            connection.execute(
-                f"SELECT COUNT(*) FROM {child} AS c WHERE c.{column} IS NOT NULL "
-                f"AND NOT EXISTS (SELECT 1 FROM {parent} AS p WHERE p.{named} = c.{column})"
-            ).fetchone()[0]
-            for child, column, parent, named in keys
-        ]
-        return {**watch.said(), "orphans": sum(orphans)}
-
-
-def foreign_key_check(database: str) -> Said:
-    """What SQLite itself offers."""
-    with closing(sqlite3.connect(database)) as connection:
-        watch = Watch()
-        orphans = sum(1 for _ in connection.execute("PRAGMA foreign_key_check"))
-        return {**watch.said(), "orphans": orphans}
+from tests.bench.by_hand import foreign_key_check, plain_postgresql, plain_sqlite, workers
+from tests.bench.watch import Said, Watch
 
 
 def find(database: str) -> Said:
@@ -86,7 +40,7 @@ def suites(database: str) -> Said:
     return {**watch.said(), "orphans": sum(answer.numbers[0] for answer in answers)}
 
 
-def back_up(database: str, store: str, workplace: str) -> Said:
+def back_up(database: str, programs: str | None, store: str, workplace: str) -> Said:
     """The kernel's backup, with the moment at which the application was free again."""
     from upkeep.backups import take_backup, utc_now
     from upkeep.stores import open_store
@@ -96,7 +50,7 @@ def back_up(database: str, store: str, workplace: str) -> Said:
     window = time.monotonic()
     watch = Watch()
     manifest = take_backup(
-        _opened(database),
+        _opened(database, programs),
         open_store(store),
         Path(workplace),
         run="bench",
@@ -116,13 +70,13 @@ def back_up(database: str, store: str, workplace: str) -> Said:
     }
 
 
-def restore(manifest: Said, store: str, target: str) -> Said:
+def restore(manifest: Said, programs: str | None, store: str, target: str) -> Said:
     """The kernel's way back: every byte compared, then the content proven."""
     from upkeep.backups import Manifest, bring_back, prove, utc_now
     from upkeep.stores import open_store
 
     place, wanted = open_store(store), Manifest.model_validate(manifest)
-    restored = _opened(target)
+    restored = _opened(target, programs)
     watch = Watch()
     bring_back(place, wanted, restored)
     brought = watch.seconds
@@ -198,15 +152,27 @@ def _unwrapped(step: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def _opened(database: str) -> Any:
+def _opened(database: str, programs: str | None = None) -> Any:
+    """The database behind a URL, and in which folder the engine's own programs are."""
     from upkeep.databases import open_database
 
-    return open_database("bench", f"sqlite:///{database}")
+    return open_database("bench", database, programs=Path(programs) if programs else None)
 
 
 VERBS: dict[str, Callable[..., Said]] = {
     function.__name__: function
-    for function in (plain_sql, foreign_key_check, find, suites, back_up, restore, mend, perform)
+    for function in (
+        plain_sqlite,
+        plain_postgresql,
+        foreign_key_check,
+        workers,
+        find,
+        suites,
+        back_up,
+        restore,
+        mend,
+        perform,
+    )
 }
 
 if __name__ == "__main__":

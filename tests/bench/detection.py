@@ -1,44 +1,43 @@
-"""How long it takes to find orphans, over what one would write by hand and over what SQLite itself offers."""
+"""How long it takes to find orphans, over what one would write by hand and over what the engine itself offers."""
 
+from functools import partial
 from pathlib import Path
 
-from tests.bench.processes import act, inner, interleaved
+from tests.bench.engines import Engine
+from tests.bench.processes import Ran, act, inner, interleaved
 from tests.bench.results import Figure, cpu_ratio, ratio
 from tests.bench.sizes import Sizes
 from tests.bench.tables import make_references
 
-AIM = 1.15
+OURS = {"find, the kernel's way": "find", "run_suites, by Great Expectations": "suites"}
 
 
-def measure(sizes: Sizes, folder: Path) -> Figure:
-    """The same four keys asked in four ways, which must all count the same orphans."""
-    path = folder / "references.db"
-    make_references(path, sizes.detection_rows)
-    ran = interleaved(
-        sizes.rounds,
-        {
-            "plain SQL, four NOT EXISTS": lambda: act("plain_sql", folder, database=path),
-            "PRAGMA foreign_key_check": lambda: act("foreign_key_check", folder, database=path),
-            "find, the kernel's way": lambda: act("find", folder, database=path),
-            "run_suites, by Great Expectations": lambda: act("suites", folder, database=path),
-        },
-    )
+def measure(sizes: Sizes, folder: Path, engine: Engine) -> Figure:
+    """The same four keys asked in every way, all of which must count the same orphans."""
+    url = engine.made(folder, "references", partial(make_references, rows=sizes.detection_rows))
+
+    def asking(verb: str) -> Ran:
+        return act(verb, folder, database=url)
+
+    ways = {**engine.ways, **OURS}
+    ran = interleaved(sizes.rounds, {name: partial(asking, verb) for name, verb in ways.items()})
     counted = {one.said["orphans"] for several in ran.values() for one in several}
     if len(counted) != 1:
-        raise RuntimeError(f"the four ways counted {sorted(counted)} orphans")
-    plain, check, find, suites = (inner(name, several) for name, several in ran.items())
+        raise RuntimeError(f"the {len(ways)} ways counted {sorted(counted)} orphans")
+    series = {name: inner(name, several) for name, several in ran.items()}
+    plain, *others = (series[name] for name in engine.ways)
+    ours = [series[name] for name in OURS]
+    aim = sizes.aim(engine.aims["detection"])
     return Figure(
         "detection",
         "Detection",
         f"{sizes.detection_rows:,} child rows, four keys, {counted.pop():,} orphans; the clock stands around the work, "
         "imports left out",
-        (plain, check, find, suites),
+        tuple(series.values()),
         (
-            ratio(find, plain, sizes.aim(AIM)),
-            ratio(suites, plain, sizes.aim(AIM)),
-            cpu_ratio(find, plain),
-            cpu_ratio(suites, plain),
-            ratio(find, check),
-            ratio(suites, check),
+            *(ratio(one, plain, aim) for one in ours),
+            *(cpu_ratio(one, plain) for one in ours if engine.works_here),
+            *(ratio(one, other) for other in others for one in ours),
         ),
+        engine.notes(url, folder),
     )

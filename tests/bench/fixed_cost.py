@@ -1,8 +1,10 @@
 """What `upkeep check` and `upkeep maintain` cost where there is next to nothing to do."""
 
 import sys
+from functools import partial
 from pathlib import Path
 
+from tests.bench.engines import on_sqlite
 from tests.bench.processes import Ran, interleaved, outer, run
 from tests.bench.results import Figure, Series, ratio
 from tests.bench.sizes import Sizes
@@ -14,9 +16,10 @@ UPKEEP = "from upkeep.cli import main; main()"
 
 def measure(sizes: Sizes, folder: Path) -> Figure:
     """Whole processes by the wall clock; the steps as `maintain` itself reports them."""
-    make_references(folder / "tiny.db", 2000)
+    with on_sqlite() as engine:
+        url = engine.made(folder, "tiny", partial(make_references, rows=2000))
     settings = {
-        "DATABASE_URL": f"sqlite:///{folder / 'tiny.db'}",
+        "DATABASE_URL": url,
         "UPKEEP_STORE": (folder / "store").as_uri(),
         "UPKEEP_SCRATCH": str(folder / "scratch"),
     }

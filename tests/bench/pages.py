@@ -54,6 +54,8 @@ def _page(document: Document) -> Iterator[str]:
     yield f"- {versions}"
     yield f"- load before and after, for each core: {document['load'][0]:.2f} and {document['load'][1]:.2f}"
     yield f"- size `{document['size']}`, {document['taken']}, {document['seconds']:.0f} s in all"
+    for left_out in document["left_out"]:
+        yield f"- {left_out['name']} is left out: {left_out['why']}"
     for figure in document["figures"]:
         yield from _section(figure)
 

@@ -2,10 +2,11 @@
 
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from random import Random
+from typing import Any, Protocol
 
 WORDS = tuple(
     re.findall(
@@ -20,6 +21,19 @@ BLOCK = 50
 """MiB that are made row by row; larger databases repeat them, far beyond what zstd looks back at level 3."""
 
 
+class Into(Protocol):
+    """A database that is being made: how an engine is told, and how it is filled fast."""
+
+    def run(self, sql: str) -> None:
+        """One statement."""
+
+    def fill(self, table: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Put whole rows into a table, foreign keys not enforced."""
+
+    def later(self, column: str, minutes: int) -> str:
+        """SQL for a moment so much later than the one that stands in a column as text."""
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[sqlite3.Connection]:
     """A connection that makes a file fast; it is whole when the context ends well."""
@@ -30,22 +44,19 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
         connection.commit()
 
 
-def make_references(path: Path, rows: int) -> None:
+def make_references(into: Into, rows: int) -> None:
     """A table of ``rows`` children with four foreign keys to parents of many sizes; one in 10,000 points at nothing."""
     parents = {"patients": rows // 10, "visits": rows // 3, "doctors": max(rows // 3000, 3), "services": rows // 100}
     rng = Random(7)  # noqa: S311 (the same database each time)
-    with opened(path) as connection:
-        for name, count in parents.items():
-            connection.execute(f"CREATE TABLE {name} (id INTEGER PRIMARY KEY, name TEXT)")
-            connection.executemany(
-                f"INSERT INTO {name} VALUES (?, ?)", ((i, f"{name} {i}") for i in range(1, count + 1))
-            )
-        columns = ", ".join(f"{name}_id INTEGER REFERENCES {name} (id)" for name in parents)
-        connection.execute(f"CREATE TABLE orders (id INTEGER PRIMARY KEY, note TEXT, {columns})")
-        connection.executemany(
-            "INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?)",
-            ((i, "an order", *(_reference(rng, count) for count in parents.values())) for i in range(1, rows + 1)),
-        )
+    for name, count in parents.items():
+        into.run(f"CREATE TABLE {name} (id INTEGER PRIMARY KEY, name TEXT)")
+        into.fill(name, ((i, f"{name} {i}") for i in range(1, count + 1)))
+    columns = ", ".join(f"{name}_id INTEGER REFERENCES {name} (id)" for name in parents)
+    into.run(f"CREATE TABLE orders (id INTEGER PRIMARY KEY, note TEXT, {columns})")
+    into.fill(
+        "orders",
+        ((i, "an order", *(_reference(rng, count) for count in parents.values())) for i in range(1, rows + 1)),
+    )
 
 
 def _reference(rng: Random, count: int) -> int | None:
@@ -55,31 +66,31 @@ def _reference(rng: Random, count: int) -> int | None:
     return None if chance > 0.95 else 1 + int(rng.random() * count)
 
 
-def make_records(path: Path, mib: int) -> None:
+def make_records(into: Into, mib: int) -> None:
     """Rows as applications keep them (text, numbers, timestamps, an index), ``mib`` MiB of them more or less."""
-    block = min(mib, BLOCK)
-    with opened(path) as connection:
-        connection.execute("CREATE TABLE patients (id INTEGER PRIMARY KEY, name TEXT, born TEXT, phone TEXT)")
-        connection.execute(
-            "CREATE TABLE records (id INTEGER PRIMARY KEY, patient_id INTEGER REFERENCES patients (id), "
-            "written_at TEXT, weight REAL, priority INTEGER, remark TEXT)"
+    block, patients = min(mib, BLOCK), 200 * mib
+    into.run("CREATE TABLE patients (id INTEGER PRIMARY KEY, name TEXT, born TEXT, phone TEXT)")
+    into.run(
+        "CREATE TABLE records (id INTEGER PRIMARY KEY, patient_id INTEGER REFERENCES patients (id), "
+        "written_at TEXT, weight REAL, priority INTEGER, remark TEXT)"
+    )
+    rng = Random(7)  # noqa: S311 (as above)
+    into.fill(
+        "patients",
+        (
+            (i, f"Name {rng.randrange(10**6)}", f"19{i % 90 + 10}-0{i % 9 + 1}-11", f"+4930{rng.randrange(10**7)}")
+            for i in range(1, patients + 1)
+        ),
+    )
+    into.fill("records", _records(rng, block * 4500, patients))
+    for number in range(1, mib // block):
+        shift = number * block * 4500
+        into.run(
+            f"INSERT INTO records SELECT id + {shift}, (patient_id * 7 + {shift}) % {patients} + 1, "
+            f"{into.later('written_at', number * 61)}, weight + {number / 7}, priority, remark "
+            f"FROM records WHERE id <= {block * 4500}"
         )
-        rng = Random(7)  # noqa: S311 (as above)
-        connection.executemany(
-            "INSERT INTO patients VALUES (?, ?, ?, ?)",
-            (
-                (i, f"Name {rng.randrange(10**6)}", f"19{i % 90 + 10}-0{i % 9 + 1}-11", f"+4930{rng.randrange(10**7)}")
-                for i in range(1, 200 * mib + 1)
-            ),
-        )
-        connection.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)", _records(rng, block * 4500, 200 * mib))
-        for number in range(1, mib // block):
-            connection.execute(
-                "INSERT INTO records SELECT id + ?1, (patient_id * 7 + ?1) % ?2 + 1, datetime(written_at, ?3), "
-                "weight + ?4, priority, remark FROM records WHERE id <= ?5",
-                (number * block * 4500, 200 * mib, f"+{number * 61} minutes", number / 7, block * 4500),
-            )
-        connection.execute("CREATE INDEX records_patient ON records (patient_id)")
+    into.run("CREATE INDEX records_patient ON records (patient_id)")
 
 
 def _records(rng: Random, count: int, patients: int) -> Iterator[tuple[int, int, str, float, int, str]]:

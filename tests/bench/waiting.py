@@ -1,16 +1,15 @@
 """How long a program that writes all the time waits at most for one commit while Upkeep is at work."""
 
 import json
-import shutil
-import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.bench.engines import Engine
 from tests.bench.fixed_cost import UPKEEP
 from tests.bench.processes import HOUSE, act, environment, run
 from tests.bench.results import Figure, Ratio, Series
@@ -34,13 +33,13 @@ class Diary:
         return 1000 * max((wait for at, wait in self.waits if at < ended and at + wait > begun), default=0.0)
 
 
-def measure(sizes: Sizes, folder: Path) -> Figure:
-    """One clinic in each journal mode, and a fresh copy of it for the performance that migrates."""
+def measure(sizes: Sizes, folder: Path, engine: Engine) -> Figure:
+    """One clinic in each mode in which the engine lets writers in, and a fresh copy where a performance migrates."""
     clinic = make_clinic(folder / "clinic", sizes.clinic_mib)
     size = clinic.stat().st_size / 2**20
     series, ratios, notes = [], [], []
-    for mode in ("delete", "wal"):
-        diary = _of_mode(mode, clinic, sizes, folder)
+    for mode in engine.modes:
+        diary = _of_mode(mode, clinic, sizes, folder, engine)
         idle = diary.longest("idle")
         for step in diary.windows:
             name = f"{mode}: {step}"
@@ -48,34 +47,55 @@ def measure(sizes: Sizes, folder: Path) -> Figure:
             if step != "idle":
                 ratios.append(Ratio(name, f"{mode}: idle", diary.longest(step) / idle))
         notes += [f"{mode}: {note}" for note in (*diary.notes, f"{len(diary.waits):,} commits, none failed")]
+    exchange = (
+        "; the exchange copies the database under the write lock and writes it back, so it grows with the database"
+    )
     return Figure(
         "waiting",
         "Longest wait of a writer",
-        f"a process of its own inserts and commits with a pause of 2 ms, in a clinic of {size:.0f} MiB; the exchange "
-        "copies the database under the write lock and writes it back, so it grows with the database",
+        f"a process of its own inserts and commits with a pause of 2 ms, in a clinic of {size:.0f} MiB"
+        f"{exchange if engine.exchanges else ''}",
         tuple(series),
         tuple(ratios),
         tuple(notes),
     )
 
 
-def _of_mode(mode: str, clinic: Path, sizes: Sizes, folder: Path) -> Diary:
+def _of_mode(mode: str, clinic: Path, sizes: Sizes, folder: Path, engine: Engine) -> Diary:
     diary = Diary()
     at = folder / f"{mode}-1"
-    with _written_to(clinic, mode, at, diary) as settings:
-        path = at / "clinic.db"
+    with _written_to(clinic, mode, at, diary, engine) as settings:
         diary.windows["idle"] = _idle(sizes.idle_seconds)
-        taken = act("back_up", at, database=path, store=settings["UPKEEP_STORE"], workplace=at / "work").said
-        diary.windows["back up"] = taken["window"]
-        if mode == "delete" or sizes.wal_nightly:
-            begun = time.monotonic()
-            run([sys.executable, "-c", UPKEEP, "maintain", "--json"], at, settings)
-            diary.windows["whole nightly"] = (begun, time.monotonic())
+        diary.windows["back up"] = _back_up(at, settings, engine)
+        if mode == engine.modes[0] or sizes.wal_nightly:
+            diary.windows["whole nightly"] = _nightly(at, settings)
+            diary.windows["nightly that only looks"] = _nightly(at, settings | {"UPKEEP_POLICY": _without_restore(at)})
         diary.windows["perform in a transaction"] = _perform(at, settings, diary, migrate=False)
-    at = folder / f"{mode}-2"
-    with _written_to(clinic, mode, at, diary) as settings:
-        diary.windows["perform by exchange, with migration"] = _perform(at, settings, diary, migrate=True)
+    if engine.exchanges:
+        at = folder / f"{mode}-2"
+        with _written_to(clinic, mode, at, diary, engine) as settings:
+            diary.windows["perform by exchange, with migration"] = _perform(at, settings, diary, migrate=True)
     return diary
+
+
+def _back_up(at: Path, settings: dict[str, str], engine: Engine) -> Window:
+    url, store = settings["DATABASE_URL"], settings["UPKEEP_STORE"]
+    taken = act("back_up", at, database=url, programs=engine.programs, store=store, workplace=at / "work")
+    begun, ended = taken.said["window"]
+    return begun, ended
+
+
+def _nightly(at: Path, settings: dict[str, str]) -> Window:
+    begun = time.monotonic()
+    run([sys.executable, "-c", UPKEEP, "maintain", "--json"], at, settings)
+    return begun, time.monotonic()
+
+
+def _without_restore(at: Path) -> str:
+    """The clinic's policy, by which no night restores its backup."""
+    path = at / "policy.toml"
+    path.write_text('[run]\nsnapshot = "never"\n' + (HOUSE / "examples/clinic/policy.toml").read_text())
+    return str(path)
 
 
 def _perform(at: Path, settings: dict[str, str], diary: Diary, *, migrate: bool) -> Window:
@@ -93,25 +113,25 @@ def _idle(seconds: float) -> Window:
 
 
 @contextmanager
-def _written_to(clinic: Path, mode: str, at: Path, diary: Diary) -> Iterator[dict[str, str]]:
+def _written_to(clinic: Path, mode: str, at: Path, diary: Diary, engine: Engine) -> Iterator[dict[str, str]]:
     """A copy of the clinic in ``at`` with a writer at work on it; the settings for it."""
     at.mkdir()
-    path = at / "clinic.db"
-    shutil.copyfile(clinic, path)
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute(f"PRAGMA journal_mode = {mode}")
-        before = connection.execute("SELECT COUNT(*) FROM audit_log").fetchone()[0]
+    url = engine.clinic(clinic, mode, at)
+    before = engine.count(url, "audit_log")
     (at / "prefect").symlink_to(_home(at.parent))
     writer = subprocess.Popen(
-        [sys.executable, "-m", "tests.bench.writer", str(path)],
+        [sys.executable, "-m", "tests.bench.writer", url],
         env=environment(at, {}),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
+    programs = {"UPKEEP_POSTGRESQL_BIN": str(engine.programs)} if engine.programs else {}
     try:
-        yield {
-            "DATABASE_URL": f"sqlite:///{path}",
+        assert writer.stdout is not None
+        writer.stdout.readline()  # it is at work: what it does not do yet nobody waits for
+        yield programs | {
+            "DATABASE_URL": url,
             "UPKEEP_DATABASE": "clinic",
             "UPKEEP_STORE": (at / "store").as_uri(),
             "UPKEEP_SCRATCH": str(at / "scratch"),
@@ -122,8 +142,7 @@ def _written_to(clinic: Path, mode: str, at: Path, diary: Diary) -> Iterator[dic
     finally:
         writer.kill()
     waits = json.loads(output)
-    with closing(sqlite3.connect(path)) as connection:
-        after = connection.execute("SELECT COUNT(*) FROM audit_log").fetchone()[0]
+    after = engine.count(url, "audit_log")
     if after - before != len(waits):
         raise RuntimeError(f"the writer committed {len(waits)} rows and {after - before} are there")
     diary.waits += waits

@@ -47,7 +47,7 @@ def _mending(path: Path, folder: Path) -> Callable[[], Ran]:
     def mending() -> Ran:
         copy = folder / "copy.db"
         shutil.copyfile(path, copy)
-        return act("mend", folder, database=copy)
+        return act("mend", folder, database=f"sqlite:///{copy}")
 
     return mending
 

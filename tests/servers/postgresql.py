@@ -99,17 +99,18 @@ def wheel_programs() -> Path | None:
 
 
 @contextmanager
-def postgresql_server(programs: Path, *, tls: bool = False) -> Iterator[PostgresServer]:
+def postgresql_server(programs: Path, *settings: str, tls: bool = False) -> Iterator[PostgresServer]:
     """Start a server of one's own, and stop it; takes about a second. As root it runs as another user: it must.
 
-    With ``tls`` it speaks to nobody over loopback who does not encrypt.
+    It trades safety for speed, but where ``settings`` say otherwise. With ``tls`` it speaks to nobody over loopback who
+    does not encrypt.
     """
     folder = Path(tempfile.mkdtemp(prefix="upkeep-postgresql-"))
     try:
         server = _made(folder, programs)
         if tls:
             server = _encrypting(server, folder)
-        process = _started(server, folder)
+        process = _started(server, folder, *settings)
         try:
             yield server
         finally:
