@@ -21,7 +21,9 @@ def preflight(
     A run that does not restore looks at its replica too, where there is one, and needs less room.
     """
     identity = equipment.database.identity()
-    if not restores:
+    if restores:
+        equipment.database.probe_scratch()
+    else:
         equipment.observable.identity()
     equipment.store.probe()
     free = shutil.disk_usage(workplace).free

@@ -48,7 +48,13 @@ def equip(database: str = "") -> Equipment:
         raise Refused(
             f"there is no database {database} in the settings", f"it is called {settings.database}: see UPKEEP_DATABASE"
         )
-    live = open_database(settings.database, settings.url_of_database(), settings.lock_seconds, settings.postgresql_bin)
+    live = open_database(
+        settings.database,
+        settings.url_of_database(),
+        settings.lock_seconds,
+        settings.postgresql_bin,
+        settings.scratch_url.get_secret_value() if settings.scratch_url else None,
+    )
     return Equipment(
         settings,
         live,

@@ -158,6 +158,12 @@ class Settings(BaseSettings):
         "the folder for throw-away databases; unset, upkeep-<uid> among the system's temporary files",
         default_factory=lambda: Path(tempfile.gettempdir()) / f"upkeep-{os.getuid()}",
     )
+    scratch_url: Annotated[SecretStr, AfterValidator(_database_url)] | None = _setting(
+        "UPKEEP_SCRATCH_URL",
+        "postgresql+psycopg://upkeep:change-me@scratch.example:5432/postgres",
+        "a maintenance database of the server for throw-away databases; unset, the one of DATABASE_URL",
+        default=None,
+    )
     suites: ExistingFolder | None = _setting(
         "UPKEEP_SUITES", "suites", "a folder of hand-written Great Expectations suites", default=None
     )

@@ -26,6 +26,20 @@ class Identity:
 
 
 @dataclass(frozen=True)
+class Means:
+    """What an engine may use beside the URL of a database.
+
+    ``patience``: how many seconds to wait for a lock. ``programs``: the folder of the engine's own programs, where they
+    should not be looked for. ``scratch``: a database of the server that throw-away databases are made on, where that is
+    not the live one's own.
+    """
+
+    patience: float = 30.0
+    programs: Path | None = None
+    scratch: URL | None = None
+
+
+@dataclass(frozen=True)
 class TableCount:
     """How many rows a table holds, and a digest of their content (None where it was not taken)."""
 
@@ -226,6 +240,9 @@ class Database(Protocol):
         violate, say (P-13).
         """
 
+    def probe_scratch(self) -> None:
+        """Raises Refused or Unreachable, before anything is done, where no scratch could be made and filled."""
+
     def scratch(self, workplace: Path) -> "Database":
         """A throw-away database of the same engine, empty, in ``workplace``."""
 
@@ -260,42 +277,57 @@ class Database(Protocol):
         """
 
 
-def open_database(name: str, url: str, patience: float = 30.0, programs: Path | None = None) -> Database:
-    """The database behind a SQLAlchemy URL, which waits ``patience`` seconds for a lock.
+def open_database(
+    name: str, url: str, patience: float = 30.0, programs: Path | None = None, scratch: str | None = None
+) -> Database:
+    """The database behind a SQLAlchemy URL; what the others mean stands at ``Means``, ``scratch`` is a URL too.
 
-    ``programs`` is the folder of the engine's own programs, where it needs any and they should not be looked for.
     Raises Refused for a URL that cannot be read, or an engine that Upkeep has no file for.
     """
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        raise Refused(
-            f"the URL of database {name} cannot be read",
-            "write it as sqlite:////folder/file.db (four slashes: absolute)",
-        ) from None
+    parsed = _parsed(url, f"the URL of database {name}")
     engine = parsed.get_backend_name()
     if engine not in _ENGINES:
         raise Refused(f"Upkeep cannot look after {engine} databases yet", f"it can: {', '.join(_ENGINES)}")
-    return _ENGINES[engine](name, parsed, patience, programs)
+    means = Means(patience, programs, _parsed(scratch, "UPKEEP_SCRATCH_URL") if scratch else None)
+    if means.scratch and means.scratch.get_backend_name() != engine:
+        raise Refused(
+            f"UPKEEP_SCRATCH_URL is of {means.scratch.get_backend_name()}, the database {name} of {engine}",
+            "name a server of the same engine, or remove UPKEEP_SCRATCH_URL",
+        )
+    return _ENGINES[engine](name, parsed, means)
 
 
-def _sqlite(name: str, url: URL, patience: float, _programs: Path | None) -> Database:
+def _parsed(url: str, called: str) -> URL:
+    try:
+        return make_url(url)
+    except ArgumentError:
+        raise Refused(
+            f"{called} cannot be read", "write it as sqlite:////folder/file.db (four slashes: absolute)"
+        ) from None
+
+
+def _sqlite(name: str, url: URL, means: Means) -> Database:
     from upkeep.databases.sqlite import SqliteDatabase
 
-    return SqliteDatabase.from_url(name, url, patience)
+    if means.scratch:
+        raise Refused(
+            f"UPKEEP_SCRATCH_URL is set, but the scratches of {name} are files",
+            "remove it: UPKEEP_SCRATCH names their folder",
+        )
+    return SqliteDatabase.from_url(name, url, means.patience)
 
 
-def _postgresql(name: str, url: URL, patience: float, programs: Path | None) -> Database:
+def _postgresql(name: str, url: URL, means: Means) -> Database:
     try:
         from upkeep.databases.postgresql import PostgresqlDatabase
     except ModuleNotFoundError as fault:
         if fault.name != "psycopg":
             raise
         raise Refused("psycopg, PostgreSQL's driver, is not installed", "pip install 'upkeep[postgresql]'") from None
-    return PostgresqlDatabase.from_url(name, url, patience, programs)
+    return PostgresqlDatabase.from_url(name, url, means)
 
 
-_ENGINES: dict[str, Callable[[str, URL, float, Path | None], Database]] = {
+_ENGINES: dict[str, Callable[[str, URL, Means], Database]] = {
     "sqlite": _sqlite,
     "postgresql": _postgresql,
 }

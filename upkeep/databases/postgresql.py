@@ -9,7 +9,7 @@ from typing import BinaryIO, ClassVar
 from psycopg import IsolationLevel
 from sqlalchemy.engine import URL, make_url
 
-from upkeep.databases import Identity, Sight, Snapshot
+from upkeep.databases import Identity, Means, Sight, Snapshot
 from upkeep.databases.postgresql_dump import dumped
 from upkeep.databases.postgresql_errors import speaking
 from upkeep.databases.postgresql_exchange import PostgresqlBench, one_transaction
@@ -24,6 +24,7 @@ from upkeep.databases.postgresql_writing import PostgresqlWriting, commit
 from upkeep.errors import Refused
 
 _OLDEST = 13
+_ITSELF = Means()
 _STATEMENTS = 20
 """So many times the patience for a lock may one statement of a change take."""
 _IDENTITY = """
@@ -60,12 +61,11 @@ class PostgresqlDatabase:
     copies_to_observe: ClassVar[int] = 0
 
     @classmethod
-    def from_url(
-        cls, name: str, url: URL, patience: float = 30.0, programs: Path | None = None
-    ) -> "PostgresqlDatabase":
+    def from_url(cls, name: str, url: URL, means: Means = _ITSELF) -> "PostgresqlDatabase":
         """The database behind ``postgresql+psycopg://user:password@host:port/database``."""
-        place = Place.of(name, url, patience)
-        return cls(name, place, programs, scratches=Scratches(place, name))
+        place = Place.of(url, means.patience, f"the URL of database {name}")
+        elsewhere = Place.of(means.scratch, means.patience, "UPKEEP_SCRATCH_URL") if means.scratch else None
+        return cls(name, place, means.programs, scratches=Scratches(place, name, elsewhere))
 
     def identity(self) -> Identity:
         """Which database this is; Refused where row security would hide rows from the role (P-15)."""
@@ -147,7 +147,7 @@ class PostgresqlDatabase:
             connected = self.place.connect(autocommit=True)
         except Refused as fault:
             maintenance = self._maintenance(fault)
-            return self._made_by(Scratches(maintenance, "restore"), maintenance, dump)
+            return self._made_by(Scratches(maintenance, "restore"), dump)
         with speaking(str(self.place)), closing(connected) as connection:
             refuse_what_is_there(connection, str(self.place))
             return pour(dump, self.place, connection, self.programs, in_one=True, replicating=True)
@@ -161,22 +161,28 @@ class PostgresqlDatabase:
                 raise fault
         return place
 
-    def _made_by(self, scratches: Scratches, maintenance: Place, dump: BinaryIO) -> tuple[str, ...]:
+    def _made_by(self, scratches: Scratches, dump: BinaryIO) -> tuple[str, ...]:
         scratches.sweep()
-        draft = scratches.announce(None)
+        place = scratches.announce(None)
+        draft = place.database
         try:
             scratches.make(draft)
-            with closing(maintenance.at(draft).connect(autocommit=True)) as connection, speaking(str(self.place)):
+            with closing(place.connect(autocommit=True)) as connection, speaking(str(self.place)):
                 remarks = pour(dump, self.place, connection, self.programs, in_one=False, replicating=True)
             scratches.give(draft, self.place.database)
         finally:
             scratches.drop(draft)
         return remarks
 
+    def probe_scratch(self) -> None:
+        """Is the server for scratches another database than the live one, new enough, and may the role make one?"""
+        major = self._scratches.probe()
+        find_program("pg_restore", major, self.programs)
+
     def scratch(self, workplace: Path) -> "PostgresqlDatabase":
-        """A database of random name on the same server; those that runs have left behind are dropped first."""
+        """A database of random name on the server for them; those that runs have left behind are dropped first."""
         self._scratches.sweep()
-        place = self.place.at(self._scratches.announce(workplace))
+        place = self._scratches.announce(workplace)
         return PostgresqlDatabase(
             f"{self.name}-scratch", place, self.programs, is_scratch=True, scratches=self.scratches
         )

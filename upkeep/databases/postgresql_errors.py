@@ -49,20 +49,19 @@ def refusal_of(fault: psycopg.Error, place: str) -> UpkeepError | None:
     return None
 
 
-def why_no_connection(fault: psycopg.Error, place: str, user: str) -> UpkeepError:
-    """What it means that no connection could be made. libpq gives no SQLSTATE here, so its words must do."""
+def why_no_connection(fault: psycopg.Error, place: str, user: str, called: str) -> UpkeepError:
+    """What it means that no connection could be made by the URL that is so called.
+
+    libpq gives no SQLSTATE here, so its words must do.
+    """
     said = str(fault)
     if _COMES_AND_GOES.search(said) or not _SETTLED.search(said):
         return Unreachable(
             f"no PostgreSQL server answers at {place}", "look whether it runs and whether host and port are right"
         )
     if "password" in said or "authentication" in said:
-        return Refused(
-            f"{place} refuses the password of role {user}", "correct user and password in the URL of the database"
-        )
+        return Refused(f"{place} refuses the password of role {user}", f"correct user and password in {called}")
     if "does not exist" in said:
-        return Refused(f"there is no database at {place}, or no role {user}", "correct the URL of the database")
+        return Refused(f"there is no database at {place}, or no role {user}", f"correct {called}")
     reason = said.rpartition("FATAL: ")[2].strip().splitlines()[0]
-    return Refused(
-        f"{place} lets role {user} not in: {reason}", "correct the URL of the database, or the server's rules"
-    )
+    return Refused(f"{place} lets role {user} not in: {reason}", f"correct {called}, or the server's rules")

@@ -1,6 +1,6 @@
 """Where a PostgreSQL database is, and the way in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,23 +33,25 @@ _PASSED_ON = {
 class Place:
     """One database of a server; as text it is fit to be shown. ``patience`` is how many seconds to wait for a lock.
 
-    ``driver`` is how the application's own URL begins: its code may have no other.
+    ``driver`` is how the application's own URL begins: its code may have no other. ``called`` is what a person has to
+    correct where it leads nowhere.
     """
 
     url: URL
     patience: float = 30.0
     driver: str = "postgresql+psycopg"
+    called: str = "the URL of the database"
 
     @classmethod
-    def of(cls, name: str, url: URL, patience: float) -> "Place":
+    def of(cls, url: URL, patience: float, called: str) -> "Place":
         """The place behind a SQLAlchemy URL of any driver; raises Refused for one that libpq cannot use."""
         if not url.database:
-            raise Refused(f"the URL of database {name} names no database", _WRITE)
-        place = cls(url.set(drivername="postgresql+psycopg"), patience, url.drivername)
+            raise Refused(f"{called} names no database", _WRITE)
+        place = cls(url.set(drivername="postgresql+psycopg"), patience, url.drivername, called)
         try:
             make_conninfo(**place._parameters())
         except psycopg.Error:
-            raise Refused(f"the URL of database {name} has options that PostgreSQL does not know", _WRITE) from None
+            raise Refused(f"{called} has options that PostgreSQL does not know", _WRITE) from None
         return place
 
     def __str__(self) -> str:
@@ -64,7 +66,7 @@ class Place:
 
     def at(self, database: str) -> "Place":
         """Another database of the same server."""
-        return Place(self.url.set(database=database), self.patience, self.driver)
+        return replace(self, url=self.url.set(database=database))
 
     def connect(
         self, what_for: str = "upkeep", *, autocommit: bool = False, statement_seconds: float = 0
@@ -89,7 +91,7 @@ class Place:
             connection = psycopg.connect(**parameters, autocommit=True)
             _settle(connection, self.patience, statement_seconds)
         except psycopg.Error as fault:
-            raise why_no_connection(fault, str(self), self.url.username or "") from None
+            raise why_no_connection(fault, str(self), self.url.username or "", self.called) from None
         connection.autocommit = autocommit
         return connection
 

@@ -142,6 +142,9 @@ class SqliteDatabase:
         place_whole(dump, self.path)
         return ()
 
+    def probe_scratch(self) -> None:
+        """A scratch is a file in the workplace of the run, which is there."""
+
     def scratch(self, workplace: Path) -> "SqliteDatabase":
         """A file of its own in ``workplace``."""
         return SqliteDatabase(f"{self.name}-scratch", workplace / "scratch.db", self.patience, is_scratch=True)
