@@ -337,25 +337,6 @@ def test_a_key_that_rows_violate_is_put_back_not_valid_and_told_p13_p14(house: H
     scratch.discard()
 
 
-def test_a_key_of_a_partitioned_table_that_rows_violate_is_put_back_on_its_partitions_and_noticed_p13(
-    house: House,
-) -> None:
-    house.run(
-        "CREATE TABLE parted (id int, parent int REFERENCES parents) PARTITION BY LIST (id)",
-        "CREATE TABLE parted_1 PARTITION OF parted FOR VALUES IN (1)",
-        "CREATE TABLE parted_2 PARTITION OF parted FOR VALUES IN (2)",
-        "SET session_replication_role = replica",
-        "INSERT INTO parted VALUES (1, 98)",
-    )
-    manifest = house.backed_up()
-    scratch = house.database.scratch(house.workplace)
-    (remark,) = bring_back(house.store, manifest, scratch)
-    assert "of parted_1" in remark
-    assert "of parted_2" in remark
-    assert "the schema differs" in house.proven(manifest, scratch)
-    scratch.discard()
-
-
 def test_a_database_that_is_not_there_is_made_and_filled(house: House) -> None:
     house.run(*ORPHAN)
     manifest = house.backed_up()

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from upkeep import __version__
 from upkeep.census import Census, differences, take_census
+from upkeep.companions import Companion, damaged_companions, store_companions
 from upkeep.databases import Database
 from upkeep.errors import Damaged, Refused, Taken
 from upkeep.stores import Store
@@ -44,12 +45,14 @@ class Manifest(BaseModel):
     stored_bytes: int
     stored_sha256: str
     census: Census
+    companions: tuple[Companion, ...] = ()
 
 
 class Proof(BaseModel):
     """That a backup was restored and found whole, when, by which run, with the content digest of each table.
 
-    ``remarks`` tell what the engine could not bring back as it was, although the content is whole.
+    ``remarks`` tell what the engine could not bring back as it was, although the content is whole; ``uncompared`` what
+    this engine's census does not look at, so that it is not proven.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -60,6 +63,7 @@ class Proof(BaseModel):
     seconds: float
     census: Census
     remarks: tuple[str, ...] = ()
+    uncompared: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,7 @@ def take_backup(
         progress("compressing and storing")
         packing = Packing(dump)
         stored = store.put(name, buffered(packing), expected_size=snapshot.size)
+        companions = store_companions(snapshot, store, f"{folder(database.name, backup)}/")
     if stored != packing.stored.size:
         raise Damaged(
             f"the store holds {stored} bytes of {name}, not {packing.stored.size}",
@@ -121,6 +126,7 @@ def take_backup(
         stored_bytes=stored,
         stored_sha256=packing.stored.sha256,
         census=census,
+        companions=companions,
     )
     _write(store, f"{folder(database.name, backup)}/manifest.json", manifest)
     return manifest
@@ -166,7 +172,16 @@ def prove(
         against = list(reading.complaints())
         census = take_census(reading, digests=True, progress=progress)
     against += differences(manifest.census, census)
-    proof = Proof(backup=manifest.id, run=run, proven=now, seconds=seconds, census=census, remarks=remarks)
+    against += damaged_companions(store, manifest.companions)
+    proof = Proof(
+        backup=manifest.id,
+        run=run,
+        proven=now,
+        seconds=seconds,
+        census=census,
+        remarks=remarks,
+        uncompared=restored.uncompared,
+    )
     if not against:
         name = f"{folder(manifest.database, manifest.id)}/verified.json"
         if not store.exists(name):

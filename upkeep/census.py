@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from upkeep.databases import Reading
+from upkeep.databases import Counter, Reading
 
 
 class Count(BaseModel):
@@ -18,13 +18,18 @@ class Count(BaseModel):
 
 
 class Census(BaseModel):
-    """Rows and content digest per table, the digest of the schema and the Alembic revision."""
+    """Rows and content digest per table, the digest of the schema and the Alembic revision.
+
+    ``beside`` counts what is in no table, ``counters`` says how far the generators of keys had come.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     tables: dict[str, Count]
     schema_digest: str
     revision: tuple[str, ...] = ()
+    beside: dict[str, Count] = {}
+    counters: dict[str, Counter] = {}
 
     @property
     def rows(self) -> int:
@@ -45,7 +50,14 @@ def take_census(reading: Reading, *, digests: bool, progress: Callable[[str], No
         progress(name)
         counted = reading.count(name, digest=digests)
         tables[name] = Count(rows=counted.rows, digest=counted.digest)
-    return Census(tables=tables, schema_digest=catalog.schema_digest, revision=reading.revision())
+    beside = reading.contents_beside(digest=digests)
+    return Census(
+        tables=tables,
+        schema_digest=catalog.schema_digest,
+        revision=reading.revision(),
+        beside={name: Count(rows=counted.rows, digest=counted.digest) for name, counted in beside.items()},
+        counters=reading.counters(),
+    )
 
 
 def differences(before: Census, after: Census) -> tuple[str, ...]:
@@ -59,6 +71,8 @@ def differences(before: Census, after: Census) -> tuple[str, ...]:
             told.append(f"table {name} has {new.rows} rows, not {old.rows}")
         elif old.digest and new.digest and old.digest != new.digest:
             told.append(f"the content of table {name} differs")
+    told += _differences_beside(before, after)
+    told += _counters_behind(before, after)
     if before.schema_digest != after.schema_digest:
         told.append("the schema differs")
     if before.revision != after.revision:
@@ -66,3 +80,31 @@ def differences(before: Census, after: Census) -> tuple[str, ...]:
             f"the revision is {', '.join(after.revision) or 'none'}, not {', '.join(before.revision) or 'none'}"
         )
     return tuple(told)
+
+
+def _differences_beside(before: Census, after: Census) -> list[str]:
+    told = []
+    for name in sorted(before.beside.keys() | after.beside.keys()):
+        old, new = (census.beside.get(name, Count(rows=0)) for census in (before, after))
+        if old.rows != new.rows:
+            told.append(f"there are {new.rows} {name}, not {old.rows}")
+        elif old.digest and new.digest and old.digest != new.digest:
+            told.append(f"the content of the {name} differs")
+    return told
+
+
+def _counters_behind(before: Census, after: Census) -> list[str]:
+    """Generators of keys that have gone back.
+
+    They go on while a dump is made, in no transaction, so that later they may have come further; but never less far.
+    """
+    told = []
+    for name, old in sorted(before.counters.items()):
+        new = after.counters.get(name)
+        if new is None:
+            told.append(f"the counter {name} is gone")
+        elif old.given is not None and new.given is not None and new.given < old.given:
+            told.append(f"the counter {name} has given {new.given} values, not {old.given}")
+        elif new.is_behind and not old.is_behind:
+            told.append(f"the next value of the counter {name} is taken already")
+    return told

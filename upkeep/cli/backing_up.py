@@ -56,7 +56,7 @@ def verify(wanted: Wanted, as_json: Json = False) -> None:
         scratch = equipment.database.scratch(folder)
         remarks = bring_back(equipment.store, manifest, scratch)
         seconds = time.monotonic() - begun
-        _, against = prove(
+        proof, against = prove(
             equipment.store, manifest, scratch, run="shell", now=utc_now(), seconds=seconds, remarks=remarks
         )
         if against:
@@ -65,9 +65,9 @@ def verify(wanted: Wanted, as_json: Json = False) -> None:
                 "use another, see `upkeep backups`",
             )
     document = backup_document(Backup(manifest.id, manifest, verified=True))
-    document |= {"seconds": round(seconds, 3), "remarks": list(remarks)}
+    document |= {"seconds": round(seconds, 3), "remarks": list(remarks), "uncompared": list(proof.uncompared)}
     told = f"backup {manifest.id} is verified: {manifest.census.rows:,} rows, restored in {seconds:.2f} s"
-    say(as_json, document, "\n".join((told, *remarks)))
+    say(as_json, document, "\n".join((told, *remarks, *text.not_compared(proof.uncompared))))
 
 
 def _to_verify(store: Store, name: str, wanted: str) -> Manifest:
@@ -115,11 +115,13 @@ def restore(
     ]
     document = {"restored": manifest.id, "rows": manifest.census.rows, "seconds": round(seconds, 3), "checks": checks}
     document["remarks"] = list(remarks)
+    document["companions"] = [one.model_dump() for one in manifest.companions]
+    beside = [one.told(store.url) for one in manifest.companions]
     told = f"backup {manifest.id} restored: {manifest.census.rows:,} rows in {seconds:.2f} s"
     if against:
         what = f"backup {manifest.id} was restored and is not what its manifest says: {'; '.join(against)}"
         end_badly(as_json, document, told, Damaged(what, "do not use it; restore another one, see `upkeep backups`"))
-    say(as_json, document, "\n".join((f"{told}, equal to the manifest", *remarks)))
+    say(as_json, document, "\n".join((f"{told}, equal to the manifest", *remarks, *beside)))
 
 
 def _against(manifest: Manifest, restored: Database) -> tuple[str, ...]:

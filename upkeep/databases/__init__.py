@@ -55,6 +55,27 @@ class Tally:
     storage: str = ""
 
 
+@dataclass(frozen=True)
+class Counter:
+    """How far a generator of keys has come: the values that it gave (None where that may go back by itself).
+
+    ``is_behind``: the next one is already in the column that it fills, or another beyond it (P-69).
+    """
+
+    given: int | None
+    is_behind: bool = False
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What belongs to a backup and is not in its dump: its bytes, or why there are none in ``missing``."""
+
+    name: str
+    holds: str
+    content: BinaryIO | None
+    missing: str | None = None
+
+
 class Reading(Protocol):
     """One consistent look at a database, which it leaves as it is."""
 
@@ -76,6 +97,12 @@ class Reading(Protocol):
 
     def count(self, table: str, *, digest: bool) -> TableCount:
         """Rows of a table and, if asked, the digest of their content."""
+
+    def counters(self) -> dict[str, Counter]:
+        """The generators of keys by name, where the engine has some that stand in no table; {} if not."""
+
+    def contents_beside(self, *, digest: bool) -> dict[str, TableCount]:
+        """What the database holds beside its tables, large objects say, by what it is; {} where there is nothing."""
 
     def complaints(self) -> tuple[str, ...]:
         """What the engine's own integrity check finds wrong, orphans apart (P-07)."""
@@ -115,6 +142,9 @@ class Snapshot(Protocol):
 
     def dump(self) -> AbstractContextManager[BinaryIO]:
         """The bytes that bring this snapshot back."""
+
+    def companions(self) -> Iterator[Beside]:
+        """What belongs to the backup and is not in the dump; each is to be read before the next one comes."""
 
     @property
     def size(self) -> int:
@@ -199,6 +229,10 @@ class Database(Protocol):
     @property
     def engine(self) -> str:
         """The engine's name, as it stands in messages and manifests."""
+
+    @property
+    def uncompared(self) -> tuple[str, ...]:
+        """What no census compares after a restore, so that a person knows what is not proven; () if all is."""
 
     @property
     def copies(self) -> int:

@@ -9,15 +9,17 @@ from typing import BinaryIO, ClassVar
 from psycopg import IsolationLevel
 from sqlalchemy.engine import URL, make_url
 
-from upkeep.databases import Identity, Means, Sight, Snapshot
+from upkeep.databases import Beside, Identity, Means, Sight, Snapshot
 from upkeep.databases.postgresql_dump import dumped
 from upkeep.databases.postgresql_errors import speaking
 from upkeep.databases.postgresql_exchange import PostgresqlBench, one_transaction
 from upkeep.databases.postgresql_observing import observe, refuse_strangers
 from upkeep.databases.postgresql_place import FINGERPRINT, Connection, Place, fingerprint_of
+from upkeep.databases.postgresql_globals import HOLDS, NAME, globals_of
 from upkeep.databases.postgresql_probe import try_a_violation
 from upkeep.databases.postgresql_reading import PostgresqlReading
 from upkeep.databases.postgresql_restore import pour, refuse_what_is_there
+from upkeep.databases.postgresql_schema import UNCOMPARED
 from upkeep.databases.postgresql_scratch import Scratches, lock_key
 from upkeep.databases.postgresql_tools import find_program
 from upkeep.databases.postgresql_writing import PostgresqlWriting, commit
@@ -57,6 +59,7 @@ class PostgresqlDatabase:
     scratches: Scratches | None = field(default=None, repr=False, compare=False)
     follows: Place | None = None
     engine: ClassVar[str] = "postgresql"
+    uncompared: ClassVar[tuple[str, ...]] = UNCOMPARED
     copies: ClassVar[int] = 0
     copies_to_observe: ClassVar[int] = 0
 
@@ -135,7 +138,11 @@ class PostgresqlDatabase:
         with self._connected() as connection:
             _look_only(connection)
             size = self._identity(connection).size
-            yield PostgresqlSnapshot(connection, size, self.programs, self.place.patience)
+            look = PostgresqlReading(connection)
+            # No transaction holds sequences still: read now, after what is in the tables and before pg_dump reads them,
+            # they are ahead of the one and not of the other.
+            look.counters()
+            yield PostgresqlSnapshot(connection, look, size, self.programs, self.place.patience)
 
     def restore(self, dump: BinaryIO) -> tuple[str, ...]:
         """Fill this database; made under another name and renamed where it is not there yet: whole or not at all."""
@@ -250,6 +257,7 @@ class PostgresqlSnapshot:
     """A transaction that sees one state, which pg_dump can be made to see too."""
 
     connection: Connection
+    look: PostgresqlReading
     size: int
     programs: Path | None
     patience: float
@@ -258,7 +266,7 @@ class PostgresqlSnapshot:
     @contextmanager
     def reading(self) -> Iterator[PostgresqlReading]:
         """Look at the state, in the transaction that holds it."""
-        yield PostgresqlReading(self.connection)
+        yield self.look
 
     @contextmanager
     def dump(self) -> Iterator[BinaryIO]:
@@ -269,6 +277,11 @@ class PostgresqlSnapshot:
         assert row is not None  # noqa: S101  # a SELECT without FROM has one row
         with dumped(self.connection, row[0], program, self.patience) as dump:
             yield dump
+
+    def companions(self) -> Iterator[Beside]:
+        """What belongs to the whole server, of which roles may not see all (P-17)."""
+        with globals_of(self.connection, self.programs) as (content, missing):
+            yield Beside(NAME, HOLDS, content, missing)
 
 
 def _look_only(connection: Connection) -> None:

@@ -10,11 +10,10 @@ from upkeep.catalog import Catalog, ForeignKey, Table
 from upkeep.databases.postgresql_asking import fetched, without_search_path
 from upkeep.databases.postgresql_dialect import Relation, shown_names
 from upkeep.databases.postgresql_keys import read_foreign_keys
+from upkeep.databases.postgresql_partitions import Declared, gathered
 from upkeep.databases.postgresql_schema import read_schema_digest
 from upkeep.databases.postgresql_shapes import read_columns, read_keys, read_relations, read_triggers
 from upkeep.errors import Refused
-
-_Declared = tuple[Relation, Relation, ForeignKey]
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ def look(connection: Connection[Any], home: str | None = None) -> Look:
         relations = read_relations(connection)
         shown = shown_names(relations.values(), home or first)
         named = {relation.oid: name for name, relation in shown.items()}
-        declared = list(read_foreign_keys(connection, relations))
+        declared = gathered(read_foreign_keys(connection, relations), relations)
         tables = _tables(relations, declared)
         _refuse_blindness(connection, {oid: named[oid] for oid in tables})
         columns = read_columns(connection)
@@ -50,7 +49,7 @@ def look(connection: Connection[Any], home: str | None = None) -> Look:
     return Look(catalog, shown, types)
 
 
-def _tables(relations: dict[int, Relation], declared: list[_Declared]) -> set[int]:
+def _tables(relations: dict[int, Relation], declared: list[Declared]) -> set[int]:
     """What stands in the catalog: all but partitions and what belongs to an extension."""
     own = {relation.oid for child, parent, _ in declared for relation in (child, parent) if _is_partition(relation)}
     return own | {r.oid for r in relations.values() if not _is_partition(r) and not r.is_of_extension}
@@ -60,7 +59,7 @@ def _is_partition(relation: Relation) -> bool:
     return relation.root != relation.oid
 
 
-def _keys(declared: list[_Declared], tables: set[int], named: dict[int, str]) -> tuple[ForeignKey, ...]:
+def _keys(declared: list[Declared], tables: set[int], named: dict[int, str]) -> tuple[ForeignKey, ...]:
     keys = [
         replace(key, child=named[child.oid], parent=named[parent.oid])
         for child, parent, key in declared
@@ -74,7 +73,7 @@ def _described(
     relations: dict[int, Relation],
     tables: set[int],
     named: dict[int, str],
-    declared: list[_Declared],
+    declared: list[Declared],
 ) -> list[tuple[str, Table]]:
     columns = read_columns(connection)
     primary, locators = read_keys(connection)
@@ -95,7 +94,7 @@ def _described(
     )
 
 
-def _untold(declared: list[_Declared]) -> set[int]:
+def _untold(declared: list[Declared]) -> set[int]:
     """Tables whose rows no plan may name, so that they can only be kept.
 
     Where a key belongs to one partition, a row has two names, and the plan would take it for two rows. What points by

@@ -1,6 +1,5 @@
 """PostgreSQL: one consistent look at a database."""
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -8,15 +7,17 @@ from typing import Any
 from psycopg import Connection
 
 from upkeep.catalog import Catalog, ForeignKey
-from upkeep.databases import TableCount
+from upkeep.databases import Counter, TableCount
 from upkeep.databases.postgresql_asking import fetched, quoted, settle, streamed
 from upkeep.databases.postgresql_catalog import Look, look
+from upkeep.databases.postgresql_counters import read_counters
 from upkeep.databases.postgresql_dialect import PostgresqlDialect
 from upkeep.databases.postgresql_health import read_complaints
 from upkeep.databases.postgresql_keys import judge_key
+from upkeep.databases.postgresql_large_objects import read_large_objects
+from upkeep.databases.postgresql_sums import RowSum
 from upkeep.values import Row, Value
 
-_MODULUS = 1 << 256
 _ESCAPED = str.maketrans({"\\": r"\\", '"': r"\""})
 
 
@@ -31,6 +32,7 @@ class PostgresqlReading:
         self._connection = connection
         self._home = home
         self._looked: Look | None = None
+        self._counters: dict[str, Counter] | None = None
         settle(connection)
 
     def _look(self) -> Look:
@@ -63,22 +65,26 @@ class PostgresqlReading:
     def count(self, table: str, *, digest: bool) -> TableCount:
         """Rows; with ``digest`` one that says the same for the same rows in any order.
 
-        It is over the sum of the SHA-256 of every row as COPY writes it. To order rows would cost a sort that spills to
-        the disk, and by text another order where the library that collates is another; and not every table has a key.
-        It is made to find what was lost or damaged, not to withstand someone who looks for rows of the same sum.
+        What it is over stands at ``RowSum``.
         """
         source = self.dialect.source(table)
         if not digest:
             (rows,) = self.numbers(f"SELECT COUNT(*) FROM {source}")
             return TableCount(rows)
         columns = ", ".join(map(self.dialect.quote, self.catalog().tables[table].stored))
-        rows = total = 0
-        copied = f"COPY (SELECT {columns} FROM {source}) TO STDOUT"
-        with self._connection.cursor() as cursor, cursor.copy(copied.encode("utf-8", "surrogateescape")) as copy:
-            for line in copy:  # the protocol has one message for each row
-                rows += 1
-                total += int.from_bytes(hashlib.sha256(line).digest())
-        return TableCount(rows, hashlib.sha256(f"{rows} {total % _MODULUS:x}".encode()).hexdigest())
+        taken = RowSum()
+        taken.add_all(self._connection, f"SELECT {columns} FROM {source}")
+        return TableCount(taken.rows, taken.digest)
+
+    def counters(self) -> dict[str, Counter]:
+        """The sequences, as they were when they were first asked for."""
+        if self._counters is None:
+            self._counters = read_counters(self._connection)
+        return self._counters
+
+    def contents_beside(self, *, digest: bool) -> dict[str, TableCount]:
+        """The large objects."""
+        return read_large_objects(self._connection, digest=digest)
 
     def complaints(self) -> tuple[str, ...]:
         """What the server knows to be wrong with its own files, indexes and keys."""

@@ -111,7 +111,8 @@ def _settled(complaints: tuple[Complaint, ...], connection: Connection, place: s
     before = {row[0] for row in connection.execute(_NOT_VALID)}
     for one in lost:
         _put_back(one, connection, place)
-    put_back = [f"{name} of {table}" for oid, table, name in connection.execute(_NOT_VALID) if oid not in before]
+    found = connection.execute(_NOT_VALID)
+    put_back = sorted(f"{name} of {table}" for oid, table, name in found if oid not in before)
     if put_back:
         remarks.append(f"put back NOT VALID, for rows violate them: {', '.join(put_back)}")
     return tuple(remarks)

@@ -26,6 +26,8 @@ _NAME = "n.nspname, c.relname"
 
 # Each gives a name first, then what is said of it. Numbers that the server gives out (oid, attnum) stand in none.
 # Nor does it whether a foreign key is valid: one that rows violate can only be restored NOT VALID (P-13).
+# One of a partitioned table is told partition by partition: before PostgreSQL 18 it can be put back only so. Of the
+# constraints below it those alone count that point where it points itself, not at a partition of the parent's.
 _SAID = {
     "schema": f"SELECT n.nspname FROM pg_namespace n WHERE {_own('pg_namespace', 'n.oid')}",
     "table": f"""SELECT {_NAME}, c.relkind, c.relpersistence, c.relrowsecurity, c.relforcerowsecurity,
@@ -37,10 +39,16 @@ _SAID = {
         pg_get_expr(e.adbin, e.adrelid), a.attcollation::regcollation FROM {_TABLE}
         JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
         LEFT JOIN pg_attrdef e ON e.adrelid = c.oid AND e.adnum = a.attnum WHERE c.relkind IN ('r', 'p', 'f', 'c')""",
-    "constraint": f"""SELECT {_NAME}, k.conname, CASE k.contype WHEN 'f'
-        THEN REGEXP_REPLACE(pg_get_constraintdef(k.oid), ' NOT VALID$', '') ELSE pg_get_constraintdef(k.oid) END
-        FROM {_TABLE}
-        JOIN pg_constraint k ON k.conrelid = c.oid WHERE k.conparentid = 0 OR k.contype <> 'f'""",
+    "constraint": f"""SELECT {_NAME}, k.conname, pg_get_constraintdef(k.oid) FROM {_TABLE}
+        JOIN pg_constraint k ON k.conrelid = c.oid AND k.contype <> 'f'""",
+    "foreign key": f"""WITH RECURSIVE chain (oid, conrelid, confrelid, root, conname, target) AS (
+          SELECT oid, conrelid, confrelid, oid, conname, confrelid FROM pg_constraint
+          WHERE contype = 'f' AND conparentid = 0 UNION ALL
+          SELECT k.oid, k.conrelid, k.confrelid, h.root, h.conname, h.target
+          FROM pg_constraint k JOIN chain h ON k.conparentid = h.oid WHERE k.contype = 'f')
+        SELECT {_NAME}, k.conname, REGEXP_REPLACE(pg_get_constraintdef(k.oid), ' NOT VALID$', '') FROM {_TABLE}
+        JOIN chain k ON k.conrelid = c.oid AND k.confrelid = k.target WHERE c.relkind <> 'p'
+        OR NOT EXISTS (SELECT FROM pg_partition_tree(c.oid) l WHERE l.isleaf AND l.relid <> c.oid)""",
     "index": f"""SELECT {_NAME}, pg_get_indexdef(i.indexrelid) FROM {_TABLE}
         JOIN pg_index i ON i.indrelid = c.oid WHERE i.indisvalid""",
     "trigger": f"""SELECT {_NAME}, g.tgname, g.tgenabled, pg_get_triggerdef(g.oid) FROM {_TABLE}
@@ -60,8 +68,32 @@ _SAID = {
     "domain": f"""SELECT n.nspname, t.typname, format_type(t.typbasetype, t.typtypmod), t.typnotnull, t.typdefault,
         (SELECT STRING_AGG(k.conname || ' ' || pg_get_constraintdef(k.oid), ', ' ORDER BY k.conname)
          FROM pg_constraint k WHERE k.contypid = t.oid) FROM {_TYPE} WHERE t.typtype = 'd'""",
+    # Not those on foreign keys: one that has to be put back was not there when its comment came.
+    "comment": f"""SELECT i.type, i.identity, s.description FROM pg_description s JOIN (
+          SELECT 'pg_class'::regclass AS catalog, oid, relnamespace AS space FROM pg_class UNION ALL
+          SELECT 'pg_proc'::regclass, oid, pronamespace FROM pg_proc UNION ALL
+          SELECT 'pg_type'::regclass, oid, typnamespace FROM pg_type UNION ALL
+          SELECT 'pg_constraint'::regclass, oid, connamespace FROM pg_constraint WHERE contype <> 'f' UNION ALL
+          SELECT 'pg_trigger'::regclass, g.oid, relnamespace FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid
+          UNION ALL SELECT 'pg_namespace'::regclass, oid, oid FROM pg_namespace WHERE nspname <> 'public'
+        ) AS o ON o.catalog = s.classoid AND o.oid = s.objoid JOIN pg_namespace n ON n.oid = o.space AND {OURS}
+        CROSS JOIN LATERAL pg_identify_object(s.classoid, s.objoid, s.objsubid) AS i
+        WHERE NOT EXISTS (SELECT FROM pg_depend d
+          WHERE d.classid = s.classoid AND d.objid = s.objoid AND d.deptype = 'e')""",
     "extension": "SELECT e.extname FROM pg_extension e",
 }
+
+UNCOMPARED = (
+    "owners and grants: a scratch has neither, for its server need not know the roles",
+    "settings by ALTER DATABASE ... SET and ALTER ROLE ... SET; the dump and its companion hold them",
+    "versions of extensions, and rows of tables that belong to one",
+    "publications, subscriptions, event triggers, foreign servers and the rows behind them",
+    "operators, casts, collations, text search, extended statistics, how aggregates and ranges are defined",
+    "default privileges, security labels, comments on foreign keys",
+    "storage settings of tables and columns, tablespaces, replica identity, which index a table is clustered by",
+    "rows of materialized views: they are computed anew",
+)
+"""What neither the digest nor the census looks at after a restore."""
 
 # So is x IN ('a', 'b') of a varchar printed; once it is restored from that, the cast stands at each item instead.
 _CAST_LIST = re.compile(r"\(ARRAY\[((?:'(?:[^']|'')*'::character varying(?:, )?)+)\]\)::text\[\]")

@@ -11,7 +11,7 @@ from typing import BinaryIO, ClassVar
 
 from sqlalchemy.engine import URL
 
-from upkeep.databases import Identity, Sight, Snapshot
+from upkeep.databases import Beside, Identity, Sight, Snapshot
 from upkeep.databases.copy_bench import CopyBench
 from upkeep.databases.sqlite_copy import copy_pages
 from upkeep.databases.sqlite_exchange import exchange
@@ -32,6 +32,7 @@ class SqliteDatabase:
     patience: float = 30.0
     is_scratch: bool = False
     engine: ClassVar[str] = "sqlite"
+    uncompared: ClassVar[tuple[str, ...]] = ()
     copies: ClassVar[int] = 3
     """Snapshot, scratch and the pages that a migration's exchange keeps (P-09)."""
     copies_to_observe: ClassVar[int] = 1
@@ -243,6 +244,10 @@ class SqliteSnapshot:
         """The file itself: it keeps user_version and application_id, and text with NUL bytes (P-06, P-120)."""
         with self.path.open("rb") as file:
             yield file
+
+    def companions(self) -> Iterator[Beside]:
+        """None: all that the database is stands in its file."""
+        yield from ()
 
     @property
     def size(self) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from upkeep.catalog import Catalog, ForeignKey
-from upkeep.databases import TableCount
+from upkeep.databases import Counter, TableCount
 from upkeep.databases.sqlite_catalog import judge_key, read_catalog
 from upkeep.databases.sqlite_dialect import SqliteDialect
 from upkeep.errors import RowRefused, TransactionEnded
@@ -72,6 +72,15 @@ class SqliteReading:
                 return _digested(self._connection, sql)
             finally:
                 self._connection.text_factory = str
+
+    def counters(self) -> dict[str, Counter]:
+        """None: what AUTOINCREMENT has given stands in a table, whose bytes are compared."""
+        return {}
+
+    def contents_beside(self, *, digest: bool) -> dict[str, TableCount]:
+        """Nothing: SQLite has tables alone."""
+        del digest
+        return {}
 
     def complaints(self) -> tuple[str, ...]:
         """What ``PRAGMA integrity_check`` says, apart from ok. It knows nothing of foreign keys (P-07)."""

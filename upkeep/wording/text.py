@@ -264,6 +264,11 @@ def taken(manifest: Manifest) -> str:
     )
 
 
+def not_compared(what: tuple[str, ...]) -> list[str]:
+    """What a proof does not prove, folded; [] where it proves all."""
+    return folded("not compared: ", "; ".join(what)) if what else []
+
+
 def backups(listed: tuple[Backup, ...]) -> str:
     """One line for each backup, newest last."""
     lines = []
