@@ -1,5 +1,7 @@
 """Doing the approved plan to the live database: on record before the first byte, all or nothing."""
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from tasks.migration import opened_door
@@ -9,10 +11,12 @@ from tasks.work import Worked, work_on
 from upkeep.backups import utc_now
 from upkeep.changes import Mended, put_changes
 from upkeep.equipment import Equipment
-from upkeep.errors import Escaped, Refused, UpkeepError
+from upkeep.errors import Busy, Escaped, Refused, UpkeepError
 from upkeep.journal import Intention, write_intention
 from upkeep.plan import Plan
 from upkeep.verdict import judge_likeness
+
+_TRIES = 3
 
 
 def changes_name(database: str, run: str, *, as_performed: bool = False) -> str:
@@ -43,7 +47,7 @@ def perform(
     )
     write_intention(equipment.store, intention)
     try:
-        worked = _do(equipment, run, plan, rehearsed, workplace)
+        worked = _when_it_is_free(equipment, plan, lambda: _do(equipment, run, plan, rehearsed, workplace))
     except Escaped:
         raise  # what has become of it the next run finds out
     except UpkeepError:
@@ -53,6 +57,23 @@ def perform(
         raise
     settle(equipment, intention, Found.PERFORMED, by_recovery=False)
     return worked
+
+
+def _when_it_is_free(equipment: Equipment, plan: Plan, work: Callable[[], Worked]) -> Worked:
+    """Try again, a few times with a pause, where others hold what is needed.
+
+    Only after Busy: by that the engine says that it undid the whole transaction. Where a connection was lost nobody
+    knows whether the lock against a second Upkeep still holds. Each try checks every row again. Not with a migration:
+    others wait for that as long as the rehearsal took, and a person should know before it begins anew.
+    """
+    for number in range(1, _TRIES):
+        try:
+            return work()
+        except Busy:
+            if plan.migration is not None:
+                raise
+        time.sleep(min(equipment.settings.lock_seconds, 2.0**number))
+    return work()
 
 
 def _do(equipment: Equipment, run: str, plan: Plan, rehearsed: Worked, workplace: Path) -> Worked:

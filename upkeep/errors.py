@@ -24,6 +24,10 @@ class Unreachable(UpkeepError):
     exit_code = 3
 
 
+class Busy(Unreachable):
+    """Others hold what is needed, or won the race for it; the transaction was undone whole, and nothing is lost."""
+
+
 class Refused(UpkeepError):
     """Upkeep will not do this as asked: a person has to decide or to correct something."""
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import psycopg
 
-from upkeep.errors import Damaged, Refused, Unreachable, UpkeepError
+from upkeep.errors import Busy, Damaged, Refused, Unreachable, UpkeepError
 
 _COMES_AND_GOES = re.compile(r"too many (clients|connections)|connection slots|starting up|shutting down|recovery mode")
 _SETTLED = re.compile(
@@ -32,9 +32,9 @@ def refusal_of(fault: psycopg.Error, place: str) -> UpkeepError | None:
     if state.startswith(("08", "57P")) or (not state and isinstance(fault, psycopg.OperationalError)):
         return Unreachable(f"the connection to {place} was lost", "try again when the server runs")
     if state in ("55P03", "57014"):
-        return Unreachable(f"{place} is locked by another program", "try again when its transaction has ended")
+        return Busy(f"{place} is locked by another program", "try again when its transaction has ended")
     if state in ("40001", "40P01"):
-        return Unreachable(f"another program changed the same rows of {place}", "nothing was kept; run it again")
+        return Busy(f"another program changed the same rows of {place}", "nothing was kept; run it again")
     if state.startswith("53"):
         full = "the disk is full" if state == "53100" else "too many connections or too little memory"
         return Unreachable(f"the server of {place} has no room: {full}", "free some, then run it again")
