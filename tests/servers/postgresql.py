@@ -129,7 +129,7 @@ def replica_of(server: PostgresServer, *settings: str) -> Iterator[PostgresServe
     try:
         words = ["-h", str(server.sockets), "-p", str(server.port), "-U", server.user, "-D", str(folder / "data")]
         _run_program([server.programs / "pg_basebackup", *words, "-R", "--checkpoint=fast", "--no-sync"], folder)
-        replica = PostgresServer(_free_port(), folder, server.password, server.programs)
+        replica = PostgresServer(free_port(), folder, server.password, server.programs)
         process = _started(replica, folder, *settings)
         try:
             yield replica
@@ -149,7 +149,7 @@ def _made(folder: Path, programs: Path) -> PostgresServer:
     words = ["--no-sync", "-U", "postgres", "--encoding=UTF8", "--locale=C.UTF-8", "--auth-local=trust"]
     words += ["--auth-host=scram-sha-256", f"--pwfile={folder / 'password'}", "-D", str(folder / "data")]
     _run_program([programs / "initdb", *words], folder)
-    return PostgresServer(_free_port(), folder, password, programs)
+    return PostgresServer(free_port(), folder, password, programs)
 
 
 def _encrypting(server: PostgresServer, folder: Path) -> PostgresServer:
@@ -202,7 +202,8 @@ def _as_somebody() -> dict[str, Any]:
     return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that nobody has now."""
     with socket.socket() as candidate:
         candidate.bind(("127.0.0.1", 0))
         return int(candidate.getsockname()[1])

@@ -51,6 +51,7 @@ def verify(wanted: Wanted, as_json: Json = False) -> None:
     equipment = equip()
     name = equipment.settings.database
     manifest = _to_verify(equipment.store, name, wanted)
+    equipment.database.probe_scratch()
     begun = time.monotonic()
     with proving_again(equipment.store, manifest), equipment.workplace("verify") as folder:
         scratch = equipment.database.scratch(folder)

@@ -8,7 +8,8 @@ import psycopg
 
 from upkeep.errors import Busy, Damaged, Refused, Unreachable, UpkeepError
 
-_COMES_AND_GOES = re.compile(r"too many (clients|connections)|connection slots|starting up|shutting down|recovery mode")
+_FULL = re.compile(r"too many (clients|connections)|connection slots")
+_COMES_AND_GOES = re.compile(r"starting up|shutting down|recovery mode")
 _SETTLED = re.compile(
     r"FATAL: |no password supplied|certificate|SSL|invalid (connection option|.* value)|password file"
 )
@@ -55,6 +56,10 @@ def why_no_connection(fault: psycopg.Error, place: str, user: str, called: str) 
     libpq gives no SQLSTATE here, so its words must do.
     """
     said = str(fault)
+    if _FULL.search(said):
+        return Unreachable(
+            f"{place} has no connection left for role {user}", "try again when one is free, or allow it more"
+        )
     if _COMES_AND_GOES.search(said) or not _SETTLED.search(said):
         return Unreachable(
             f"no PostgreSQL server answers at {place}", "look whether it runs and whether host and port are right"

@@ -9,8 +9,9 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 from sqlalchemy.engine import URL
 
-from upkeep.databases.postgresql_errors import why_no_connection
-from upkeep.errors import Refused
+from upkeep.databases.postgresql_errors import speaking, why_no_connection
+from upkeep.databases.postgresql_pooler import refuse_a_lent_connection
+from upkeep.errors import Refused, UpkeepError
 
 Connection = psycopg.Connection[Any]
 
@@ -77,7 +78,18 @@ class Place:
         where it would make them blind (P-15).
         """
         parameters: dict[str, Any] = {"connect_timeout": _SECONDS, "application_name": what_for[:60]}
-        return self._connected(parameters | self._parameters(), autocommit, statement_seconds)
+        parameters |= self._parameters()
+        connection = self._connected(parameters, True, statement_seconds)
+        try:
+            with speaking(str(self)):
+                refuse_a_lent_connection(
+                    connection, lambda: self._connected(parameters, True, 0), str(self), self.called
+                )
+        except UpkeepError:
+            connection.close()
+            raise
+        connection.autocommit = autocommit
+        return connection
 
     def connect_through(self, folder: Path, user: str, password: str) -> Connection:
         """A connection by a socket in ``folder`` that leads to the same server, and prepares no statements."""
