@@ -1,7 +1,7 @@
 """All the repairs of a rehearsal, in order, with a digest: what an operator approves."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from upkeep.policy import Action, Limits
@@ -56,13 +56,17 @@ class Migration:
 
 @dataclass(frozen=True)
 class Plan:
-    """What would be done to one database. Equal plans have equal digests, whichever run drew them up."""
+    """What would be done to one database. Equal plans have equal digests, whichever run drew them up.
+
+    ``scans`` are foreign keys that make its deletions slow; they are no part of what is done, so not of the digest.
+    """
 
     database: str
     repairs: tuple[Repair, ...] = ()
     kept: tuple[Kept, ...] = ()
     migration: Migration | None = None
     triggers: tuple[str, ...] = ()
+    scans: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def digest(self) -> str:

@@ -67,7 +67,14 @@ class Planner:
             tuple(sorted(Kept(key, rows, reason) for (key, reason), rows in kept.items() if rows)),
             migration,
             self._triggers(repairs),
+            self._scans(repairs),
         )
+
+    def _scans(self, repairs: list[Repair]) -> tuple[str, ...]:
+        """Declared keys without an index that point at tables of which rows go: the engine looks for their children."""
+        losing = {repair.table for repair in repairs if repair.action is Action.DELETE}
+        slow = (key for key in self._keys.values() if key.declared and not key.indexed and key.parent in losing)
+        return tuple(sorted(map(str, slow)))
 
     def _choice(self, orphan: Orphan, blocked: str | None) -> Choice:
         """The first action that is possible for the orphan; ``blocked`` says why its row may not be deleted."""

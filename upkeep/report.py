@@ -124,6 +124,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "kept": [{"key": kept.key, "rows": kept.rows, "reason": kept.reason} for kept in plan.kept],
         "migration": str(plan.migration) if plan.migration else None,
         "triggers": list(plan.triggers),
+        "scans": list(plan.scans),
     }
 
 

@@ -27,7 +27,10 @@ SELECT k.conrelid, k.confrelid, k.confdeltype, k.confmatchtype = 'f', {temporal}
   JOIN pg_attribute c ON c.attrelid = k.conrelid AND c.attnum = u.child
   JOIN pg_attribute p ON p.attrelid = k.confrelid AND p.attnum = u.parent
   JOIN pg_operator o ON o.oid = u.operator JOIN pg_namespace s ON s.oid = o.oprnamespace
-  LEFT JOIN pg_collation y ON y.oid = p.attcollation LEFT JOIN pg_namespace l ON l.oid = y.collnamespace)
+  LEFT JOIN pg_collation y ON y.oid = p.attcollation LEFT JOIN pg_namespace l ON l.oid = y.collnamespace),
+  EXISTS (SELECT FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_am m ON m.oid = x.relam
+    WHERE i.indrelid = k.conrelid AND i.indisvalid AND i.indpred IS NULL AND i.indkey[0] = ANY (k.conkey)
+    AND m.amname IN ('btree', 'hash'))
 FROM pg_constraint k WHERE k.contype = 'f' AND k.conparentid = 0 ORDER BY k.conname, k.oid"""
 
 _UNIQUE = """
@@ -48,7 +51,9 @@ def read_foreign_keys(
     server believes of it is no matter, its rows are asked (P-46).
     """
     temporal = "k.conperiod" if connection.info.server_version >= 180000 else "false"
-    for child, parent, action, full, is_temporal, said in fetched(connection, _DECLARED.format(temporal=temporal)):
+    for child, parent, action, full, is_temporal, said, indexed in fetched(
+        connection, _DECLARED.format(temporal=temporal)
+    ):
         of, to = relations.get(int(str(child))), relations.get(int(str(parent)))
         if of is None or to is None:
             continue
@@ -61,6 +66,7 @@ def read_foreign_keys(
             _ACTIONS[str(action)],
             comparisons=tuple(Comparison(*pair[2:]) for pair in pairs),
             is_full=full == "t",
+            indexed=indexed == "t",
         )
         yield of, to, replace(key, fault=_TEMPORAL, askable=False) if is_temporal == "t" else key
 

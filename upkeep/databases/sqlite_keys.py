@@ -27,6 +27,7 @@ def judge_among(connection: sqlite3.Connection, shapes: dict[str, Shape], key: F
         key = _with_child(key, below)
         if not key.askable or parent is None:
             return key
+        key = replace(key, indexed=_is_indexed(connection, key, below))
         above = read_layout(connection, parent)
         key = _with_parent(connection, key, above)
         return replace(key, alike=key.askable and _alike(key, below, above))
@@ -40,6 +41,18 @@ def _alike(key: ForeignKey, child: Layout, parent: Layout) -> bool:
     if key.parent_columns != (parent.rowid_alias,):
         return False
     return all("INT" in c.type.upper() and not c.generated for c in child.columns if c.name in key.columns)
+
+
+def _is_indexed(connection: sqlite3.Connection, key: ForeignKey, child: Layout) -> bool:
+    """Does an index begin with one of the key's columns, or is one the rowid? One that covers some rows is none."""
+    if child.rowid_alias in key.columns:
+        return True
+    led = connection.execute(
+        "SELECT x.name FROM pragma_index_list(?, 'main') AS i, pragma_index_xinfo(i.name, 'main') AS x"
+        " WHERE NOT i.partial AND x.seqno = 0",
+        (child.shape.name,),
+    )
+    return any(column in key.columns for (column,) in led)
 
 
 def _unaskable(key: ForeignKey, fault: str) -> ForeignKey:

@@ -6,7 +6,15 @@ from upkeep.findings import Diagnosis, Finding
 from upkeep.plan import Plan
 from upkeep.report import Detected, RunReport
 from upkeep.verdict import Verdict
-from upkeep.wording.sentences import mark, outcome, plan_in_short, size_of_damage, trouble, what_would_be_done
+from upkeep.wording.sentences import (
+    mark,
+    outcome,
+    plan_in_short,
+    size_of_damage,
+    slow_deletions,
+    trouble,
+    what_would_be_done,
+)
 
 Table = list[dict[str, Any]]
 
@@ -20,6 +28,7 @@ def summary(report: RunReport) -> str:
         )
     if report.plan:
         parts.append(f"## The plan\n\n{plan_in_short(report.plan)}\n\n{_lines(plan_table(report.plan))}")
+        parts.append(slow_deletions(report.plan))
     parts += [f"## The {name}\n\n{_lines(verdict_table(verdict))}" for name, verdict in report.verdicts]
     steps = [{"step": step.name, "seconds": f"{step.seconds:.2f}"} for step in report.steps]
     parts.append(f"## The steps\n\n{_lines(steps)}")
@@ -83,11 +92,12 @@ def approval_form(plan: Plan, verdict: Verdict, evidence: str, hours: float) -> 
     Prefect shows it in a small window above the fields, so what has to be typed comes first and in few lines.
     """
     triggers = f"\n\nTriggers that will fire: {', '.join(plan.triggers)}" if plan.triggers else ""
+    slow = f"\n\nBeware: {slow_deletions(plan)}" if plan.scans else ""
     held = sum(check.holds is True for check in verdict.checks)
     return (
         f"To approve plan `{plan.digest[:12]}`, write these 12 characters, your name and why. "
         f"Without an answer within {hours:g} hours nothing is done.\n\n"
-        f"**{plan_in_short(plan)}**\n\n{_lines(_plan_by_table(plan))}{triggers}\n\n"
+        f"**{plan_in_short(plan)}**\n\n{_lines(_plan_by_table(plan))}{triggers}{slow}\n\n"
         f"The rehearsal passed: {held} of {len(verdict.checks)} claims hold; see *findings*, *plan* and *verdict* "
         f"among the run's artifacts.\n\nEvidence: `{evidence}`\n\nThe whole digest: `{plan.digest}`"
     )

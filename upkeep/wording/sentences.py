@@ -61,6 +61,16 @@ def plan_in_short(plan: Plan) -> str:
     return ", ".join(said) or "nothing to do"
 
 
+def slow_deletions(plan: Plan) -> str:
+    """Why its deletions will take long, in words; empty where they will not."""
+    if not plan.scans:
+        return ""
+    return (
+        f"deletions will be slow: no index begins with the columns of {'; '.join(plan.scans)}, so that whole child "
+        "tables are read to see who points at the rows that go, by some engines once for each row"
+    )
+
+
 def mark(check: Check) -> str:
     """Yes, no, or not asked."""
     return {True: "holds", False: "FAILS", None: "NOT ASKED"}[check.holds]

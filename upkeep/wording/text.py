@@ -10,7 +10,7 @@ from upkeep.pruning import Pruning
 from upkeep.report import Detected, RunReport, Step
 from upkeep.values import Row, encode
 from upkeep.verdict import Verdict
-from upkeep.wording.sentences import mark, outcome, plan_in_short, size_of_damage
+from upkeep.wording.sentences import mark, outcome, plan_in_short, size_of_damage, slow_deletions
 
 WIDTH = 100
 """Columns of the terminal that long lines are folded for."""
@@ -31,6 +31,7 @@ def run_report(report: RunReport) -> str:
         lines += _what_becomes_of_each_key(report.detected, report.plan)
     if report.plan and report.plan.repairs:
         lines += ["", *folded("rows that change by table: ", _by_table(report.plan))]
+        lines += folded("beware: ", slow) if (slow := slow_deletions(report.plan)) else []
     for title, verdict in report.verdicts:
         lines += _verdict(title, verdict)
     return "\n".join([*lines, "", *_steps(report.steps), *_tail(report)])
