@@ -555,14 +555,6 @@ def test_a_lock_ends_with_the_process_that_was_killed_p83(one_house: House) -> N
         pass
 
 
-def test_a_migration_is_refused_before_anything_is_done_and_the_way_without_is_told(one_house: House) -> None:
-    with (
-        pytest.raises(Refused, match=r"come in a later version.*--no-migrate"),
-        one_house.database.exchanged(one_house.workplace),
-    ):
-        pass
-
-
 # --- Bad input ---
 
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from tests.servers.postgresql import PostgresServer
 from tests.shell import upkeep
-from tests.test_postgresql import House, house, one_house
-from upkeep.backups import Manifest, bring_back, find_backup, list_backups, remove_backup
+from tests.test_postgresql import NOW, House, house, one_house
+from upkeep.backups import Manifest, bring_back, find_backup, list_backups, remove_backup, take_backup
 from upkeep.databases import Counter, Database, open_database
 from upkeep.streams import Unpacking, buffered
 
@@ -151,6 +151,24 @@ def test_sequences_that_go_on_while_the_dump_is_made_are_no_difference_p69(one_h
     finally:
         ended.set()
         writer.join()
+
+
+def test_a_sequence_that_is_set_back_while_the_dump_is_made_is_no_difference(one_house: House) -> None:
+    one_house.run(*MADE)
+
+    def set_back(said: str) -> None:
+        if said == "compressing and storing":
+            one_house.run("ALTER SEQUENCE lonely RESTART", "SELECT setval('things_no_seq', 2)")
+
+    manifest = take_backup(
+        one_house.database, one_house.store, one_house.workplace, run="test", now=NOW, progress=set_back
+    )
+    assert manifest.census.counters["public.lonely"].given is None
+    assert manifest.census.counters["public.things_id_seq"] == Counter(7)
+    scratch = one_house.database.scratch(one_house.workplace)
+    bring_back(one_house.store, manifest, scratch)
+    assert one_house.proven(manifest, scratch) == ()
+    scratch.discard()
 
 
 @given(

@@ -13,7 +13,7 @@ from typing import BinaryIO, cast
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from upkeep import __version__
-from upkeep.census import Census, differences, take_census
+from upkeep.census import Census, differences, take_census, unless_set_back
 from upkeep.companions import Companion, damaged_companions, store_companions
 from upkeep.databases import Database
 from upkeep.errors import Damaged, Refused, Taken
@@ -107,6 +107,9 @@ def take_backup(
         packing = Packing(dump)
         stored = store.put(name, buffered(packing), expected_size=snapshot.size)
         companions = store_companions(snapshot, store, f"{folder(database.name, backup)}/")
+    if census.counters:
+        with database.reading() as reading:
+            census = unless_set_back(census, reading.counters())
     if stored != packing.stored.size:
         raise Damaged(
             f"the store holds {stored} bytes of {name}, not {packing.stored.size}",

@@ -60,6 +60,24 @@ def take_census(reading: Reading, *, digests: bool, progress: Callable[[str], No
     )
 
 
+def unless_set_back(census: Census, later: dict[str, Counter]) -> Census:
+    """The census without a word on counters that somebody set back while the dump was made.
+
+    ``later`` is how far they were when it was done: nobody knows on which side of that the dump has seen one.
+    """
+    steady = {
+        name: Counter(None, is_behind=True) if _has_gone_back(counter, later.get(name)) else counter
+        for name, counter in census.counters.items()
+    }
+    return census.model_copy(update={"counters": steady})
+
+
+def _has_gone_back(before: Counter, after: Counter | None) -> bool:
+    if after is None or before.given is None or after.given is None:
+        return False
+    return after.given < before.given
+
+
 def differences(before: Census, after: Census) -> tuple[str, ...]:
     """What is not the same, each in words; digests are compared where both were taken."""
     told = []
@@ -103,7 +121,7 @@ def _counters_behind(before: Census, after: Census) -> list[str]:
         new = after.counters.get(name)
         if new is None:
             told.append(f"the counter {name} is gone")
-        elif old.given is not None and new.given is not None and new.given < old.given:
+        elif _has_gone_back(old, new):
             told.append(f"the counter {name} has given {new.given} values, not {old.given}")
         elif new.is_behind and not old.is_behind:
             told.append(f"the next value of the counter {name} is taken already")

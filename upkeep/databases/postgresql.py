@@ -13,9 +13,9 @@ from upkeep.databases import Beside, Identity, Means, Sight, Snapshot
 from upkeep.databases.postgresql_dump import dumped
 from upkeep.databases.postgresql_errors import speaking
 from upkeep.databases.postgresql_exchange import PostgresqlBench, one_transaction
+from upkeep.databases.postgresql_globals import HOLDS, NAME, globals_of
 from upkeep.databases.postgresql_observing import observe, refuse_strangers
 from upkeep.databases.postgresql_place import FINGERPRINT, Connection, Place, fingerprint_of
-from upkeep.databases.postgresql_globals import HOLDS, NAME, globals_of
 from upkeep.databases.postgresql_probe import try_a_violation
 from upkeep.databases.postgresql_reading import PostgresqlReading
 from upkeep.databases.postgresql_restore import pour, refuse_what_is_there
@@ -118,7 +118,7 @@ class PostgresqlDatabase:
                 f"the replica of {self.name} is no PostgreSQL database",
                 "write UPKEEP_REPLICA_URL as postgresql+psycopg://user:password@host:5432/database",
             )
-        place = Place.of(f"{self.name}-replica", parsed, self.place.patience)
+        place = Place.of(parsed, self.place.patience, "UPKEEP_REPLICA_URL")
         return PostgresqlDatabase(f"{self.name}-replica", place, self.programs, follows=self.place)
 
     @contextmanager
