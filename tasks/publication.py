@@ -1,8 +1,6 @@
 """What a run leaves: evidence in the store, and artifacts for those who look at Prefect."""
 
-import json
 from io import BytesIO
-from typing import Any
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
@@ -10,6 +8,7 @@ from tasks.detection import Looked, zipped
 from tasks.rehearsal import Rehearsed
 from tasks.step import step
 from upkeep.census import Census
+from upkeep.documents import put_document
 from upkeep.equipment import Equipment
 from upkeep.report import RunReport
 from upkeep.stores import Store
@@ -77,8 +76,3 @@ def _keep_what_was_seen(store: Store, folder: str, looked: Looked, census: Censu
 
 def _show_verdict(verdict: Verdict, description: str) -> None:
     create_table_artifact(markdown.verdict_table(verdict), key="verdict", description=description)
-
-
-def put_document(store: Store, name: str, document: Any) -> None:
-    """One JSON document under a name."""
-    store.put(name, BytesIO(json.dumps(document, indent=1, sort_keys=True).encode() + b"\n"))

@@ -1,14 +1,13 @@
 """What a run that died had begun: found out from the rows themselves, put on record, and cleared (P-95)."""
 
-import json
 from collections import defaultdict
 from enum import StrEnum
-from io import BytesIO
 
 from tasks.step import step
 from upkeep.backups import utc_now
 from upkeep.changes import Change, stored_changes
 from upkeep.databases import Reading
+from upkeep.documents import put_document
 from upkeep.equipment import Equipment
 from upkeep.errors import Refused
 from upkeep.journal import Intention, clear_intention, intentions
@@ -51,7 +50,7 @@ def settle(equipment: Equipment, intention: Intention, found: Found, *, by_recov
     }
     name = f"{intention.database}/repairs/{intention.run}/outcome.json"
     if not equipment.store.exists(name):
-        equipment.store.put(name, BytesIO(json.dumps(document, indent=1, sort_keys=True).encode()), only_if_absent=True)
+        put_document(equipment.store, name, document, only_if_absent=True)
     clear_intention(equipment.store, intention.database, intention.run)
 
 

@@ -57,9 +57,9 @@ IN_A_BACKUP = (
     "return upkeep/stores/directory.py:_write_all 1",
     "call upkeep/stores/directory.py:_reveal 1",
     "return upkeep/stores/directory.py:put 1",
-    "call upkeep/backups.py:_write 1",
+    "call upkeep/documents.py:put_document 1",
     "call upkeep/stores/directory.py:_reveal 2",
-    "return upkeep/backups.py:_write 1",
+    "return upkeep/documents.py:put_document 1",
 )
 
 

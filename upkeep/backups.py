@@ -1,14 +1,11 @@
 """Backups in a store: taken with the manifest last, listed, and brought back with every byte compared."""
 
-import json
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, cast
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -16,7 +13,8 @@ from upkeep import __version__
 from upkeep.census import Census, differences, take_census, unless_set_back
 from upkeep.companions import Companion, damaged_companions, store_companions
 from upkeep.databases import Database
-from upkeep.errors import Damaged, Refused, Taken
+from upkeep.documents import put_document
+from upkeep.errors import Damaged, Refused
 from upkeep.stores import Store
 from upkeep.streams import CODEC, Packing, Unpacking, buffered
 
@@ -131,7 +129,8 @@ def take_backup(
         census=census,
         companions=companions,
     )
-    _write(store, f"{folder(database.name, backup)}/manifest.json", manifest)
+    name = f"{folder(database.name, backup)}/manifest.json"
+    put_document(store, name, manifest.model_dump(mode="json"), only_if_absent=True)
     return manifest
 
 
@@ -188,7 +187,7 @@ def prove(
     if not against:
         name = f"{folder(manifest.database, manifest.id)}/verified.json"
         if not store.exists(name):
-            _write(store, name, proof)
+            put_document(store, name, proof.model_dump(mode="json"), only_if_absent=True)
     return proof, tuple(against)
 
 
@@ -253,16 +252,6 @@ def remove_backup(store: Store, database: str, backup: str) -> None:
         store.delete(f"{folder(database, backup)}/{part}")
     for entry in list(store.list(f"{folder(database, backup)}/")):
         store.delete(entry.name)
-
-
-def _write(store: Store, name: str, document: BaseModel) -> None:
-    content = json.dumps(document.model_dump(mode="json"), indent=1, sort_keys=True).encode() + b"\n"
-    try:
-        store.put(name, cast(BinaryIO, BytesIO(content)), only_if_absent=True)
-    except Taken:
-        with store.get(name) as there:
-            if there.read() != content:
-                raise
 
 
 def utc_now() -> datetime:

@@ -1,13 +1,12 @@
 """What an unfinished run was about to do, in the store; gone when it is done (P-95)."""
 
-import json
 from datetime import datetime
-from io import BytesIO
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from upkeep.changes import Record
+from upkeep.documents import put_document
 from upkeep.errors import Damaged
 from upkeep.stores import Store
 
@@ -36,8 +35,8 @@ def _name(database: str, run: str) -> str:
 
 def write_intention(store: Store, intention: Intention) -> None:
     """Say what is about to be done, before the first byte of it."""
-    content = json.dumps(intention.model_dump(mode="json"), indent=1, sort_keys=True).encode()
-    store.put(_name(intention.database, intention.run), BytesIO(content), only_if_absent=True)
+    name = _name(intention.database, intention.run)
+    put_document(store, name, intention.model_dump(mode="json"), only_if_absent=True)
 
 
 def clear_intention(store: Store, database: str, run: str) -> None:
