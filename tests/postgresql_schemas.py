@@ -1,11 +1,15 @@
 """Hypothesis strategies for PostgreSQL databases: odd schemas, odd rows, foreign keys of every sort."""
 
 import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+import pytest
 from hypothesis import strategies as st
+
+from tests.servers.postgresql import PostgresServer
 
 SCHEMAS = ("public", "Other", "a.b", "sélect")
 TABLES = ("patients", "Visits", "order", 'we"ird', "with space", "it's", "naïve", "a.b", "b", "100%", "日本", "{x}")
@@ -135,6 +139,17 @@ def tried(connection: "psycopg.Connection[Any]", statement: str) -> bool:
         connection.execute(statement.encode())
         return True
     return False
+
+
+@pytest.fixture
+def any_database(postgresql: PostgresServer) -> Iterator["psycopg.Connection[Any]"]:
+    """A database with types and schemas, in which a test makes every example, and undoes or drops it."""
+    with postgresql.connect(postgresql.make_database()) as connection:
+        for statement in PREPARED:
+            tried(connection, statement)
+        connection.autocommit = False
+        yield connection
+        connection.rollback()
 
 
 def _listed(names: Any) -> str:

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 
-from tests.postgresql_schemas import PREPARED, SomeDatabase, SomeKey, databases, quoted, tried
+from tests.postgresql_schemas import SomeDatabase, SomeKey, any_database, databases, quoted, tried
 from tests.servers.postgresql import PostgresServer
 from upkeep.catalog import ForeignKey, Trigger
 from upkeep.databases.postgresql_reading import PostgresqlReading
@@ -18,22 +18,12 @@ from upkeep.databases.postgresql_schema import settled
 from upkeep.errors import Refused
 from upkeep.orphans import counting, listing
 
+__all__ = ["any_database"]
+
 Connection = psycopg.Connection[Any]
 
 
 # Any database: pair by pair as the engine says that enforces
-
-
-@pytest.fixture
-def any_database(postgresql: PostgresServer) -> Iterator[Connection]:
-    """A database with types and schemas, in which every example is made and undone."""
-    name = postgresql.make_database()
-    with postgresql.connect(name) as connection:
-        for statement in PREPARED:
-            tried(connection, statement)
-        connection.autocommit = False
-        yield connection
-        connection.rollback()
 
 
 @settings(

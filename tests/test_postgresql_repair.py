@@ -10,17 +10,19 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 
-from tests.postgresql_schemas import PREPARED, SomeDatabase, databases, tried
+from tests.postgresql_schemas import SomeDatabase, any_database, databases
 from tests.servers.postgresql import PostgresServer
 from upkeep.changes import Mended, RowsRefused
 from upkeep.databases.postgresql_reading import PostgresqlReading
 from upkeep.databases.postgresql_writing import PostgresqlWriting
-from upkeep.errors import Refused, RowRefused
+from upkeep.errors import RowRefused
 from upkeep.finding import find, keys_of
 from upkeep.mending import mend
 from upkeep.plan import Plan
 from upkeep.planning import Planner
 from upkeep.policy import Policy
+
+__all__ = ["any_database"]
 
 Connection = psycopg.Connection[Any]
 BY_DELETION = Policy.model_validate({"rule": [{"child": "*", "parent": "*", "orphan": ["delete"]}]})
@@ -65,16 +67,6 @@ def mended(server: PostgresServer, database: str, by: Policy = BY_DELETION) -> M
     with opened(server, database) as connection:
         writing = PostgresqlWriting(connection)
         return mend(writing, planned(writing, by), keys_of(writing, by))
-
-
-@pytest.fixture
-def any_database(postgresql: PostgresServer) -> Iterator[Connection]:
-    with postgresql.connect(postgresql.make_database()) as connection:
-        for statement in PREPARED:
-            tried(connection, statement)
-        connection.autocommit = False
-        yield connection
-        connection.rollback()
 
 
 @settings(
@@ -209,18 +201,6 @@ def test_p40_of_a_match_full_key_all_columns_become_null_or_none(server: Postgre
     mended(server, database, BY_NULL)
     assert server.run(database, "SELECT a, b FROM free") == [(None, None), (None, None)]
     assert server.run(database, "SELECT a, b FROM bound") == []
-
-
-def test_p65_a_child_that_comes_after_the_rehearsal_is_neither_lost_nor_left_behind(server: PostgresServer) -> None:
-    database = made(server, *(statement.format(action="CASCADE") for statement in FAMILY))
-    with opened(server, database) as connection:
-        plan = planned(PostgresqlReading(connection), BY_DELETION)
-    server.run(database, "INSERT INTO notes VALUES (112, 11)")
-    with opened(server, database) as connection:
-        writing = PostgresqlWriting(connection)
-        with pytest.raises(Refused, match="row 112 of notes has come to point at a row of visits"):
-            mend(writing, plan, keys_of(writing, BY_DELETION))
-    assert server.run(database, "SELECT COUNT(*) FROM notes") == [(4,)]
 
 
 def test_p65_who_wants_to_point_at_a_row_that_goes_waits_and_is_then_told(server: PostgresServer) -> None:

@@ -83,18 +83,6 @@ def test_promise_1_a_rehearsal_changes_not_one_byte_of_the_live_file_p22(watched
     assert bytes_of(watched.path) == before
 
 
-def test_promise_1_the_live_database_is_never_taken_for_a_scratch_p22(damaged: Clinic, tmp_path: Path) -> None:
-    database = damaged.equipment().database
-    before = bytes_of(damaged.path)
-    with pytest.raises(Refused, match="is not a scratch database"):
-        database.discard()
-    with pytest.raises(Refused, match="is not a scratch database"):
-        database.refuses_orphans()
-    with (tmp_path / "dump").open("w+b") as dump, pytest.raises(Refused, match="is not empty"):
-        database.restore(dump)
-    assert bytes_of(damaged.path) == before
-
-
 # 2. Run it twice: the second run finds nothing to do.
 
 
