@@ -8,7 +8,8 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from tests.prefect_server import HOUSE, Served, damaged_clinic, serving
+from tests.damaged_clinic import build_clinic
+from tests.prefect_server import HOUSE, Served, serving
 from tests.test_approval import digest_in
 
 PICTURES = HOUSE / "docs" / "pictures"
@@ -27,7 +28,7 @@ def main() -> None:
     """Photograph a run that waits, its findings, its form, and how it ended."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="upkeep-pictures-") as temporary:
-        clinic = damaged_clinic(Path(temporary) / "clinic")
+        clinic = build_clinic(Path(temporary) / "clinic", backed_up=False)
         with serving(Path(temporary), clinic) as served, browser() as page:
             run = served.run("remediate", clinic)
             _, told = served.form(run)

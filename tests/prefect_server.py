@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from examples.clinic import DEMO_KINDS, build
+from tests.damaged_clinic import Clinic, build_clinic
 
 HOUSE = Path(__file__).parents[1]
 PROGRAM = Path(sys.executable).with_name("upkeep")
@@ -22,38 +22,6 @@ FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 BUSY = 503
 _PATIENCE = 170.0
 _UPKEEP_SERVES = "upkeep serves "
-
-
-@dataclass(frozen=True)
-class Clinic:
-    """The damaged example clinic with a store of its own, and the settings that name them."""
-
-    folder: Path
-
-    @property
-    def path(self) -> Path:
-        """The database file."""
-        return self.folder / "clinic.db"
-
-    @property
-    def settings(self) -> dict[str, str]:
-        """As they would stand in an env file."""
-        return {
-            "DATABASE_URL": f"sqlite:///{self.path}",
-            "UPKEEP_DATABASE": "clinic",
-            "UPKEEP_STORE": (self.folder / "store").as_uri(),
-            "UPKEEP_SCRATCH": str(self.folder / "scratch"),
-            "UPKEEP_POLICY": str(HOUSE / "examples/clinic/policy.toml"),
-            "UPKEEP_ALEMBIC_INI": str(HOUSE / "examples/clinic/alembic.ini"),
-            "UPKEEP_SUITES": str(HOUSE / "expectations/suites/clinic"),
-        }
-
-
-def damaged_clinic(folder: Path) -> Clinic:
-    """A clinic that can be remediated: no table is gone and no key misdeclared. Takes a second."""
-    (folder / "store").mkdir(parents=True)
-    build(folder, kinds=DEMO_KINDS)
-    return Clinic(folder)
 
 
 @dataclass(frozen=True)
@@ -85,7 +53,7 @@ class Served:
 
     def run(self, name: str, clinic: Clinic, parameters: dict[str, Any] | None = None, **settings: str) -> str:
         """Have a deployment run for a clinic, as an operator does from its page; the run's id."""
-        variables = {"env": clinic.settings | {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"} | settings}
+        variables = {"env": clinic.environment | {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"} | settings}
         asked = {"parameters": parameters or {}, "job_variables": variables, "state": {"type": "SCHEDULED"}}
         run = self.post(f"deployments/{self.deployment(name)['id']}/create_flow_run", asked)
         return str(run["id"])
@@ -151,7 +119,7 @@ def eventually(look: Callable[[], Any], told: Callable[[], str], seconds: float 
 @contextmanager
 def serving(folder: Path, clinic: Clinic) -> Iterator[Served]:
     """`upkeep serve` on a free port, with a home of Prefect's in ``folder``; stopped by SIGINT, as from a keyboard."""
-    environment = {**os.environ, **clinic.settings, "PREFECT_HOME": str(folder / "prefect"), "DO_NOT_TRACK": "1"}
+    environment = {**os.environ, **clinic.environment, "PREFECT_HOME": str(folder / "prefect"), "DO_NOT_TRACK": "1"}
     environment |= {"PREFECT_WORKER_QUERY_SECONDS": "1", "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "5"}
     environment.pop("PREFECT_API_URL", None)
     said = folder / "serve.log"
@@ -187,11 +155,21 @@ def _line_with(said: Path, words: str, process: "subprocess.Popen[str]") -> str 
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """One server and worker for all tests of a pytest process; each test brings a clinic of its own."""
     folder = tmp_path_factory.mktemp("served")
-    with serving(folder, damaged_clinic(folder / "clinic")) as server:
+    with serving(folder, build_clinic(folder / "clinic", backed_up=False)) as server:
         yield server
 
 
 @pytest.fixture
 def clinic(tmp_path: Path) -> Clinic:
     """A damaged clinic that nobody else has."""
-    return damaged_clinic(tmp_path / "clinic")
+    return build_clinic(tmp_path / "clinic", backed_up=False)
+
+
+@pytest.fixture(scope="session")
+def prefect_here() -> Iterator[str]:
+    """Prefect's own server for the runs of this process, entered once, whichever files ask for it; its API's URL."""
+    from prefect.settings import PREFECT_API_URL  # reads PREFECT_HOME when it is imported
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=120):
+        yield str(PREFECT_API_URL.value())

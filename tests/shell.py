@@ -9,9 +9,8 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -139,19 +138,3 @@ def nothing_changes(place: Place) -> Iterator[None]:
     yield
     assert place.bytes() == before
     assert [*(place.folder / "scratch").glob("*/*")] == []
-
-
-@cache
-def _harness() -> ExitStack:
-    from prefect.testing.utilities import prefect_test_harness
-
-    stack = ExitStack()
-    stack.enter_context(prefect_test_harness(server_startup_timeout=120))
-    return stack
-
-
-@pytest.fixture(scope="session")
-def prefect_here(pytestconfig: pytest.Config) -> None:
-    """Prefect's server for the runs of this process: entered once, whichever files ask for it."""
-    if _harness.cache_info().currsize == 0:
-        pytestconfig.add_cleanup(_harness().close)

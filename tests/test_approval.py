@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.prefect_server import Clinic, Served
+from tests.damaged_clinic import Clinic
+from tests.prefect_server import Served
 from upkeep.approval import judge_approval
 
 pytestmark = pytest.mark.timeout(600)

@@ -19,13 +19,10 @@ from tests.shell import (
     Place,
     family,
     nothing_changes,
-    prefect_here,
     upkeep,
     upkeep_in_a_process,
 )
 from upkeep.databases import open_database
-
-__all__ = ["prefect_here"]
 
 LOOKING = [("check",), ("backup",), ("maintain",), ("policy", "check")]
 APPROVAL = "write `upkeep maintain --perform ask --approve DIGEST --by NAME --reason TEXT`"

@@ -14,14 +14,12 @@ from typing import Any
 import pytest
 
 from examples.clinic import ALL_KINDS, DEMO_KINDS, Truth, build
-from tests.shell import DELETES, Place, Said, family, prefect_here, upkeep, upkeep_in_a_process
+from tests.shell import DELETES, Place, Said, family, upkeep, upkeep_in_a_process
 from upkeep.backups import take_backup, utc_now
 from upkeep.equipment import equip
 from upkeep.settings import load_settings
 from upkeep.stores import open_store
 from upkeep.workplaces import workplace
-
-__all__ = ["prefect_here"]
 
 HOUSE = Path(__file__).parents[1]
 BACKUP_KEYS = {"id", "taken", "revision", "rows", "bytes", "verified", "fault"}

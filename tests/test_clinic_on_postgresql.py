@@ -12,9 +12,7 @@ import pytest
 from examples.clinic import DEMO_KINDS, Truth, build
 from tests.clinic_on_postgresql import put_clinic
 from tests.servers.postgresql import PostgresServer
-from tests.shell import Said, prefect_here, upkeep
-
-__all__ = ["prefect_here"]
+from tests.shell import Said, upkeep
 
 HOUSE = Path(__file__).parents[1]
 

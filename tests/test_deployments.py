@@ -16,7 +16,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from yaml import safe_load  # type: ignore[import-untyped]  # a dependency of Prefect's, which ships no types
 
-from tests.prefect_server import HOUSE, PROGRAM, Clinic, Served, damaged_clinic, eventually
+from tests.damaged_clinic import Clinic, build_clinic
+from tests.prefect_server import HOUSE, PROGRAM, Served, eventually
 
 DEPLOYMENTS = HOUSE / "deployments"
 SHORT = 45  # seconds without a heartbeat; between two of a run that lives there are 30
@@ -92,7 +93,7 @@ def test_each_automation_is_there_once_and_stays_as_it_is_when_served_again(serv
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL], ids=["SIGTERM", "SIGKILL"])
 def test_a_worker_that_dies_in_mid_run_loses_nothing_promise_4(served: Served, tmp_path: Path, ending: int) -> None:
     clinic = served.clinic  # an automation runs recover with the settings of the worker, and those name this one
-    shutil.copyfile(damaged_clinic(tmp_path / "clinic").path, clinic.path)
+    shutil.copyfile(build_clinic(tmp_path / "clinic", backed_up=False).path, clinic.path)
     with other_worker_of(served, tmp_path) as worker:
         make_automations(served, short_automations(tmp_path))
         run = served.run("remediate", clinic, {"perform": "within_limits"})
@@ -123,7 +124,7 @@ def test_serve_refuses_where_no_database_is_set(tmp_path: Path) -> None:
 def test_serve_refuses_a_port_that_another_program_has(served: Served, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        told = refused(tmp_path, served.clinic.settings, "serve", "--port", str(port))
+        told = refused(tmp_path, served.clinic.environment, "serve", "--port", str(port))
     assert told.startswith(
         f"upkeep: port {port} is taken by another program\n  serve on another: `upkeep serve --port "
     )
@@ -131,7 +132,7 @@ def test_serve_refuses_a_port_that_another_program_has(served: Served, tmp_path:
 
 def test_serve_names_the_prefect_server_that_has_the_port(served: Served, tmp_path: Path) -> None:
     port = served.pages.rpartition(":")[2]
-    told = refused(tmp_path, served.clinic.settings, "serve", "--port", port)
+    told = refused(tmp_path, served.clinic.environment, "serve", "--port", port)
     assert told.startswith(
         f"upkeep: a Prefect server is on port {port} already\n  use it: PREFECT_API_URL={served.api}"
     )
@@ -181,7 +182,7 @@ def other_worker_of(served: Served, folder: Path) -> Iterator["subprocess.Popen[
     for pid in first:
         os.kill(pid, signal.SIGSTOP)
     environment = (
-        os.environ | served.clinic.settings | {"PREFECT_API_URL": served.api, "PREFECT_WORKER_QUERY_SECONDS": "1"}
+        os.environ | served.clinic.environment | {"PREFECT_API_URL": served.api, "PREFECT_WORKER_QUERY_SECONDS": "1"}
     )
     command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "upkeep", "--type", "process"]
     worker = subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.clinics import MODES, content
+from tests.damaged_clinic import MODES, content
 from tests.test_writers import assert_nothing_is_lost, somebody_writing
 from upkeep.databases.sqlite import SqliteDatabase
 from upkeep.errors import Unreachable

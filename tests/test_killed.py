@@ -3,7 +3,7 @@
 import json
 import pickle
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.clinics import MODES, Clinic, Content, Night, Runs, content, perform_at, recover_at, rehearse_at
+from tests.clinics import Night, Runs, perform_at, recover_at, rehearse_at
+from tests.damaged_clinic import MODES, PLACES, SERVERS, Clinic, Content
 from upkeep.backups import bring_back, list_backups, prove, utc_now
-from upkeep.databases.sqlite import SqliteDatabase
 from upkeep.equipment import Equipment
 
 pytest_plugins = ("tests.clinics",)
@@ -50,9 +50,17 @@ IN_AN_EXCHANGE = (
     "return upkeep/databases/sqlite_exchange.py:_write_back 1",
     "call upkeep/journal.py:clear_intention 1",
 )
+IN_A_DUMP = {
+    "delete": (
+        "call upkeep/databases/sqlite_copy.py:copy_pages 1",
+        "return upkeep/databases/sqlite_copy.py:copy_pages 1",
+    ),
+    "system": (
+        "call upkeep/databases/postgresql_dump.py:dumped 1",
+        "return upkeep/databases/postgresql_dump.py:dumped 1",
+    ),
+}
 IN_A_BACKUP = (
-    "call upkeep/databases/sqlite_copy.py:copy_pages 1",
-    "return upkeep/databases/sqlite_copy.py:copy_pages 1",
     "call upkeep/streams.py:_next 1",
     "return upkeep/stores/directory.py:_write_all 1",
     "call upkeep/stores/directory.py:_reveal 1",
@@ -88,44 +96,50 @@ def rehearsal_of(clinic: Clinic, folder: Path, *, migrate: bool) -> Rehearsal:
     own = folder / "place"
     own.mkdir()
     night = rehearse_at(clinic.equipment(), own, migrate=migrate)
+    night.scratch.discard()
     assert night.rehearsed.verdict.passed, night.rehearsed.verdict.failed
-    whole = Rehearsal(clinic, night, content(clinic.path), {}, 0.0)
+    whole = Rehearsal(clinic, night, clinic.content(), {}, 0.0)
     whole.pickled.write_bytes(pickle.dumps((night.manifest, night.rehearsed)))
     performed = clinic.copied(folder / "performed")
     begun = monotonic()
     perform_at(performed.equipment(), own, night)
     seconds = monotonic() - begun
-    return Rehearsal(clinic, night, whole.before, content(performed.path), seconds)
+    return Rehearsal(clinic, night, whole.before, performed.content(), seconds)
 
 
-@pytest.fixture(scope="module", params=[f"{mode} {how}" for mode in MODES for how in ("transaction", "exchange")])
+@pytest.fixture(
+    scope="module", params=[*(f"{place} transaction" for place in PLACES), *(f"{mode} exchange" for mode in MODES)]
+)
 def rehearsed(
-    request: pytest.FixtureRequest, built_clinic: Clinic, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    clinic_in: Callable[[str, Path], Clinic],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Rehearsal]:
-    """A rehearsed clinic in each journal mode, without a migration (a transaction) and with one (an exchange)."""
-    mode, how = str(request.param).split()
+    """A rehearsed clinic in each place, without a migration (a transaction) and in a file with one (an exchange)."""
+    place, how = str(request.param).split()
     folder = tmp_path_factory.mktemp("rehearsed")
-    clinic = built_clinic.copied(folder / "clinic").into(mode)
-    yield rehearsal_of(clinic, folder, migrate=how == "exchange")
+    rehearsed = rehearsal_of(clinic_in(place, folder / "clinic"), folder, migrate=how == "exchange")
+    yield rehearsed
+    rehearsed.clinic.remove()
     shutil.rmtree(folder)
 
 
 def carries_on(rehearsed: Rehearsal, short_runs: Runs, folder: Path) -> str:
     """After a kill: the database is whole, the next run settles what was begun and ends performed. Which it was."""
     clinic = rehearsed.clinic
-    now = content(clinic.path)
+    now = clinic.content()
     assert now in (rehearsed.before, rehearsed.after), "the database is neither as before nor as after"
     begun = [path.stem for path in (clinic.store / "journal").glob("*.json")]
     told = recover_at(clinic.equipment())
     said = "had changed nothing" if now == rehearsed.before else "had been performed whole"
     assert told == tuple(f"run {run} died; it {said}" for run in begun)
     assert not list(clinic.store.glob("journal/*")), "the journal still has an entry"
-    assert content(clinic.path) == now, "recovery changed the database"
+    assert clinic.content() == now, "recovery changed the database"
     if now == rehearsed.before:
         assert (
             short_runs.do(clinic, "perform", rehearsal=str(rehearsed.pickled), run=f"next-{folder.name}") == "performed"
         )
-        assert content(clinic.path) == rehearsed.after
+        assert clinic.content() == rehearsed.after
         assert clinic.scratches == [], "a scratch was left behind (P-95)"
     return said
 
@@ -135,7 +149,7 @@ def every_manifest_holds(equipment: Equipment, folder: Path) -> int:
     backups = list_backups(equipment.store, equipment.settings.database)
     for backup in backups:
         assert backup.manifest is not None, backup.fault
-        target = SqliteDatabase("restored", folder / f"{backup.id}.db", is_scratch=True)
+        target = equipment.database.scratch(folder)
         bring_back(equipment.store, backup.manifest, target)
         _, against = prove(equipment.store, backup.manifest, target, run="test", now=utc_now(), seconds=0)
         assert against == ()
@@ -154,7 +168,7 @@ def test_promise_4_killed_between_any_two_acts_of_a_performance(
             parameters: dict[str, Any] = {"rehearsal": str(own.pickled), "run": f"killed-{number}"}
             assert short_runs.do(own.clinic, "perform", moment=moment, **parameters) is None, "it was never killed"
             said.add(carries_on(own, short_runs, tmp_path / f"next-{number}"))
-            shutil.rmtree(own.clinic.folder)
+            own.clinic.remove()
     assert said == {"had changed nothing", "had been performed whole"}, "not every outcome was met"
 
 
@@ -165,7 +179,7 @@ def killed_at_random(rehearsed: Rehearsal, runs: Runs, folder: Path, times: int,
         after = chance.uniform(0.001, 1.3 * rehearsed.seconds)
         runs.do(own.clinic, "perform", kill_after=after, rehearsal=str(own.pickled), run=f"killed-{number}")
         carries_on(own, runs, folder / f"next-{number}")
-        shutil.rmtree(own.clinic.folder)
+        own.clinic.remove()
 
 
 def test_promise_4_killed_at_a_random_moment_of_a_performance(
@@ -182,7 +196,11 @@ def test_promise_4_killed_at_many_random_moments_of_a_performance(
     killed_at_random(rehearsed, short_runs, tmp_path, times=50, seed=40)
 
 
-@pytest.mark.parametrize("moment", IN_A_BACKUP)
+@pytest.mark.parametrize(
+    ("damaged", "moment"),
+    [(place, moment) for place, own in IN_A_DUMP.items() for moment in (*own, *IN_A_BACKUP)],
+    indirect=["damaged"],
+)
 def test_promise_4_a_backup_that_was_killed_is_no_backup_or_a_whole_one(
     damaged: Clinic, short_runs: Runs, tmp_path: Path, moment: str
 ) -> None:
@@ -223,46 +241,51 @@ def test_promise_4_recovery_is_not_confused_by_an_application_that_goes_on(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("damaged", ["delete", *SERVERS], indirect=True)
 def test_promise_4_killed_at_every_boundary_of_a_whole_run_and_the_next_run_carries_on(
     damaged: Clinic, runs: Runs, tmp_path: Path
 ) -> None:
     """Each run comes further than the one before it, over what that one left behind."""
-    before = content(damaged.path)
-    untouched = tmp_path / "untouched.db"
-    shutil.copy(damaged.path, untouched)
+    untouched, before = damaged.copied(tmp_path / "untouched"), damaged.content()
+    how: dict[str, Any] = {"perform": "within_limits", "migrate": damaged.on is None}
     for number, step in enumerate(STEPS):
         moment = f"call flows/clock.py:__call__ {2 * number + 1}"
-        assert runs.maintain(damaged, perform="within_limits", moment=moment) is None, f"never killed before {step}"
-        performed = content(damaged.path) != before
+        assert runs.maintain(damaged, moment=moment, **how) is None, f"never killed before {step}"
+        performed = damaged.content() != before
         assert performed == (step not in BEFORE_IT_PERFORMS), f"killed before {step}"
         if performed:
-            shutil.copy(untouched, damaged.path)
+            damaged.become(untouched)
+            assert damaged.content() == before
     every_manifest_holds(damaged.equipment(), tmp_path)
-    report = runs.maintain(damaged, perform="within_limits")
+    report = runs.maintain(damaged, **how)
     assert [step["name"] for step in report["steps"]] == list(STEPS), "the names of the steps stand above"
     assert report["ended"] == "performed and verified"
     assert report["verdict"]["passed"]
     assert not list(damaged.store.glob("journal/*"))
     assert damaged.scratches == [], "a scratch was left behind (P-95)"
-    again = runs.maintain(damaged, perform="within_limits")
+    again = runs.maintain(damaged, **how)
     assert again["ended"] == "nothing to do"
 
 
 @pytest.mark.parametrize(
-    ("moment", "said"),
+    ("damaged", "moment", "said"),
     [
-        ("return upkeep/mending.py:mend 2", "had changed nothing"),
-        ("return upkeep/databases/sqlite_exchange.py:look 60", "had changed nothing"),
-        ("return upkeep/databases/sqlite_exchange.py:_write_back 1", "had been performed whole"),
+        ("delete", "return upkeep/mending.py:mend 2", "had changed nothing"),
+        ("delete", "return upkeep/databases/sqlite_exchange.py:look 60", "had changed nothing"),
+        ("delete", "return upkeep/databases/sqlite_exchange.py:_write_back 1", "had been performed whole"),
+        ("system", "return upkeep/mending.py:mend 2", "had changed nothing"),
+        ("wheel", "return tasks/work.py:work_on 2", "had been performed whole"),
     ],
+    indirect=["damaged"],
 )
 def test_promise_4_the_next_whole_run_says_what_became_of_the_one_that_died(
     damaged: Clinic, runs: Runs, moment: str, said: str
 ) -> None:
-    assert runs.maintain(damaged, perform="within_limits", moment=moment) is None, "it was never killed"
+    how: dict[str, Any] = {"perform": "within_limits", "migrate": damaged.on is None}
+    assert runs.maintain(damaged, moment=moment, **how) is None, "it was never killed"
     died = [path.stem for path in (damaged.store / "journal").glob("*.json")]
-    report = runs.maintain(damaged, perform="within_limits")
+    report = runs.maintain(damaged, **how)
     assert report["recovered"] == [f"run {died[0]} died; it {said}"]
     assert report["ended"] == ("performed and verified" if said == "had changed nothing" else "nothing to do")
     assert report["verdict"]["passed"]
@@ -276,10 +299,10 @@ def test_a_performance_that_is_refused_is_on_record_as_one_that_changed_nothing(
     night = rehearse_at(equipment, tmp_path, migrate=False)
     one = next(repair for repair in night.rehearsed.plan.repairs if repair.action == "delete")
     damaged.change(f"DELETE FROM {one.table} WHERE id = {one.row[0]!r}")
-    before = content(damaged.path)
+    before = damaged.content()
     with pytest.raises(Exception, match="is gone since the rehearsal"):
         perform_at(equipment, tmp_path, night)
-    assert content(damaged.path) == before
+    assert damaged.content() == before
     outcome = json.loads(next((damaged.store / "repairs").glob("*/outcome.json")).read_text())
     assert outcome["found"] == "untouched"
     assert recover_at(equipment) == ()

@@ -14,18 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.clinics import (
-    RUN,
-    Clinic,
-    Night,
-    Runs,
-    build_clinic,
-    bytes_of,
-    content,
-    perform_at,
-    recover_at,
-    rehearse_at,
-)
+from tests.clinics import RUN, Night, Runs, perform_at, recover_at, rehearse_at
+from tests.damaged_clinic import Clinic, build_clinic, content
+from tests.engines.sqlite import bytes_of
 from upkeep.approval import judge_approval
 from upkeep.backups import Backup, Manifest, list_backups
 from upkeep.census import Census

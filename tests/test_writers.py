@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests import scribe
-from tests.clinics import MODES, Clinic, Runs, perform_at, rehearse_at
+from tests.clinics import Runs, perform_at, rehearse_at
+from tests.damaged_clinic import MODES, Clinic
 from upkeep.errors import Unreachable
 
 pytest_plugins = ("tests.clinics",)

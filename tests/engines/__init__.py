@@ -98,6 +98,19 @@ class Base(Protocol):
         """The scratch databases of this one that there are; workplaces are below ``root``."""
 
 
+class ServedBase(Base, Protocol):
+    """A database of a server, whose copies cannot be made with a folder."""
+
+    def copied(self) -> "ServedBase":
+        """Another one that holds the same; nobody is connected meanwhile."""
+
+    def become(self, other: "ServedBase") -> None:
+        """Hold the rows of another one with the same tables."""
+
+    def drop(self) -> None:
+        """Be there no more."""
+
+
 class Engine(Protocol):
     """One engine under test."""
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from psycopg import sql
 
-from tests.engines import Table
+from tests.engines import ServedBase, Table
 from tests.servers.postgresql import PostgresServer
 from upkeep.changes import Change
 
@@ -92,6 +92,29 @@ class PostgresqlBase:
             gone = connection.execute(sql.SQL("DELETE FROM {} WHERE {}").format(table, which), change.row).rowcount
             assert gone == (change.after is not None)
             connection.execute(into, change.before)
+
+    def copied(self) -> "PostgresqlBase":
+        """By the server, file for file."""
+        copy = f"{self.name[:20]}_{secrets.token_hex(5)}"
+        self.server.run("postgres", f"CREATE DATABASE {copy} TEMPLATE {self.name} STRATEGY file_copy")
+        return PostgresqlBase(self.server, copy)
+
+    def become(self, other: ServedBase) -> None:
+        """Table by table, in one transaction; it keeps its number, by which its scratches are known."""
+        assert isinstance(other, PostgresqlBase)
+        with self.server.connect(self.name) as to, other.server.connect(other.name) as source, to.transaction():
+            to.execute(_ASLEEP)
+            tables = [row[0] for row in source.execute(_TABLES.encode()).fetchall()]
+            to.execute(f"TRUNCATE {', '.join(tables)}".encode())
+            for table in tables:
+                rows = source.cursor().copy(f"COPY {table} TO STDOUT".encode())
+                with rows as pieces, to.cursor().copy(f"COPY {table} FROM STDIN".encode()) as into:
+                    for piece in pieces:
+                        into.write(piece)
+
+    def drop(self) -> None:
+        """Whoever is connected."""
+        self.server.run("postgres", f"DROP DATABASE {self.name} WITH (FORCE)")
 
     def scratches(self, root: Path) -> set[str]:
         """Databases of the server that are named for this one."""

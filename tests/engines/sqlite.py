@@ -1,5 +1,6 @@
 """SQLite under the contract suite, in one of its journal modes."""
 
+import hashlib
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -8,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from tests.clinics import bytes_of
 from tests.engines import Table
 from upkeep.changes import Change
 
@@ -79,6 +79,19 @@ class SqliteBase:
     def scratches(self, root: Path) -> set[str]:
         """Any file in a workplace that is a database."""
         return {str(path) for path in root.rglob("*.db")}
+
+
+def bytes_of(path: Path) -> dict[str, tuple[str, int]]:
+    """The digest and the time of change of a database file and of the logs beside it.
+
+    An empty log is none: SQLite makes one for every reader of a database in WAL mode.
+    """
+    files = [path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-journal")]
+    return {
+        f.name: (hashlib.sha256(f.read_bytes()).hexdigest(), f.stat().st_mtime_ns)
+        for f in files
+        if f.exists() and f.stat().st_size
+    }
 
 
 def _typed(connection: sqlite3.Connection, table: str) -> list[Any]:
