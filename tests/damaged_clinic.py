@@ -131,6 +131,11 @@ class Clinic:
         """Everything that the database holds."""
         return self.on.listing() if self.on else content(self.path)
 
+    @property
+    def tables(self) -> list[str]:
+        """The names of its tables."""
+        return list(self.on.listing() if self.on else content(self.path)["rows"])
+
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
         """The rows of a query."""
         if self.on:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.damaged_clinic import MODES, content
+from tests.engines.sqlite import SqliteBase
 from tests.test_writers import assert_nothing_is_lost, somebody_writing
 from upkeep.databases.sqlite import SqliteDatabase
 from upkeep.errors import Unreachable
@@ -161,7 +162,7 @@ def test_a_write_of_the_application_in_the_gap_is_noticed_and_kept(
 ) -> None:
     """Somebody hammers; each exchange either has nobody's write in its way or changes nothing (promise 9)."""
     ended = {"exchanged": 0, "noticed": 0}
-    with somebody_writing(original.path, tmp_path / "log") as log:
+    with somebody_writing(original.alembic_url(), tmp_path / "log") as log:
         for number in range(25):
             try:
                 with original.exchanged(place), closing(sqlite3.connect(place / "exchange.db")) as worker:
@@ -176,7 +177,7 @@ def test_a_write_of_the_application_in_the_gap_is_noticed_and_kept(
                 name = content(original.path)["rows"]["people"][0][1]
                 assert name == f"exchange {number}"
     assert ended["exchanged"] > 0
-    assert_nothing_is_lost(original.path, log)
+    assert_nothing_is_lost(SqliteBase(original.path), log)
 
 
 @pytest.mark.parametrize("mode", MODES)
