@@ -3,7 +3,7 @@
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,6 +29,11 @@ SERVERS = ("system", "wheel")
 PLACES = (*MODES, *SERVERS)
 """Journal modes of a file, and PostgreSQL servers."""
 Content = dict[str, Any]
+
+
+def asked(places: Iterable[str], ending: str = "") -> list[Any]:
+    """Places as parameters of a test; the second server says what the first one said, and takes as long: slow."""
+    return [pytest.param(f"{place}{ending}", marks=pytest.mark.slow if place == "wheel" else ()) for place in places]
 
 
 @dataclass(frozen=True)

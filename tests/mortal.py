@@ -72,7 +72,9 @@ def run_backup() -> str:
 
 def run_recovery() -> list[str]:
     """Recovery alone; what it says."""
-    return list(inspect.unwrap(recover_runs)(equip()))
+    equipment = equip()
+    with equipment.database.held("recover"):
+        return list(inspect.unwrap(recover_runs)(equipment))
 
 
 VERBS: dict[str, Callable[..., Any]] = {

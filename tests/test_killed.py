@@ -4,6 +4,7 @@ import json
 import pickle
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -13,9 +14,12 @@ from typing import Any
 import pytest
 
 from tests.clinics import Night, Runs, perform_at, recover_at, rehearse_at
-from tests.damaged_clinic import MODES, PLACES, SERVERS, Clinic, Content
+from tests.damaged_clinic import PLACES, SERVERS, Clinic, Content, asked
+from tests.engines.postgresql import PostgresqlBase
 from upkeep.backups import bring_back, list_backups, prove, utc_now
+from upkeep.databases import open_database
 from upkeep.equipment import Equipment
+from upkeep.errors import Unreachable
 
 pytest_plugins = ("tests.clinics",)
 
@@ -48,6 +52,15 @@ IN_AN_EXCHANGE = (
     "return upkeep/databases/sqlite_exchange.py:look 1",
     "return upkeep/databases/sqlite_exchange.py:look 60",
     "return upkeep/databases/sqlite_exchange.py:_write_back 1",
+    "call upkeep/journal.py:clear_intention 1",
+)
+IN_AN_EXCHANGE_ON_A_SERVER = (
+    "return upkeep/journal.py:write_intention 1",
+    "return upkeep/mending.py:_apply 7",
+    "call tasks/migration.py:upgrade 1",
+    "return tasks/migration.py:upgrade 1",
+    "call upkeep/databases/postgresql_writing.py:commit 1",
+    "return upkeep/databases/postgresql_writing.py:commit 1",
     "call upkeep/journal.py:clear_intention 1",
 )
 IN_A_DUMP = {
@@ -107,15 +120,13 @@ def rehearsal_of(clinic: Clinic, folder: Path, *, migrate: bool) -> Rehearsal:
     return Rehearsal(clinic, night, whole.before, performed.content(), seconds)
 
 
-@pytest.fixture(
-    scope="module", params=[*(f"{place} transaction" for place in PLACES), *(f"{mode} exchange" for mode in MODES)]
-)
+@pytest.fixture(scope="module", params=[*asked(PLACES, " transaction"), *asked(PLACES, " exchange")])
 def rehearsed(
     request: pytest.FixtureRequest,
     clinic_in: Callable[[str, Path], Clinic],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Rehearsal]:
-    """A rehearsed clinic in each place, without a migration (a transaction) and in a file with one (an exchange)."""
+    """A rehearsed clinic in each place, without a migration (a transaction) and with one (an exchange)."""
     place, how = str(request.param).split()
     folder = tmp_path_factory.mktemp("rehearsed")
     rehearsed = rehearsal_of(clinic_in(place, folder / "clinic"), folder, migrate=how == "exchange")
@@ -161,8 +172,9 @@ def test_promise_4_killed_between_any_two_acts_of_a_performance(
     rehearsed: Rehearsal, short_runs: Runs, tmp_path: Path, subtests: pytest.Subtests
 ) -> None:
     exchanged = rehearsed.night.rehearsed.plan.migration is not None
+    exchange = IN_AN_EXCHANGE_ON_A_SERVER if rehearsed.clinic.on else IN_AN_EXCHANGE
     said = set()
-    for number, moment in enumerate(IN_AN_EXCHANGE if exchanged else IN_A_TRANSACTION):
+    for number, moment in enumerate(exchange if exchanged else IN_A_TRANSACTION):
         with subtests.test(moment=moment):
             own = rehearsed.copied(tmp_path / f"at-{number}")
             parameters: dict[str, Any] = {"rehearsal": str(own.pickled), "run": f"killed-{number}"}
@@ -238,6 +250,38 @@ def test_promise_4_recovery_is_not_confused_by_an_application_that_goes_on(
     going = next(r for r in own.night.rehearsed.plan.repairs if r.table == "user_sessions" and r.action == "delete")
     own.clinic.change(f"DELETE FROM user_sessions WHERE id = {going.row[0]!r}")
     assert short_runs.do(own.clinic, "recover") == ["run killed died; it had changed nothing"]
+
+
+@contextmanager
+def commits_that_wait(clinic: Clinic) -> Iterator[Callable[[], bool]]:
+    """Until this ends no commit to the clinic's database does, as with a standby that is slow; is one waiting?"""
+    assert isinstance(clinic.on, PostgresqlBase)
+    name, server, reload = clinic.on.name, clinic.on.server, "SELECT pg_reload_conf()"
+    server.run("postgres", f"ALTER DATABASE {name} SET synchronous_commit = on")
+    server.run("postgres", "ALTER SYSTEM SET synchronous_standby_names = 'nobody'", reload)
+    waiting = f"SELECT 1 FROM pg_stat_activity WHERE datname = '{name}' AND wait_event = 'SyncRep'"
+    try:
+        yield lambda: bool(server.run("postgres", waiting))
+    finally:
+        server.run("postgres", "ALTER SYSTEM RESET synchronous_standby_names", reload)
+
+
+@pytest.mark.parametrize("rehearsed", asked(SERVERS, " transaction"), indirect=True)
+def test_promise_4_a_commit_that_the_server_goes_on_with_after_the_kill_is_waited_for(
+    rehearsed: Rehearsal, short_runs: Runs, tmp_path: Path
+) -> None:
+    own = rehearsed.copied(tmp_path / "own")
+    impatient = open_database("clinic", own.clinic.url, 0.5)
+    with commits_that_wait(own.clinic) as is_waiting:
+        after = 5 + 5 * rehearsed.seconds
+        killed = short_runs.do(own.clinic, "perform", kill_after=after, rehearsal=str(own.pickled), run="killed")
+        assert killed is None
+        assert is_waiting(), "it was killed before its commit"
+        assert own.clinic.content() == own.before, "nobody can see it yet"
+        with pytest.raises(Unreachable, match="is locked by another program"), impatient.held("recover"):
+            pass
+    assert short_runs.do(own.clinic, "recover") == ["run killed died; it had been performed whole"]
+    assert own.clinic.content() == own.after
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ import pytest
 
 from tasks.work import Worked
 from tests.clinics import Runs, perform_at, rehearse_at
-from tests.damaged_clinic import MODES, PLACES, ROOT, SERVERS, Clinic
+from tests.damaged_clinic import MODES, PLACES, ROOT, SERVERS, Clinic, asked
 from tests.engines.sqlite import SqliteBase
 from tests.scribe import connected
 from upkeep.errors import Unreachable
@@ -63,7 +63,7 @@ def assert_nothing_is_lost(clinic: Clinic | SqliteBase, log: Path) -> None:
     assert len(there) - len(written) in (0, 1), "the writer ended between a commit and its log"
 
 
-@pytest.fixture(params=PLACES)
+@pytest.fixture(params=asked(PLACES))
 def busy_clinic(
     request: pytest.FixtureRequest, clinic_in: Callable[[str, Path], Clinic], tmp_path: Path
 ) -> Iterator[Clinic]:
@@ -153,7 +153,7 @@ def test_promise_9_readers_go_on_during_a_whole_performance(busy_clinic: Clinic,
         assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0e315951c2f5",)]
 
 
-@pytest.mark.parametrize("busy_clinic", SERVERS, indirect=True)
+@pytest.mark.parametrize("busy_clinic", asked(SERVERS), indirect=True)
 def test_promise_9_who_waits_for_a_lock_holds_none_that_stops_the_application_p84(
     busy_clinic: Clinic, tmp_path: Path
 ) -> None:

@@ -14,6 +14,7 @@ from upkeep.databases.postgresql_dump import dumped
 from upkeep.databases.postgresql_errors import speaking
 from upkeep.databases.postgresql_exchange import PostgresqlBench, one_transaction
 from upkeep.databases.postgresql_globals import HOLDS, NAME, globals_of
+from upkeep.databases.postgresql_locks import begin_work, wait_for_work
 from upkeep.databases.postgresql_observing import observe, refuse_strangers
 from upkeep.databases.postgresql_place import FINGERPRINT, Connection, Place, fingerprint_of
 from upkeep.databases.postgresql_probe import try_a_violation
@@ -107,6 +108,7 @@ class PostgresqlDatabase:
             with speaking(str(self.place)):
                 connection.isolation_level, connection.read_only = IsolationLevel.READ_COMMITTED, False
                 self._identity(connection)
+                begin_work(connection, self._work)
                 yield PostgresqlWriting(connection, patience=self.place.patience)
             commit(connection, str(self.place))
 
@@ -208,12 +210,15 @@ class PostgresqlDatabase:
     def exchanged(self, workplace: Path) -> Iterator[PostgresqlBench]:
         """See ``postgresql_exchange``: one transaction for all that is done; nothing is written to ``workplace``."""
         del workplace
-        with one_transaction(self.place) as bench:
+        with one_transaction(self.place, self._work) as bench:
             yield bench
 
     @contextmanager
     def held(self, by: str) -> Iterator[None]:
-        """A session's advisory lock on a connection of its own, which migrations that commit leave alone (P-83)."""
+        """A session's advisory lock on a connection of its own, which migrations that commit leave alone (P-83).
+
+        What a run that was killed had sent to the server has come to its end by then.
+        """
         key = lock_key(f"upkeep:{self.name}")
         with speaking(str(self.place)), closing(self.place.connect(f"upkeep {by}", autocommit=True)) as connection:
             row = connection.execute("SELECT pg_try_advisory_lock(%s)", (key,)).fetchone()
@@ -221,6 +226,7 @@ class PostgresqlDatabase:
                 holder = connection.execute(_HOLDER, (key,)).fetchone()
                 at_work = str(holder[0]).removeprefix("upkeep ") if holder else "unknown"
                 raise Refused(f"another Upkeep is at work on {self.name}: {at_work}", "wait until it has ended")
+            wait_for_work(connection, self._work)
             yield
 
     def alembic_url(self) -> str:
@@ -240,6 +246,10 @@ class PostgresqlDatabase:
             reading = PostgresqlReading(connection)
             keys = reading.catalog().keys
             return try_a_violation(connection, reading.dialect, keys)
+
+    @property
+    def _work(self) -> int:
+        return lock_key(f"upkeep:{self.name}:work")
 
     @property
     def _scratches(self) -> Scratches:

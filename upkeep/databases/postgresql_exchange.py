@@ -18,6 +18,7 @@ from upkeep.databases import Lent, Tally
 from upkeep.databases.postgresql_asking import SETTINGS, fetched, run
 from upkeep.databases.postgresql_dial import dial
 from upkeep.databases.postgresql_errors import speaking
+from upkeep.databases.postgresql_locks import begin_work
 from upkeep.databases.postgresql_place import Place
 from upkeep.databases.postgresql_reading import PostgresqlReading
 from upkeep.databases.postgresql_relay import Relay, relayed
@@ -116,8 +117,8 @@ class PostgresqlBench:
 
 
 @contextmanager
-def one_transaction(place: Place) -> Iterator[PostgresqlBench]:
-    """A transaction that is committed when the context ends well."""
+def one_transaction(place: Place, work: int) -> Iterator[PostgresqlBench]:
+    """A transaction that is committed when the context ends well; ``work`` is the key of its lock on being at work."""
     with closing(place.connect()) as found:
         there, encrypted = found.info, bool(found.pgconn.ssl_in_use)
         server = dial(there, encrypted=encrypted)
@@ -125,6 +126,7 @@ def one_transaction(place: Place) -> Iterator[PostgresqlBench]:
     with relayed(server) as relay, closing(place.connect_through(relay.folder, user, password)) as connection:
         with speaking(str(place)):
             connection.isolation_level, connection.read_only = IsolationLevel.READ_COMMITTED, False
+            begin_work(connection, work)
             yield PostgresqlBench(connection, relay, place)
             if relay.has_escaped:
                 return

@@ -39,3 +39,18 @@ def patient(connection: Connection[Any], locks: Sequence[str], patience: float) 
             run(connection, f"SET LOCAL lock_timeout = {before}")
             run(connection, "RELEASE upkeep_locks")
             return
+
+
+def begin_work(connection: Connection[Any], key: int) -> None:
+    """Let others know until the end of this transaction that it may still change something."""
+    connection.execute("SELECT pg_advisory_xact_lock_shared(%s)", (key,))
+
+
+def wait_for_work(connection: Connection[Any], key: int) -> None:
+    """Wait until no transaction of a run is left, as long as the connection waits for a lock.
+
+    A server does not notice a client that was killed while it works for it: a commit, of which it waits for a slow
+    standby, say, is still made, and who looked at the rows before would take the run for one that changed nothing.
+    """
+    connection.execute("SELECT pg_advisory_lock(%s)", (key,))
+    connection.execute("SELECT pg_advisory_unlock(%s)", (key,))
