@@ -11,11 +11,11 @@ import pytest
 
 from examples.clinic import DEMO_KINDS, build
 from tests.clinic_on_postgresql import put_clinic
-from tests.clinics import Clinic, bytes_of
+from tests.damaged_clinic import Clinic
+from tests.engines.sqlite import bytes_of
 from tests.servers.postgresql import PostgresServer
-from tests.shell import Place, family, prefect_here, upkeep
+from tests.shell import Place, family, upkeep
 
-__all__ = ["prefect_here"]
 pytest_plugins = ("tests.clinics",)
 pytestmark = pytest.mark.usefixtures("prefect_here")
 
