@@ -12,11 +12,11 @@ import pytest
 from tests.servers.pgbouncer import pgbouncer, pgbouncer_program
 from tests.servers.plugin import absent
 from tests.servers.postgresql import PostgresServer, postgresql_server, system_programs
-from tests.shell import prefect_here, upkeep
+from tests.shell import upkeep
 from tests.test_postgresql import TABLES, House, one_house
 from upkeep.stores import open_store
 
-__all__ = ["one_house", "prefect_here"]
+__all__ = ["one_house"]
 
 COMMANDS = ["check", "backup", "maintain"]
 
