@@ -167,7 +167,7 @@ def build_clinic(folder: Path, seed: int = 7, *, backed_up: bool = True) -> Clin
     shutil.copytree(ROOT / "expectations" / "suites" / "clinic", folder / "suites")
     before = dict(os.environ)
 
-    def nightly(_database: Path, when: datetime) -> None:
+    def nightly(when: datetime) -> None:
         equipment = clinic.equipment()
         with workplace(equipment.settings.scratch, "clinic", "nightly") as place:
             take_backup(equipment.database, equipment.store, place, run="example", now=when)

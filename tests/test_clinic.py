@@ -52,9 +52,9 @@ class Clinic:
 def built(folder: Path, kinds: frozenset[str]) -> Clinic:
     nights: dict[datetime, Path] = {}
 
-    def keep(path: Path, moment: datetime) -> None:
+    def keep(moment: datetime) -> None:
         nights[moment] = folder / f"night-{len(nights)}.db"
-        shutil.copyfile(path, nights[moment])
+        shutil.copyfile(folder / "clinic.db", nights[moment])
 
     return Clinic(folder, build(folder, kinds=kinds, nightly=keep), nights)
 
@@ -341,7 +341,7 @@ def test_the_pending_revision_is_half_applied_on_the_damaged_database(clinic: Cl
     """P-115: tokens are lost without a word, then it fails, and the version says that nothing has happened."""
     path = tmp_path / "copy.db"
     shutil.copyfile(clinic.path, path)
-    ran = upgrade(path, "head")
+    ran = upgrade(f"sqlite:///{path}", "head")
     assert ran.returncode != 0
     assert "NOT NULL constraint failed" in ran.stderr
     with opened(clinic.path) as before, opened(path) as after:
@@ -357,7 +357,7 @@ def test_the_pending_revision_loses_nothing_once_its_own_tables_are_clean(clinic
     shutil.copyfile(clinic.path, path)
     without_orphans_in(TOUCHED, path)
     shutil.copyfile(path, clean)
-    assert upgrade(path, "head").returncode == 0
+    assert upgrade(f"sqlite:///{path}", "head").returncode == 0
     with opened(clean) as before, opened(path) as after:
         assert version(after) == [(HEAD,)]
         for table in tables(before):

@@ -1,10 +1,11 @@
 """The clinic's application at work: it writes without foreign keys enforced, and remembers what it did."""
 
-import sqlite3
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 
+from sqlalchemy import Engine
+
+from examples.clinic.bypass import ENGINES
 from examples.clinic.models import Base
 from examples.clinic.references import modelled
 from examples.clinic.timetable import Clock
@@ -46,9 +47,12 @@ class Pointer:
 class Application:
     """Writes to the database and keeps in mind every reference and every life, so that the truth needs no engine."""
 
-    def __init__(self, path: Path, clock: Clock) -> None:
-        self.path = path
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self.engine = engine
+        self.bypass = ENGINES[engine.dialect.name]()
+        self.mark = "?" if engine.dialect.paramstyle == "qmark" else "%s"
         self.clock = clock
+        self.newest = dict.fromkeys(KEYS, 0)
         self.rows: dict[str, dict[Key, dict[str, Pointer]]] = {name: {} for name in KEYS}
         self.lives: dict[tuple[str, Key], list[Life]] = {}
         self.dropped: dict[str, datetime] = {}
@@ -57,12 +61,12 @@ class Application:
 
     def open(self) -> None:
         """Connect, as careless as the application is: nothing is enforced."""
-        self.connection = sqlite3.connect(self.path)
-        self.connection.execute("PRAGMA foreign_keys = OFF")
-        self.connection.execute("PRAGMA synchronous = OFF")
+        self.connection = self.engine.connect()
+        self.bypass.begin(self.connection)
 
     def close(self) -> None:
-        """Commit and let go of the file."""
+        """Commit and let go of the database."""
+        self.bypass.end(self.connection)
         self.connection.commit()
         self.connection.close()
 
@@ -81,11 +85,15 @@ class Application:
     def write(self, table: str, **values: Cell) -> int:
         """Insert one row; returns its key, or for a table with two key columns the first of them."""
         moment = self.clock.tick()
-        names = ", ".join(values)
-        marks = ", ".join("?" * len(values))
-        # SQLite picks the number: the highest plus one, so that a number whose row is gone can come again (P-53).
-        cursor = self.connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", tuple(values.values()))
-        key = self._key(table, values, cursor.lastrowid)
+        if KEYS[table] == ("id",):
+            # The application grew up on SQLite and numbers its rows as that does on every engine: the highest plus one,
+            # so that a number whose row is gone can come again (P-53).
+            values = {"id": self.newest[table] + 1} | values
+        self._run(
+            f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})", *values.values()
+        )
+        key = tuple(part for name in KEYS[table] if isinstance(part := values[name], int))
+        self.newest[table] = max(self.newest[table], key[0])
         self.rows[table][key] = {column: Pointer(values.get(column), moment) for column in POINTING[table]}
         self.lives.setdefault((table, key), []).append(Life(moment))
         for column in PERSONAL.get(table, ()):
@@ -95,19 +103,21 @@ class Application:
 
     def point(self, table: str, number: int, column: str, value: Cell) -> None:
         """Change one reference of a row."""
-        self.connection.execute(f"UPDATE {table} SET {column} = ? WHERE id = ?", (value, number))
+        self._run(f"UPDATE {table} SET {column} = ? WHERE id = ?", value, number)
         self.rows[table][(number,)][column] = Pointer(value, self.clock.tick())
 
     def delete(self, table: str, number: int) -> None:
         """Delete one row and leave what points at it."""
-        self.connection.execute(f"DELETE FROM {table} WHERE id = ?", (number,))
+        self._run(f"DELETE FROM {table} WHERE id = ?", number)
         del self.rows[table][(number,)]
+        if number == self.newest[table]:
+            self.newest[table] = max(self.ids(table), default=0)
         self._end(table, (number,))
 
     def drop(self, table: str) -> None:
         """Lose a whole table, as a migration does that dies between DROP and RENAME."""
         self.connection.commit()
-        self.connection.execute(f"DROP TABLE {table}")
+        self._run(f"DROP TABLE {table}")
         for key in self.rows[table]:
             self._end(table, key)
         self.rows[table] = {}
@@ -117,9 +127,6 @@ class Application:
         lives = self.lives[table, key]
         lives[-1] = replace(lives[-1], died=self.clock.tick())
 
-    @staticmethod
-    def _key(table: str, values: dict[str, Cell], number: int | None) -> Key:
-        if KEYS[table] == ("id",):
-            given = values.get("id", number)
-            return (given,) if isinstance(given, int) else ()
-        return tuple(part for name in KEYS[table] if isinstance(part := values[name], int))
+    def _run(self, statement: str, *values: Cell) -> None:
+        """Values reach the driver as they are written, so that what becomes of them is the engine's doing."""
+        self.connection.exec_driver_sql(statement.replace("?", self.mark), values)

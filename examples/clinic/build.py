@@ -9,45 +9,47 @@ from examples.clinic import kinds as kind_names
 from examples.clinic.application import Application
 from examples.clinic.damage import Episode, Scene, episodes
 from examples.clinic.founding import House, found
-from examples.clinic.kinds import ALL_KINDS
+from examples.clinic.kinds import ALL_KINDS, impossible
 from examples.clinic.reckoning import reckon
 from examples.clinic.schema import make_empty
 from examples.clinic.timetable import DAYS_A_WEEK, QUIET_WEEKS, Clock, night_after, working_days
 from examples.clinic.truth import Truth
 from examples.clinic.work import work
 
-Nightly = Callable[[Path, datetime], None]
+Nightly = Callable[[datetime], None]
 
 
 def build(
     folder: Path,
     *,
+    url: str = "",
     seed: int = 7,
     scale: int = 1,
     kinds: frozenset[str] = ALL_KINDS,
     nights: int = 5,
     nightly: Nightly | None = None,
 ) -> Truth:
-    """Make `folder/clinic.db` at the mergepoint and `folder/truth.json`; returns the truth.
+    """Make the database of `url`, or else `folder/clinic.db`, at the mergepoint and `folder/truth.json`.
 
-    After two quiet weeks there follow `nights` weeks, each with a night at its end in which `nightly` is called with
-    the path of the database and the simulated moment (UTC) while nobody has the file open, and one week more. Raises
-    ValueError for a kind that does not exist and FileExistsError where a clinic lies already.
+    Returns the truth, whose kinds are those asked for that the engine can hold. After two quiet weeks there follow
+    `nights` weeks, each with a night at its end in which `nightly` is called with the simulated moment (UTC) while
+    nobody is connected, and one week more. Raises ValueError for a kind that does not exist and FileExistsError where
+    anything stands already.
     """
     if unknown := kinds - ALL_KINDS:
         known = ", ".join(sorted(ALL_KINDS))
         raise ValueError(f"no such kind of damage: {', '.join(sorted(unknown))}; there are {known}")
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "clinic.db"
     misdeclared = kind_names.MISDECLARED in kinds
-    make_empty(path, misdeclared=misdeclared)
-    app = Application(path, Clock())
+    engine = make_empty(url or f"sqlite:///{folder.absolute() / 'clinic.db'}", misdeclared=misdeclared)
+    kinds = kinds.difference(impossible(engine.dialect.name))
+    app = Application(engine, Clock())
     rng = Random(f"{seed}:work")  # noqa: S311 (a game of chance that must come out the same again)
     house = found(app, rng, scale)
     for week in range(QUIET_WEEKS):
         for morning in working_days(week):
             work(app, rng, house, morning, scale)
-    told = episodes(kinds, nights + 1, scale)
+    told = episodes(kinds, nights + 1, scale, engine.dialect.name)
     slept = []
     for week in range(nights + 1):
         live(app, rng, house, week, told, scale, seed)
@@ -83,6 +85,6 @@ def sleep(app: Application, week: int, nightly: Nightly | None) -> datetime:
     app.clock.move(night)
     app.close()
     if nightly is not None:
-        nightly(app.path, night)
+        nightly(night)
     app.open()
     return night

@@ -84,10 +84,10 @@ EMPTIES: tuple[tuple[float, str, str, Cell, int], ...] = (
 MIX_UPS: tuple[tuple[float, str], ...] = ((0.1, "patients"), (0.3, "files"), (0.5, "users"), (0.7, "patients"))
 
 
-def episodes(chosen: frozenset[str], weeks: int, scale: int) -> list[Episode]:
+def episodes(chosen: frozenset[str], weeks: int, scale: int, engine: str) -> list[Episode]:
     """All that will happen in the time given, for the kinds of damage asked for."""
     days = weeks * DAYS_A_WEEK
-    told = (*_losses(days, scale), *_careless_writes(days, scale), *_mix_ups(weeks))
+    told = (*_losses(days, scale), *_careless_writes(days, scale, engine), *_mix_ups(weeks))
     return [episode for episode in told if episode.kind in chosen]
 
 
@@ -102,11 +102,13 @@ def _losses(days: int, scale: int) -> Iterator[Episode]:
     yield Episode(kinds.DROPPED_TABLE, int(0.57 * days), True, drop("services"))
 
 
-def _careless_writes(days: int, scale: int) -> Iterator[Episode]:
+def _careless_writes(days: int, scale: int, engine: str) -> Iterator[Episode]:
+    takes_text = kinds.TEXT_IN_INTEGER not in kinds.impossible(engine)
     for at, table, column, value, many in TEXTS:
         yield Episode(kinds.TEXT_IN_INTEGER, int(at * days), True, scribble(table, column, value, many * scale))
     for at, table, column, empty, many in EMPTIES:
-        yield Episode(kinds.SENTINELS, int(at * days), True, scribble(table, column, empty, many * scale))
+        written = empty if takes_text else 0
+        yield Episode(kinds.SENTINELS, int(at * days), True, scribble(table, column, written, many * scale))
 
 
 def _mix_ups(weeks: int) -> Iterator[Episode]:
@@ -205,7 +207,7 @@ def engage_newest(table: str) -> Act:
 
 
 def pass_on_newest(table: str) -> Act:
-    """The newest row is deleted and a different one is written: SQLite gives it the same number (P-53)."""
+    """The newest row is deleted and a different one is written: it gets the same number (P-53)."""
 
     def act(scene: Scene) -> None:
         scene.app.delete(table, max(scene.app.ids(table)))

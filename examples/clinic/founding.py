@@ -70,7 +70,7 @@ def hire(app: Application, rng: Random, house: House, role: str) -> int:
         email=address.replace("@mail.", "@clinic."),
         full_name=name,
         password_hash=f"$argon2id$fake${rng.getrandbits(96):024x}",
-        is_active=1,
+        is_active=True,
         department_id=rng.choice(house.departments),
         created_by=boss,
         created_at=app.stamp(),

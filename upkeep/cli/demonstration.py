@@ -65,7 +65,7 @@ def prepare(folder: Path, seed: int) -> None:
         BACKUP_RETENTION_DAYS="3650",
     )
 
-    def nightly(_database: Path, when: datetime) -> None:
+    def nightly(when: datetime) -> None:
         equipment = equip()
         with workplace(equipment.settings.scratch, "clinic", "nightly") as place:
             take_backup(equipment.database, equipment.store, place, run="example", now=when)
