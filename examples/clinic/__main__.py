@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
-from examples.clinic import ALL_KINDS, build, impossible
+from examples.clinic import ALL_KINDS, HistoryFailed, build, impossible
 
 ABOUT = """Make a damaged clinic to try Upkeep on: in FOLDER/clinic.db or, where DATABASE_URL is set, in the database
 that it names, which must be empty. FOLDER/truth.json says what is wrong with it."""
@@ -31,7 +31,7 @@ def main() -> None:
             scale=given.scale,
             kinds=chosen,
         )
-    except (ValueError, FileExistsError) as refused:
+    except (ValueError, FileExistsError, HistoryFailed) as refused:
         parser.error(str(refused))
     print(f"{url}: {len(truth.orphans)} orphans, {len(truth.hidden)} hidden")
     for kind, many in Counter(orphan.kind for orphan in truth.orphans).most_common():

@@ -33,8 +33,8 @@ def build(
 
     Returns the truth, whose kinds are those asked for that the engine can hold. After two quiet weeks there follow
     `nights` weeks, each with a night at its end in which `nightly` is called with the simulated moment (UTC) while
-    nobody is connected, and one week more. Raises ValueError for a kind that does not exist and FileExistsError where
-    anything stands already.
+    nobody is connected, and one week more. Raises ValueError for a kind that does not exist, FileExistsError where
+    anything stands already, and HistoryFailed where the migrations do not run.
     """
     if unknown := kinds - ALL_KINDS:
         known = ", ".join(sorted(ALL_KINDS))

@@ -32,8 +32,9 @@ class Sqlite:
     """SQLite enforces nothing unless it is asked to."""
 
     def is_taken(self, engine: Engine) -> bool:
-        """Is the file there?"""
-        return Path(engine.url.database or "").exists()
+        """Is there a file that holds anything?"""
+        file = Path(engine.url.database or "")
+        return file.exists() and file.stat().st_size > 0
 
     def begin(self, connection: Connection) -> None:
         """Switch keys off in so many words; nor is there a need to wait for the disk."""

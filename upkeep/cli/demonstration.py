@@ -2,18 +2,22 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
+from sqlalchemy.exc import OperationalError
+
 from upkeep.backups import take_backup
 from upkeep.cli.running import run_maintain
 from upkeep.cli.saying import DOES_NOT_HOLD, HOLDS, say
 from upkeep.equipment import equip
-from upkeep.errors import Refused
+from upkeep.errors import Refused, Unreachable
 from upkeep.report import RunReport
+from upkeep.settings import load_settings
 from upkeep.wording import text
 from upkeep.workplaces import workplace
 
@@ -25,7 +29,8 @@ def demonstrate(folder: Path, seed: int, as_json: bool) -> int:
     folder = folder.absolute()
     prepare(folder, seed)
     tell: Callable[[str], None] = _nothing if as_json else partial(print, flush=True)
-    tell(f"the damaged clinic stands in {folder}; its nightly backups are in {folder / 'store'}")
+    place = equip().database.identity().place
+    tell(f"the damaged clinic stands in {place}; its nightly backups are in {folder / 'store'}")
     tell("\n=== first run: look and rehearse, as every night\n")
     first = run_maintain(perform="never")
     tell(text.run_report(first))
@@ -44,33 +49,58 @@ def demonstrate(folder: Path, seed: int, as_json: bool) -> int:
 
 
 def prepare(folder: Path, seed: int) -> None:
-    """The example clinic with its nightly backups in ``folder``, and the settings that point there."""
-    from examples.clinic import DEMO_KINDS, build
+    """The example clinic in the database of the settings, else in ``folder``, where its nightly backups are.
 
-    if folder.exists() and any(folder.iterdir()):
-        if not (folder / _MARK).exists():
-            raise Refused(f"{folder} is not empty and not of an earlier demo", "name another folder with --folder")
+    The settings of this process then name both. Raises Refused where anything stands there already: the demo never
+    builds over a database, not even over one of an earlier demo that has a server of its own.
+    """
+    is_an_earlier = (folder / _MARK).exists()
+    if folder.exists() and any(folder.iterdir()) and not is_an_earlier:
+        raise Refused(f"{folder} is not empty and not of an earlier demo", "name another folder with --folder")
+    _point_at(folder)
+    if load_settings().database_url is None:
+        os.environ["DATABASE_URL"] = f"sqlite:///{folder / 'clinic.db'}"
+    elif not equip().database.is_empty():
+        raise Refused(
+            "the database that DATABASE_URL names is not empty, and the demo builds over nothing",
+            "name an empty one, or remove DATABASE_URL from the environment and .env to try it on a file",
+        )
+    if is_an_earlier:
         shutil.rmtree(folder)
     (folder / "store").mkdir(parents=True)
     (folder / _MARK).touch()
+    _build(folder, seed)
+
+
+def _point_at(folder: Path) -> None:
     clinic = clinic_folder()
     os.environ.update(
-        DATABASE_URL=f"sqlite:///{folder / 'clinic.db'}",
         UPKEEP_DATABASE="clinic",
         UPKEEP_STORE=(folder / "store").as_uri(),
         UPKEEP_SCRATCH=str(folder / "scratch"),
         UPKEEP_POLICY=str(clinic / "policy.toml"),
         UPKEEP_ALEMBIC_INI=str(clinic / "alembic.ini"),
+        UPKEEP_APP_PYTHON=sys.executable,
         UPKEEP_SUITES=str(Path(str(files("expectations"))) / "suites" / "clinic"),
         BACKUP_RETENTION_DAYS="3650",
     )
+
+
+def _build(folder: Path, seed: int) -> None:
+    from examples.clinic import DEMO_KINDS, HistoryFailed, build
 
     def nightly(when: datetime) -> None:
         equipment = equip()
         with workplace(equipment.settings.scratch, "clinic", "nightly") as place:
             take_backup(equipment.database, equipment.store, place, run="example", now=when)
 
-    build(folder, seed=seed, kinds=DEMO_KINDS, nightly=nightly)
+    try:
+        build(folder, url=equip().database.alembic_url(), seed=seed, kinds=DEMO_KINDS, nightly=nightly)
+    except HistoryFailed as fault:
+        raise Refused(str(fault), "let the role of DATABASE_URL make tables there") from None
+    except OperationalError as fault:
+        lost = f"the database was lost while the example was built: {type(fault.orig).__name__}"
+        raise Unreachable(lost, "empty it and run `upkeep demo` again") from None
 
 
 def _nothing(_line: str) -> None:

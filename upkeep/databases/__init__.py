@@ -245,6 +245,12 @@ class Database(Protocol):
     def identity(self) -> Identity:
         """Which database this is; raises Unreachable, Refused or Damaged with what to do."""
 
+    def is_empty(self) -> bool:
+        """Does nothing stand here: no file, or a database that holds nothing of its own?
+
+        Raises Unreachable or Refused where that cannot be asked.
+        """
+
     def reading(self) -> AbstractContextManager[Reading]:
         """A consistent look."""
 

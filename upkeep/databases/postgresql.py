@@ -19,7 +19,7 @@ from upkeep.databases.postgresql_observing import observe, refuse_strangers
 from upkeep.databases.postgresql_place import FINGERPRINT, Connection, Place, fingerprint_of
 from upkeep.databases.postgresql_probe import try_a_violation
 from upkeep.databases.postgresql_reading import PostgresqlReading
-from upkeep.databases.postgresql_restore import pour, refuse_what_is_there
+from upkeep.databases.postgresql_restore import holds_anything, pour, refuse_what_is_there
 from upkeep.databases.postgresql_schema import UNCOMPARED
 from upkeep.databases.postgresql_scratch import Scratches, lock_key
 from upkeep.databases.postgresql_tools import find_program
@@ -92,6 +92,11 @@ class PostgresqlDatabase:
                 f"ALTER ROLE {connection.info.user} BYPASSRLS, or look with the tables' owner",
             )
         return Identity(self.engine, version, f"{self.place} of system {system}", size)
+
+    def is_empty(self) -> bool:
+        """Is there nothing but what every new database of the server has?"""
+        with self._connected(autocommit=True) as connection:
+            return not holds_anything(connection)
 
     @contextmanager
     def reading(self) -> Iterator[PostgresqlReading]:

@@ -135,8 +135,8 @@ def _put_back(complaint: Complaint, connection: Connection, place: str) -> None:
                 raise refusal_of(fault, place) or complaint.as_error(place) from None
 
 
-def refuse_what_is_there(connection: Connection, place: str) -> None:
-    """Raises Refused for a database that holds anything of its own (P-23)."""
+def holds_anything(connection: Connection) -> bool:
+    """Does the database hold anything of its own (P-23)? What an extension brought is not its own."""
     held = connection.execute(
         "SELECT count(*) FROM (SELECT oid, relnamespace AS space FROM pg_class"
         " UNION ALL SELECT oid, pronamespace FROM pg_proc UNION ALL SELECT oid, typnamespace FROM pg_type"
@@ -145,7 +145,12 @@ def refuse_what_is_there(connection: Connection, place: str) -> None:
         " WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
         " AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = thing.oid AND d.deptype = 'e')"
     ).fetchone()
-    if held and held[0]:
+    return bool(held and held[0])
+
+
+def refuse_what_is_there(connection: Connection, place: str) -> None:
+    """Raises Refused for a database that is not empty."""
+    if holds_anything(connection):
         raise Refused(
             f"{place} is not empty", "name a database that is not there yet; Upkeep never writes over a database"
         )

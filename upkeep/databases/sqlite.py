@@ -68,6 +68,11 @@ class SqliteDatabase:
                 raise sqlite3.DatabaseError("file is not a database")
         return Identity(self.engine, sqlite3.sqlite_version, str(self.path), size)
 
+    def is_empty(self) -> bool:
+        """Is there no file, and no log of one whose database is elsewhere (P-03)?"""
+        files = [self.path.with_name(self.path.name + end) for end in ("", "-wal", "-journal")]
+        return not any(file.exists() and file.stat().st_size for file in files)
+
     @contextmanager
     def reading(self) -> Iterator[SqliteReading]:
         """A read transaction on a connection that cannot write."""

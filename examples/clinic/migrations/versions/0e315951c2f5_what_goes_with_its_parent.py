@@ -1,8 +1,9 @@
 """Say what goes with its parent: sessions, tokens, files and queues get ON DELETE, tokens and shares a new column.
 
 This revision is an honest piece of work that trusts its database, and so it hurts on a damaged one (P-115): the copy of
-the tokens goes through a JOIN and loses those whose session is gone, without a word; the shares of files that are gone
-find no name and stop it half way, when the tokens have already been replaced for good.
+the tokens goes through a JOIN and loses those whose session is gone, without a word; then the shares of files that are
+gone find no name, or sessions of users who are gone no key where the engine looks, and stop it half way, when the
+tokens have already been replaced for good.
 """
 
 import sqlalchemy as sa
@@ -69,6 +70,9 @@ def rebuild_tokens() -> None:
     op.drop_table("refresh_tokens")
     op.rename_table("refresh_tokens_new", "refresh_tokens")
     if op.get_context().dialect.name == "postgresql":
+        # There key and sequence keep the name of the table that they were made with: the next copy would find it taken.
+        op.execute("ALTER TABLE refresh_tokens RENAME CONSTRAINT pk_refresh_tokens_new TO pk_refresh_tokens")
+        op.execute("ALTER SEQUENCE refresh_tokens_new_id_seq RENAME TO refresh_tokens_id_seq")
         op.execute("SELECT setval(pg_get_serial_sequence('refresh_tokens', 'id'), max(id)) FROM refresh_tokens")
     rewrite_keys("refresh_tokens", existing=False)
     op.create_index("ix_refresh_tokens_session_id", "refresh_tokens", ["session_id"])
