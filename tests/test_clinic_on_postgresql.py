@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from examples.clinic import DEMO_KINDS, Truth, build
-from tests.clinic_on_postgresql import put_clinic
 from tests.servers.postgresql import PostgresServer
 from tests.shell import Said, upkeep
 
@@ -37,8 +36,8 @@ class Clinic:
 @pytest.fixture
 def clinic(postgresql: PostgresServer, tmp_path: Path) -> Clinic:
     """The clinic on each server, with the settings in the environment."""
-    truth = build(tmp_path / "clinic", kinds=DEMO_KINDS)
-    base = put_clinic(postgresql, tmp_path / "clinic" / "clinic.db")
+    base = postgresql.make_database()
+    truth = build(tmp_path / "clinic", url=postgresql.url(base), kinds=DEMO_KINDS)
     shutil.copy(HOUSE / "examples/clinic/policy.toml", tmp_path)
     (tmp_path / "store").mkdir()
     os.environ.update(

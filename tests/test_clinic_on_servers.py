@@ -131,6 +131,7 @@ def test_rows_and_truth_are_those_of_a_file_with_the_same_damage(clinic: Clinic,
     assert truth.planted == clinic.truth.planted
 
 
+@pytest.mark.slow
 def test_the_same_seed_makes_the_same_rows_and_another_seed_others(
     clinic: Clinic, fresh: Fresh, tmp_path: Path
 ) -> None:
@@ -167,6 +168,7 @@ def test_nothing_is_built_where_anything_stands(fresh: Fresh, tmp_path: Path) ->
     assert inspect(clinic.engine).get_table_names() == ["letters"]
 
 
+@pytest.mark.slow
 def test_models_and_history_agree_at_the_one_head_there_and_back_and_there_again(fresh: Fresh) -> None:
     url = fresh()
     for _ in range(2):
@@ -204,6 +206,7 @@ def test_the_command_line_says_where_and_what_it_left_out(fresh: Fresh, tmp_path
     assert not (tmp_path / "clinic.db").exists()
 
 
+@pytest.mark.slow
 def test_who_is_no_superuser_leaves_keys_that_are_not_valid_and_the_same_rows(
     postgresql: PostgresServer, tmp_path: Path
 ) -> None:
