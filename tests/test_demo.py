@@ -6,13 +6,33 @@ from pathlib import Path
 import pytest
 
 from tests.servers.postgresql import PostgresServer
-from tests.shell import upkeep
+from tests.shell import upkeep, upkeep_in_a_process
 from upkeep.cli.demonstration import prepare
 from upkeep.databases import open_database
 from upkeep.equipment import equip
 
 HINT = "name an empty one, or remove DATABASE_URL from the environment and .env to try it on a file"
 NOT_EMPTY = "the database that DATABASE_URL names is not empty, and the demo builds over nothing"
+
+
+@pytest.mark.slow
+def test_the_demo_on_postgresql_from_an_env_file(postgresql: PostgresServer, tmp_path: Path) -> None:
+    base = postgresql.make_database()
+    (tmp_path / ".env").write_text(f"DATABASE_URL={postgresql.url(base)}\nUPKEEP_APP_PYTHON=/bin/true\n")
+    said = upkeep_in_a_process("demo", "--folder", "demo", "--json", folder=tmp_path)
+    assert said.code == 0, said
+    assert said.document["performed"] is True
+    assert said.document["again"]["ended"] == "nothing to do"
+    assert postgresql.run(base, "SELECT version_num FROM alembic_version") == [("0e315951c2f5",)]
+    assert sorted(path.name for path in (tmp_path / "demo").iterdir()) == [
+        "made-by-upkeep-demo",
+        "scratch",
+        "store",
+        "truth.json",
+    ]
+    assert postgresql.password not in said.out + said.err
+    again = upkeep_in_a_process("demo", "--folder", "demo", folder=tmp_path)
+    assert again.complaint == (2, NOT_EMPTY, HINT)
 
 
 def test_it_builds_in_a_file_that_is_not_there(tmp_path: Path) -> None:
