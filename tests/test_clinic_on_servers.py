@@ -68,10 +68,11 @@ def built(url: str, folder: Path, kinds: frozenset[str], **options: Any) -> Clin
 def rows(url: str) -> dict[str, list[tuple[Any, ...]]]:
     """Every row of every table by the types of its columns, but for what engines keep differently.
 
-    MariaDB's DATETIME has no fractions of a second, and where SQLite has an empty text for none the others have 0.
+    MariaDB's DATETIME has no fractions of a second and its BOOLEAN is a number, and where SQLite has an empty text for
+    none the others have 0.
     """
     metadata, engine = MetaData(), create_engine(url, poolclass=NullPool)
-    metadata.reflect(engine)
+    metadata.reflect(engine, resolve_fks=False)  # a table that others point at may be gone
     with engine.connect() as connection:
         return {name: sorted(map(alike, connection.execute(asked(table)))) for name, table in metadata.tables.items()}
 
@@ -81,7 +82,13 @@ def asked(table: Table) -> Any:
 
 
 def alike(row: Any) -> tuple[Any, ...]:
-    return tuple(repr(0 if v == "" else v.replace(microsecond=0) if isinstance(v, datetime) else v) for v in row)
+    return tuple(repr(_plain(value)) for value in row)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.replace(microsecond=0)
+    return int(value or 0) if isinstance(value, bool) or value == "" else value
 
 
 def orphans(clinic: Clinic) -> set[Pair]:
