@@ -15,7 +15,6 @@ import pytest
 
 from examples import clinic as example
 from examples.clinic import DEMO_KINDS, build
-from tests.clinic_on_postgresql import put_clinic
 from tests.engines import ServedBase
 from tests.engines.postgresql import PostgresqlBase
 from tests.servers.postgresql import PostgresServer
@@ -188,13 +187,17 @@ def built_clinic(tmp_path_factory: pytest.TempPathFactory) -> Clinic:
 
 
 @pytest.fixture(scope="session")
-def clinic_in(built_clinic: Clinic, request: pytest.FixtureRequest) -> Callable[[str, Path], Clinic]:
+def clinic_in(
+    built_clinic: Clinic, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str, Path], Clinic]:
     """A copy of the damaged clinic in one of the ``PLACES``, of one's own, in a folder that is not there yet."""
 
     @cache
     def built(server: str) -> Clinic:
         served: PostgresServer = request.getfixturevalue(f"{server}_postgresql")
-        return Clinic(built_clinic.folder, PostgresqlBase(served, put_clinic(served, built_clinic.path)))
+        base = served.make_database()
+        build(tmp_path_factory.mktemp("on-a-server"), url=served.url(base), seed=7, kinds=DEMO_KINDS, nights=3)
+        return Clinic(built_clinic.folder, PostgresqlBase(served, base))
 
     def copied(place: str, folder: Path) -> Clinic:
         if place in MODES:

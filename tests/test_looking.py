@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from examples.clinic import DEMO_KINDS, build
-from tests.clinic_on_postgresql import put_clinic
 from tests.damaged_clinic import Clinic
 from tests.engines.sqlite import bytes_of
 from tests.servers.postgresql import PostgresServer
@@ -176,8 +175,8 @@ def served(
 ) -> tuple[PostgresServer, str]:
     """The damaged clinic on each server, with a policy that says weekly; with and without a replica."""
     live, replica = replicated
-    build(tmp_path / "clinic", kinds=DEMO_KINDS)
-    base = put_clinic(live, tmp_path / "clinic" / "clinic.db")
+    base = live.make_database()
+    build(tmp_path / "clinic", url=live.url(base), kinds=DEMO_KINDS)
     shutil.copy(HOUSE / "examples/clinic/policy.toml", tmp_path)
     says(Clinic(tmp_path), "weekly")
     (tmp_path / "store").mkdir()

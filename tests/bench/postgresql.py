@@ -7,10 +7,10 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from tests.bench.clinic_on_postgresql import put_clinic
 from tests.bench.engines import Command
 from tests.bench.processes import act
 from tests.bench.tables import Into
-from tests.clinic_on_postgresql import put_clinic
 from tests.servers.postgresql import PostgresServer
 
 
