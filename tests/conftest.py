@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings as hypothesis_settings
 
-pytest_plugins = ("tests.servers.plugin", "tests.prefect_server", "tests.damaged_clinic")
+pytest_plugins = ("tests.damaged_clinic", "tests.servers.plugin", "tests.prefect_server")
 
 hypothesis_settings.register_profile("dev", max_examples=25, deadline=None)
 hypothesis_settings.register_profile("ci", max_examples=200, deadline=None, print_blob=True)

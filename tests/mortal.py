@@ -28,17 +28,27 @@ from upkeep.workplaces import workplace
 
 
 class Fate:
-    """Kills its own process at the ``nth`` time that ``function`` of our own ``file`` is called or returns."""
+    """Kills its own process at the ``nth`` time that ``function`` of our own ``file`` is called or returns.
+
+    What comes before a certain function is called for the first time does not count, where one is named.
+    """
 
     def __init__(self, moment: str) -> None:
-        """``moment`` is written "call tasks/performance.py:perform 1"."""
+        """``moment`` is written "call tasks/performance.py:perform 1", or "... 1 in tasks/performance.py:perform"."""
+        moment, _, since = moment.partition(" in ")
         self._event, place, nth = moment.split()
         self._file, self._function = place.split(":")
         self._left = int(nth)
+        self._since = tuple(since.split(":")) if since else None
 
     def __call__(self, frame: FrameType, event: str, _argument: Any) -> None:
         """What ``sys.setprofile`` calls."""
         code = frame.f_code
+        if self._since is not None:
+            file, function = self._since
+            if event == "call" and code.co_name == function and code.co_filename.endswith(file):
+                self._since = None
+            return
         if event == self._event and code.co_name == self._function and code.co_filename.endswith(self._file):
             self._left -= 1
             if self._left == 0:
