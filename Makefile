@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 MADE := $(VENV)/.made-from-constraints
 PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
-SERVERS := ceph-common ceph-mon ceph-osd radosgw curl sqlite3 zstd chromium postgresql postgresql-contrib pgbouncer
+SERVERS := ceph-common ceph-mon ceph-osd radosgw curl sqlite3 zstd chromium postgresql postgresql-contrib pgbouncer mariadb-server mariadb-client
 APT := DEBIAN_FRONTEND=noninteractive apt-get -y -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300
 
 .DEFAULT_GOAL := help
@@ -42,7 +42,7 @@ bench: $(MADE) ## the figures, as ratios, with the machine that they were measur
 pictures: $(MADE) ## the pictures in docs, photographed anew
 	$(BIN)/python -m tests.pictures
 
-servers: ## Debian's packages for the tests that need a real S3 server, PostgreSQL, sqlite3, zstd or a browser (as root)
+servers: ## Debian's packages for the tests that need a real S3 server, PostgreSQL, MariaDB, sqlite3, zstd or a browser (as root)
 	@missing=; for package in $(SERVERS); do \
 		dpkg-query -W -f '$${db:Status-Status}' $$package 2>/dev/null | grep -qx installed || missing="$$missing $$package"; \
 	done; \

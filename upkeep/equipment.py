@@ -5,7 +5,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from upkeep.databases import Database, open_database
+from upkeep.databases import Database, backend_of, open_database
 from upkeep.errors import Refused, UpkeepError
 from upkeep.policy import Policy, load_policy
 from upkeep.settings import Settings, load_settings
@@ -48,11 +48,12 @@ def equip(database: str = "") -> Equipment:
         raise Refused(
             f"there is no database {database} in the settings", f"it is called {settings.database}: see UPKEEP_DATABASE"
         )
+    url = settings.url_of_database()
     live = open_database(
         settings.database,
-        settings.url_of_database(),
+        url,
         settings.lock_seconds,
-        settings.postgresql_bin,
+        settings.programs_of(backend_of(url)),
         settings.scratch_url.get_secret_value() if settings.scratch_url else None,
     )
     return Equipment(

@@ -20,6 +20,9 @@ class Dialect(Protocol):
     def source(self, table: str) -> str:
         """The table as it stands after FROM when its own rows alone are meant (P-43)."""
 
+    def value(self, alias: str, table: str, column: str) -> str:
+        """The column of a row ``alias`` of the table as an expression that loses nothing of its value (P-120)."""
+
     def same(self, parent: str, child: str) -> str:
         """The comparison that the engine's own foreign keys make between two column expressions (P-41, P-42, P-116)."""
 
@@ -35,11 +38,11 @@ def condition(key: ForeignKey, dialect: Dialect) -> str:
     points = f"({' OR '.join(set_columns)})" if key.is_full else " AND ".join(set_columns)
     if key.parent_missing:
         return points
-    parent = f"SELECT 1 FROM {dialect.source(key.parent)} AS p WHERE {_found(key, 'p', dialect)}"
+    parent = f"SELECT 1 FROM {dialect.source(key.parent)} AS p WHERE {points_at(key, 'p', dialect)}"
     return f"{points} AND NOT EXISTS ({parent})"
 
 
-def _found(key: ForeignKey, alias: str, dialect: Dialect) -> str:
+def points_at(key: ForeignKey, alias: str, dialect: Dialect) -> str:
     """SQL that is true when the parent row ``alias`` is the one that the child row ``c`` points at."""
     parents = [f"{alias}.{dialect.quote(column)}" for column in key.parent_columns]
     if key.comparisons:
@@ -67,9 +70,9 @@ def bereaved(key: ForeignKey, below: tuple[str, ...], above: tuple[str, ...], do
     columns = ", ".join([*(f"c.{dialect.quote(k)}" for k in below), *(f"p.{dialect.quote(k)}" for k in above)])
     parent = dialect.source(key.parent)
     other = (
-        f"SELECT 1 FROM {parent} AS q WHERE {_found(key, 'q', dialect)} AND NOT {among('q', above, doomed, dialect)}"
+        f"SELECT 1 FROM {parent} AS q WHERE {points_at(key, 'q', dialect)} AND NOT {among('q', above, doomed, dialect)}"
     )
-    found = f"{_found(key, 'p', dialect)} AND {among('p', above, doomed, dialect)} AND NOT EXISTS ({other})"
+    found = f"{points_at(key, 'p', dialect)} AND {among('p', above, doomed, dialect)} AND NOT EXISTS ({other})"
     join = "CROSS JOIN"
     if key.alike:
         pairs = zip(key.columns, key.parent_columns, strict=True)

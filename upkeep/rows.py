@@ -11,7 +11,8 @@ from upkeep.values import Row
 def images_of(reading: Reading, table: Table, rows: Iterable[Row]) -> dict[Row, Row]:
     """The stored columns of those of ``rows`` that are there, by locator, as raw values."""
     dialect = reading.dialect
-    columns = ", ".join(f"c.{dialect.quote(name)}" for name in (*table.locator, *table.stored))
+    stored = (dialect.value("c", table.name, name) for name in table.stored)
+    columns = ", ".join([*(f"c.{dialect.quote(name)}" for name in table.locator), *stored])
     width = len(table.locator)
     with reading.chosen(table.name, table.locator, rows) as relation:
         which = among("c", table.locator, relation, dialect)

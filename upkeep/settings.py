@@ -192,6 +192,12 @@ class Settings(BaseSettings):
         "the folder of pg_dump and pg_restore; unset, they are looked for",
         default=None,
     )
+    mariadb_bin: Place | None = _setting(
+        "UPKEEP_MARIADB_BIN",
+        "/usr/bin",
+        "the folder of mariadb-dump and mariadb, or of mysqldump and mysql; unset, they are looked for",
+        default=None,
+    )
     alembic_ini: ExistingFile | None = _setting(
         "UPKEEP_ALEMBIC_INI", "alembic.ini", "the application's own; unset, nothing is migrated", default=None
     )
@@ -218,6 +224,11 @@ class Settings(BaseSettings):
                 "set DATABASE_URL in .env or in the environment, or run `upkeep demo` to see an example",
             )
         return self.database_url.get_secret_value()
+
+    def programs_of(self, backend: str) -> Path | None:
+        """The folder of an engine's own programs, by the name that SQLAlchemy has for the engine; None if not set."""
+        folders = {"postgresql": self.postgresql_bin, "mariadb": self.mariadb_bin, "mysql": self.mariadb_bin}
+        return folders.get(backend)
 
     def application_environment(self, extra: Mapping[str, str]) -> dict[str, str]:
         """The whole environment of the application's subprocess: what any program needs, ``app_env``, and ``extra``.

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers.ceph import S3Server, ceph_s3, why_no_ceph
+from tests.servers.mariadb import MariadbServer, mariadb_server, why_no_mariadb
 from tests.servers.postgresql import PostgresServer, postgresql_server, replica_of, system_programs, wheel_programs
 
 REQUIRE = "UPKEEP_TEST_REQUIRE_SERVERS"
@@ -82,6 +83,15 @@ def wheel_replica(wheel_postgresql: PostgresServer) -> Iterator[PostgresServer]:
 def replicated(request: pytest.FixtureRequest) -> tuple[PostgresServer, PostgresServer]:
     """One server with its replica, and then the other."""
     return request.getfixturevalue(f"{request.param}_postgresql"), request.getfixturevalue(f"{request.param}_replica")
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariadbServer]:
+    """The real MariaDB server of the system's packages, one for each pytest process."""
+    if (reason := why_no_mariadb()) is not None:
+        absent("MariaDB", reason)
+    with mariadb_server() as server:
+        yield server
 
 
 def _postgresql(programs: Path | None, install: str) -> Iterator[PostgresServer]:

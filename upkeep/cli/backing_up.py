@@ -19,7 +19,7 @@ from upkeep.backups import (
 from upkeep.census import differences, take_census
 from upkeep.cli.documents import backup_document, pruning_document
 from upkeep.cli.saying import Json, end_badly, say
-from upkeep.databases import Database, open_database
+from upkeep.databases import Database, backend_of, open_database
 from upkeep.equipment import equip
 from upkeep.errors import Damaged, Refused
 from upkeep.pruning import judge_store, remove_old
@@ -105,7 +105,7 @@ def restore(
     settings = load_settings()
     store = open_store(settings.store)
     manifest = find_backup(store, settings.database, wanted)
-    target = open_database(settings.database, to, settings.lock_seconds, settings.postgresql_bin)
+    target = open_database(settings.database, to, settings.lock_seconds, settings.programs_of(backend_of(to)))
     begun = time.monotonic()
     remarks = bring_back(store, manifest, target)
     seconds = time.monotonic() - begun

@@ -346,6 +346,14 @@ def _parsed(url: str, called: str) -> URL:
         ) from None
 
 
+def backend_of(url: str) -> str:
+    """The name by which SQLAlchemy knows the engine behind a URL; an empty text where the URL cannot be read."""
+    try:
+        return make_url(url).get_backend_name()
+    except ArgumentError:
+        return ""
+
+
 def _sqlite(name: str, url: URL, means: Means) -> Database:
     from upkeep.databases.sqlite import SqliteDatabase
 
@@ -367,7 +375,23 @@ def _postgresql(name: str, url: URL, means: Means) -> Database:
     return PostgresqlDatabase.from_url(name, url, means)
 
 
+def _mariadb(name: str, url: URL, means: Means) -> Database:
+    try:
+        from upkeep.databases.mariadb import MariadbDatabase
+    except ModuleNotFoundError as fault:
+        if fault.name != "pymysql":
+            raise
+        raise Refused(
+            "PyMySQL, the driver for MariaDB and MySQL, is not installed", "pip install 'upkeep[mariadb]'"
+        ) from None
+    if means.scratch:
+        raise Refused("UPKEEP_SCRATCH_URL is set, but scratches of MariaDB are on its own server", "remove it")
+    return MariadbDatabase.from_url(name, url, means.patience, means.programs)
+
+
 _ENGINES: dict[str, Callable[[str, URL, Means], Database]] = {
     "sqlite": _sqlite,
     "postgresql": _postgresql,
+    "mariadb": _mariadb,
+    "mysql": _mariadb,
 }

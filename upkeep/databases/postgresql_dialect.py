@@ -61,6 +61,10 @@ class PostgresqlDialect:
         relation = self._relations[table]
         return relation.full if relation.is_partitioned else f"ONLY {relation.full}"
 
+    def value(self, alias: str, table: str, column: str) -> str:  # noqa: ARG002  # the protocol passes it by this name
+        """The column itself: it is printed whole."""
+        return f"{alias}.{quote(column)}"
+
     def same(self, parent: str, child: str) -> str:
         """For a key that nobody declared: a declared one brings its own operators."""
         return f"{parent} = {child}"

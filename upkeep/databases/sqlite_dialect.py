@@ -25,6 +25,10 @@ class SqliteDialect:
         """The quoted name: SQLite knows neither inheritance nor partitions."""
         return self.quote(table)
 
+    def value(self, alias: str, table: str, column: str) -> str:  # noqa: ARG002  # the protocol passes it by this name
+        """The column itself: the driver gives what is kept."""
+        return f"{alias}.{self.quote(column)}"
+
     def same(self, parent: str, child: str) -> str:
         """Parent on the left for its collation (P-42), ``+`` to take the child's affinity away (P-41, P-116)."""
         return f"{parent} = +{child}"

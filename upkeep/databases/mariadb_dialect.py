@@ -1,0 +1,52 @@
+"""How MariaDB spells names, and which columns it prints with fewer digits than it keeps."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+
+def quote(name: str) -> str:
+    """The name in backticks, those within doubled."""
+    return "`" + name.replace("`", "``") + "`"
+
+
+@dataclass(frozen=True)
+class Relation:
+    """One table as the server knows it, with the engine that keeps it."""
+
+    schema: str
+    name: str
+    kept_by: str = "InnoDB"
+
+    @property
+    def full(self) -> str:
+        """Schema and name, quoted."""
+        return f"{quote(self.schema)}.{quote(self.name)}"
+
+
+class MariadbDialect:
+    """MariaDB's spelling for the tables of one database and those of others that its keys point at."""
+
+    def __init__(self, relations: Mapping[str, Relation], rounded: Collection[tuple[str, str]] = ()) -> None:
+        self._relations = relations
+        self._rounded = rounded
+
+    def quote(self, name: str) -> str:
+        """The name in backticks, those within doubled."""
+        return quote(name)
+
+    def table(self, name: str) -> str:
+        """Schema and name, so that the database one is in does not decide which table it is."""
+        return self._relations[name].full
+
+    def source(self, table: str) -> str:
+        """The table: there is nothing here that inherits its rows."""
+        return self.table(table)
+
+    def value(self, alias: str, table: str, column: str) -> str:
+        """The column; a FLOAT as DOUBLE, for it is printed with six digits and may keep more (P-120)."""
+        said = f"{alias}.{quote(column)}"
+        return f"CAST({said} AS DOUBLE)" if (table, column) in self._rounded else said
+
+    def same(self, parent: str, child: str) -> str:
+        """As InnoDB compares: both sides of its keys have one type and one collation, padding and case included."""
+        return f"{parent} = {child}"

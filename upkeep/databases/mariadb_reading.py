@@ -1,0 +1,123 @@
+"""MariaDB: one consistent look at a database."""
+
+import hashlib
+import json
+import marshal
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+
+from upkeep.catalog import Catalog, ForeignKey
+from upkeep.databases import Counter, TableCount
+from upkeep.databases.mariadb_asking import Conversation, quoted
+from upkeep.databases.mariadb_catalog import Look, look
+from upkeep.databases.mariadb_dialect import MariadbDialect
+from upkeep.databases.mariadb_health import read_complaints
+from upkeep.databases.mariadb_keys import judge_key
+from upkeep.databases.mariadb_shapes import Kind
+from upkeep.values import Row, Value
+
+_MODULUS = 1 << 256
+
+
+class MariadbReading:
+    """One look, on a connection that somebody else opens, with a transaction begun, and closes.
+
+    ``beside`` opens another connection to the same database, for what would end that transaction.
+    """
+
+    def __init__(self, conversation: Conversation, database: str, beside: Callable[[], Conversation]) -> None:
+        self._conversation = conversation
+        self._database = database
+        self._beside = beside
+        self._looked: Look | None = None
+        self._stated: dict[str, ForeignKey] = {}
+
+    def _look(self) -> Look:
+        if self._looked is None:
+            self._looked = look(self._conversation, self._database)
+        return self._looked
+
+    @property
+    def dialect(self) -> MariadbDialect:
+        """The dialect for the tables of this database."""
+        return self._look().dialect
+
+    def catalog(self) -> Catalog:
+        """The catalog, read once."""
+        return self._look().catalog
+
+    def stated(self, key: ForeignKey) -> ForeignKey:
+        """The key in the real spelling, with what MariaDB would say of it."""
+        judged = judge_key(key, self._look().sides, self._look().relations)
+        self._stated[str(judged)] = judged
+        return judged
+
+    def rows(self, sql: str) -> Iterator[Row]:
+        """Raw rows: each value as the text that the server prints, as bytes where it keeps bytes, or None."""
+        return self._conversation.streamed(sql)
+
+    def numbers(self, sql: str) -> tuple[int, ...]:
+        """The one row of a query that counts."""
+        (row,) = self._conversation.fetched(sql)
+        return tuple(int(str(number or 0)) for number in row)
+
+    def count(self, table: str, *, digest: bool) -> TableCount:
+        """Rows; with ``digest`` one that says the same for the same rows in any order.
+
+        It is over the sum of the SHA-256 of every row, for not every table has a key to order by. It is made to find
+        what was lost or damaged, not to withstand someone who looks for rows of the same sum.
+        """
+        source = self.dialect.source(table)
+        if not digest:
+            (rows,) = self.numbers(f"SELECT COUNT(*) FROM {source}")
+            return TableCount(rows)
+        columns = ", ".join(self.dialect.value("c", table, name) for name in self.catalog().tables[table].stored)
+        rows = total = 0
+        for batch in self._conversation.raw(f"SELECT {columns} FROM {source} AS c"):
+            rows += len(batch)
+            # Version 2 writes None and bytes by value alone: the same row is always the same bytes.
+            total += sum(int.from_bytes(hashlib.sha256(marshal.dumps(row, 2)).digest()) for row in batch)
+        return TableCount(rows, hashlib.sha256(f"{rows} {total % _MODULUS:x}".encode()).hexdigest())
+
+    def counters(self) -> dict[str, Counter]:
+        """None: where AUTO_INCREMENT and sequences stand is not compared."""
+        return {}
+
+    def contents_beside(self, *, digest: bool) -> dict[str, TableCount]:
+        """Nothing: all rows are in tables."""
+        del digest
+        return {}
+
+    def complaints(self) -> tuple[str, ...]:
+        """What CHECK TABLE finds, on a connection of its own: it would end the transaction of this one."""
+        with closing(self._beside()) as conversation:
+            return read_complaints(conversation, self._database, tuple(self.catalog().tables))
+
+    def revision(self) -> tuple[str, ...]:
+        """What stands in alembic_version."""
+        if "alembic_version" not in self.catalog().tables:
+            return ()
+        table = self.dialect.source("alembic_version")
+        rows = self._conversation.fetched(f"SELECT version_num FROM {table} ORDER BY 1")
+        return tuple(str(row[0]) for row in rows)
+
+    @contextmanager
+    def chosen(self, table: str, columns: tuple[str, ...], rows: Iterable[Row]) -> Iterator[str]:
+        """The rows as one JSON document: who only reads may make no temporary table.
+
+        Each value has the type and the collation of its column, so that the table is looked up by its key.
+        """
+        kinds = [self._look().kind(table, column) for column in columns]
+        document = json.dumps([[_told(v, k) for v, k in zip(row, kinds, strict=True)] for row in rows])
+        # A table can have no column to tell its rows by; there is nothing to choose then.
+        taken = ", ".join(f"v{i} {kind.as_column} PATH '$[{i}]'" for i, kind in enumerate(kinds)) or "v0 INT PATH '$'"
+        given = ", ".join(f"{kind.from_column(f'v{i}')} AS k{i}" for i, kind in enumerate(kinds)) or "v0 AS k0"
+        yield f"(SELECT {given} FROM JSON_TABLE({quoted(document)}, '$[*]' COLUMNS ({taken})) AS v) AS chosen"
+
+
+def _told(value: Value, kind: Kind) -> str | None:
+    """The value as it travels in JSON."""
+    if value is None or not kind.is_hex:
+        return None if value is None else str(value)
+    raw = value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogateescape")
+    return raw.hex()

@@ -1,0 +1,114 @@
+"""MariaDB: one transaction that changes rows, beside an application that goes on working."""
+
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+
+import pymysql
+
+from upkeep.databases.mariadb_asking import Conversation
+from upkeep.databases.mariadb_errors import row_refusal
+from upkeep.databases.mariadb_reading import MariadbReading
+from upkeep.errors import Refused
+from upkeep.orphans import among, points_at
+from upkeep.values import Row
+
+_COUNTED = """
+    SHOW SESSION STATUS WHERE Variable_name IN ('Handler_write', 'Handler_update', 'Handler_delete')
+"""
+_CHANGE = re.compile(r"(DELETE FROM|UPDATE) ((?:`(?:[^`]|``)+`\.)?`(?:[^`]|``)+`) ")
+_UNDOABLE = "SELECT ENGINE FROM information_schema.ENGINES WHERE TRANSACTIONS = 'YES'"
+
+
+class MariadbWriting(MariadbReading):
+    """One REPEATABLE READ transaction that changes rows.
+
+    Foreign keys are not enforced in it, so no cascade acts, in no order and in no circle (P-58); that nobody outside
+    the plan points at a row that goes is what ``hold`` and the rechecks after it make sure of. Triggers do fire.
+    """
+
+    def __init__(
+        self, conversation: Conversation, database: str, beside: Callable[[], Conversation], place: str
+    ) -> None:
+        super().__init__(conversation, database, beside)
+        self._place = place
+        self._changed = 0
+
+    def hold(self, rows: Mapping[str, Collection[Row]], steady: Collection[str]) -> None:
+        """Lock the rows FOR UPDATE, by which nobody can point at them either, and the gaps where parents are missing.
+
+        Into the tables ``steady`` others go on writing, but for the very keys that the rows miss. The locks come
+        first in a transaction of their own: what is read after them is as new as they are.
+        """
+        if self._changed:
+            raise AssertionError("what is changed already would be committed")
+        self._refuse_what_cannot_be_undone(rows)
+        self._conversation.run("COMMIT")
+        self._conversation.run("START TRANSACTION")
+        for table in sorted(rows):
+            for lock in self._locks(table, rows[table], steady):
+                self._conversation.fetched(lock)
+
+    def _refuse_what_cannot_be_undone(self, tables: Collection[str]) -> None:
+        undoable = {row[0] for row in self._conversation.fetched(_UNDOABLE)}
+        for table in sorted(tables):
+            kept_by = self._look().relations[table].kept_by
+            if kept_by not in undoable:
+                raise Refused(
+                    f"the table {table} is kept by {kept_by}, which can undo nothing; no row was changed",
+                    f"ALTER TABLE `{table}` ENGINE = InnoDB, or let the policy keep its rows",
+                )
+
+    def _locks(self, table: str, rows: Collection[Row], steady: Collection[str]) -> Iterator[str]:
+        locator = self.catalog().tables[table].locator
+        if rows and not locator:
+            raise Refused(f"the rows of {table} cannot be told apart here", "run it again for a new plan")
+        dialect = self.dialect
+        with self.chosen(table, locator, rows) as relation:
+            which = f"{dialect.source(table)} AS c WHERE {among('c', locator, relation, dialect)}"
+            if rows:
+                yield f"SELECT 1 FROM {which} FOR UPDATE"
+            for key in {**{str(key): key for key in self.catalog().keys}, **self._stated}.values():
+                if rows and key.child == table and key.parent in steady and key.askable and not key.parent_missing:
+                    parent = f"{dialect.source(key.parent)} AS p ON {points_at(key, 'p', dialect)}"
+                    held = which.replace(" AS c WHERE ", f" AS c LEFT JOIN {parent} WHERE ", 1)
+                    yield f"SELECT COUNT(p.{dialect.quote(key.parent_columns[0])}) FROM {held} LOCK IN SHARE MODE"
+
+    def change(self, sql: str) -> int:
+        """Run one statement; the number of rows that it named. A refused statement leaves the transaction as it was."""
+        counted = self._counted()
+        self._conversation.run("SAVEPOINT upkeep_change")
+        try:
+            named = self._conversation.run(_as_a_query(sql))
+        except pymysql.MySQLError as fault:
+            said = row_refusal(fault, self._place)
+            if isinstance(said, Refused):
+                self._conversation.run("ROLLBACK TO upkeep_change")
+            raise said from None
+        self._conversation.run("RELEASE SAVEPOINT upkeep_change")
+        self._changed += self._counted() - counted
+        return named
+
+    def changed_in_all(self) -> int:
+        """The rows that the server's table handlers changed for these statements, those of triggers among them.
+
+        A row of a partitioned table may count twice. A row that is set to what it was counts for nothing.
+        """
+        return self._changed
+
+    def _counted(self) -> int:
+        return sum(int(str(value)) for _, value in self._conversation.fetched(_COUNTED))
+
+
+def _as_a_query(sql: str) -> str:
+    """The change as one of several tables: such a one is looked up by the chosen rows, as a query is.
+
+    Of a change of one table MariaDB before 11.1 asks each row of it whether it was chosen, and locks them all.
+    """
+    found = _CHANGE.match(sql)
+    if found is None:
+        return sql
+    verb, table = found.groups()
+    rest = sql[found.end() :]
+    if verb == "UPDATE":
+        return f"UPDATE {table} JOIN (SELECT 1) AS `upkeep one` {rest}"
+    return f"DELETE FROM {table} USING {table} {rest}"
