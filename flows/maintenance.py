@@ -123,8 +123,9 @@ class _Runbook:
             facts["recovered"] = recover_runs(equipment)
         with clock("preflight"):
             facts["assurance"] = assurance = assure(equipment)
-            restores = assurance.is_due or perform != "never"
-            _, migration = preflight(equipment, folder, migrate=self._migrate, restores=restores)
+            performs = perform != "never"
+            restores = assurance.is_due or performs
+            _, migration = preflight(equipment, folder, migrate=self._migrate, restores=restores, performs=performs)
         with clock("back up"):
             manifest = back_up(equipment, folder, self._run)
             facts["backup"] = manifest.id

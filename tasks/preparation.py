@@ -14,11 +14,12 @@ from upkeep.plan import Migration
 
 @step("preflight", retried=True)
 def preflight(
-    equipment: Equipment, workplace: Path, *, migrate: bool, restores: bool = True
+    equipment: Equipment, workplace: Path, *, migrate: bool, restores: bool = True, performs: bool = False
 ) -> tuple[Identity, Migration | None]:
     """Look at the database, the store, the disk and the migrations before the first effect.
 
-    A run that does not restore looks at its replica too, where there is one, and needs less room.
+    A run that does not restore looks at its replica too, where there is one, and needs less room. One that performs
+    is refused before an operator is asked where the engine cannot take a migration back.
     """
     identity = equipment.database.identity()
     if restores:
@@ -39,4 +40,9 @@ def preflight(
         keys_of(reading, equipment.policy)
         found = reading.revision()
     migration = pending_migration(equipment.settings, found, workplace) if migrate else None
+    if migration and performs and equipment.database.unmigratable:
+        raise Refused(
+            equipment.database.unmigratable,
+            "use --no-migrate; then run `upkeep backup`, and Alembic in a maintenance window; nothing was done",
+        )
     return identity, migration

@@ -242,6 +242,10 @@ class Database(Protocol):
     def copies_to_observe(self) -> int:
         """The same for a run that restores nothing and only looks."""
 
+    @property
+    def unmigratable(self) -> str:
+        """Why a migration of the live database could not be kept whole or undone here; '' where it can."""
+
     def identity(self) -> Identity:
         """Which database this is; raises Unreachable, Refused or Damaged with what to do."""
 

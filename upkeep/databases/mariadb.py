@@ -10,13 +10,14 @@ import pymysql
 from sqlalchemy.engine import URL
 
 from upkeep.databases import Bench, Identity, Sight, Snapshot
+from upkeep.databases.copy_bench import CopyBench
 from upkeep.databases.mariadb_asking import Conversation, quoted
 from upkeep.databases.mariadb_dialect import quote
 from upkeep.databases.mariadb_errors import refusal_of, speaking
 from upkeep.databases.mariadb_place import Place
 from upkeep.databases.mariadb_probe import refuse_what_reaches_out, try_a_violation
 from upkeep.databases.mariadb_reading import MariadbReading
-from upkeep.databases.mariadb_restore import pour, refuse_what_is_there, settle
+from upkeep.databases.mariadb_restore import holds_anything, pour, refuse_what_is_there, settle
 from upkeep.databases.mariadb_scratch import (
     Scratches,
     end_connections,
@@ -59,6 +60,9 @@ class MariadbDatabase:
     )
     copies: ClassVar[int] = 0
     copies_to_observe: ClassVar[int] = 0
+    unmigratable: ClassVar[str] = (
+        "MariaDB cannot undo a migration that fails half way: each of its steps commits by itself"
+    )
 
     @classmethod
     def from_url(cls, name: str, url: URL, patience: float = 30.0, programs: Path | None = None) -> "MariadbDatabase":
@@ -80,6 +84,11 @@ class MariadbDatabase:
             )
         ((host, port, size),) = conversation.words(_IDENTITY)
         return Identity(self.engine, conversation.version, f"{self.place} of server {host}:{port}", int(size))
+
+    def is_empty(self) -> bool:
+        """Is there no table, view, routine or event?"""
+        with self._connected() as conversation:
+            return not holds_anything(conversation, self.place)
 
     @contextmanager
     def reading(self) -> Iterator[MariadbReading]:
@@ -204,13 +213,13 @@ class MariadbDatabase:
         """Drop the scratches whose run has ended, well or not."""
         return self._scratches.sweep()
 
-    def exchanged(self, workplace: Path) -> AbstractContextManager[Bench]:
-        """No: here every ALTER TABLE commits by itself, so a migration that fails half way cannot be undone."""
+    @contextmanager
+    def exchanged(self, workplace: Path) -> Iterator[Bench]:
+        """On a scratch whatever comes of it: nobody minds. Of the live database, no: see ``unmigratable``."""
         del workplace
-        raise Refused(
-            "MariaDB cannot undo a migration that fails half way: each of its steps commits by itself",
-            "use --no-migrate; then run `upkeep backup`, and Alembic in a maintenance window",
-        )
+        if not self.is_scratch:
+            raise Refused(self.unmigratable, "use --no-migrate")
+        yield CopyBench(self)
 
     @contextmanager
     def held(self, by: str) -> Iterator[None]:

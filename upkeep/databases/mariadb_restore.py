@@ -120,12 +120,17 @@ def _failure(code: int, errors: IO[bytes], place: Place) -> UpkeepError:
     return Refused(f"{place} refuses what the dump holds (error {number})", "look whether the server is older than it")
 
 
+def holds_anything(conversation: Conversation, place: Place) -> bool:
+    """Does the database hold anything of its own (P-23)?"""
+    ((things,),) = conversation.fetched(_THINGS.format(name=quoted(place.database)))
+    return bool(things != "0")
+
+
 def refuse_what_is_there(conversation: Conversation, place: Place) -> None:
-    """Raises Refused for a database that holds anything of its own (P-23)."""
-    name = quoted(place.database)
-    ((things,),) = conversation.fetched(_THINGS.format(name=name))
-    if things == "0":
+    """Raises Refused for a database that is not empty."""
+    if not holds_anything(conversation, place):
         return
+    name = quoted(place.database)
     marked = conversation.fetched(
         f"SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = {name} AND TABLE_NAME = {quoted(MARK)}"
     )

@@ -63,6 +63,7 @@ class PostgresqlDatabase:
     uncompared: ClassVar[tuple[str, ...]] = UNCOMPARED
     copies: ClassVar[int] = 0
     copies_to_observe: ClassVar[int] = 0
+    unmigratable: ClassVar[str] = ""
 
     @classmethod
     def from_url(cls, name: str, url: URL, means: Means = _ITSELF) -> "PostgresqlDatabase":

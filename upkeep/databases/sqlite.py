@@ -36,6 +36,7 @@ class SqliteDatabase:
     copies: ClassVar[int] = 3
     """Snapshot, scratch and the pages that a migration's exchange keeps (P-09)."""
     copies_to_observe: ClassVar[int] = 1
+    unmigratable: ClassVar[str] = ""
 
     @classmethod
     def from_url(cls, name: str, url: URL, patience: float = 30.0) -> "SqliteDatabase":
