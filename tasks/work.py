@@ -9,7 +9,7 @@ from tasks.migration import Door, MigrationFailed
 from upkeep.changes import Mended
 from upkeep.databases import Bench, Database
 from upkeep.equipment import Equipment
-from upkeep.errors import Escaped, Unreachable
+from upkeep.errors import Busy, Escaped
 from upkeep.finding import keys_of
 from upkeep.mending import mend
 from upkeep.plan import Migration, Plan
@@ -88,7 +88,7 @@ def _migrated(
             door.upgrade(lent)
     except MigrationFailed as fault:
         if bench.may_pass(fault.state):
-            raise Unreachable(fault.message, "nothing was kept; try again when other programs are done") from None
+            raise Busy(fault.message, "nothing was kept; try again when other programs are done") from None
         return [judge_failed_migration(fault.message)], None
     except Escaped as fault:
         if promised:

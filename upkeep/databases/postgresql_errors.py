@@ -14,6 +14,11 @@ _SETTLED = re.compile(
     r"FATAL: |no password supplied|certificate|SSL|invalid (connection option|.* value)|password file"
 )
 
+LOCKED = ("55P03", "57014")
+"""A lock, or the end of a statement, that was not had in time."""
+RACED = ("40001", "40P01")
+"""Somebody else was first: serialization and deadlocks."""
+
 
 @contextmanager
 def speaking(place: str) -> Iterator[None]:
@@ -32,9 +37,9 @@ def refusal_of(fault: psycopg.Error, place: str) -> UpkeepError | None:
     primary = (fault.diag.message_primary or "").strip()
     if state.startswith(("08", "57P")) or (not state and isinstance(fault, psycopg.OperationalError)):
         return Unreachable(f"the connection to {place} was lost", "try again when the server runs")
-    if state in ("55P03", "57014"):
+    if state in LOCKED:
         return Busy(f"{place} is locked by another program", "try again when its transaction has ended")
-    if state in ("40001", "40P01"):
+    if state in RACED:
         return Busy(f"another program changed the same rows of {place}", "nothing was kept; run it again")
     if state.startswith("53"):
         full = "the disk is full" if state == "53100" else "too many connections or too little memory"
