@@ -172,7 +172,7 @@ def prove(
     with restored.reading() as reading:
         progress("integrity check")
         against = list(reading.complaints())
-        census = take_census(reading, digests=True, progress=progress)
+        census = take_census(reading, digests=True, like=manifest.census, progress=progress)
     against += differences(manifest.census, census)
     against += damaged_companions(store, manifest.companions)
     proof = Proof(

@@ -127,5 +127,5 @@ def restore(
 
 def _against(manifest: Manifest, restored: Database) -> tuple[str, ...]:
     with restored.reading() as reading:
-        census = take_census(reading, digests=manifest.census.has_digests)
+        census = take_census(reading, digests=manifest.census.has_digests, like=manifest.census)
         return (*reading.complaints(), *differences(manifest.census, census))

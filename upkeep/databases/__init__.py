@@ -95,8 +95,12 @@ class Reading(Protocol):
     def numbers(self, sql: str) -> tuple[int, ...]:
         """The one row of a query that counts; this may use more than one processor, where ``rows`` may not."""
 
-    def count(self, table: str, *, digest: bool) -> TableCount:
-        """Rows of a table and, if asked, the digest of their content."""
+    def count(self, table: str, *, digest: bool, like: str | None = None) -> TableCount:
+        """Rows of a table and, if asked, the digest of their content.
+
+        A digest begins with its kind and a colon where an engine has several. It is of the kind of ``like``, another
+        digest that it should be compared with, if it can be taken here.
+        """
 
     def counters(self) -> dict[str, Counter]:
         """The generators of keys by name, where the engine has some that stand in no table; {} if not."""

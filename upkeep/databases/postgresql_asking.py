@@ -24,6 +24,8 @@ SETTINGS = {
     "row_security": "off",
     # Every row of a cursor is fetched here, so a plan that is quick for the first tenth of them is no good.
     "cursor_tuple_fraction": "1.0",
+    # To compile a query takes longer here than it saves: the most is done by functions that are compiled already.
+    "jit": "off",
 }
 _cursors = itertools.count()
 

@@ -12,6 +12,7 @@ from upkeep.databases.postgresql_asking import fetched, quoted, settle, streamed
 from upkeep.databases.postgresql_catalog import Look, look
 from upkeep.databases.postgresql_counters import read_counters
 from upkeep.databases.postgresql_dialect import PostgresqlDialect
+from upkeep.databases.postgresql_digest import can_digest, digest_of, digesting, is_of_this_kind
 from upkeep.databases.postgresql_health import read_complaints
 from upkeep.databases.postgresql_keys import judge_key
 from upkeep.databases.postgresql_large_objects import read_large_objects
@@ -33,6 +34,7 @@ class PostgresqlReading:
         self._home = home
         self._looked: Look | None = None
         self._counters: dict[str, Counter] | None = None
+        self._can_digest: bool | None = None
         settle(connection)
 
     def _look(self) -> Look:
@@ -62,19 +64,26 @@ class PostgresqlReading:
         (row,) = fetched(self._connection, sql)
         return tuple(int(str(number or 0)) for number in row)
 
-    def count(self, table: str, *, digest: bool) -> TableCount:
+    def count(self, table: str, *, digest: bool, like: str | None = None) -> TableCount:
         """Rows; with ``digest`` one that says the same for the same rows in any order.
 
-        What it is over stands at ``RowSum``.
+        The server takes it (``postgresql_digest``), or where it cannot, and for older backups, it is taken here.
         """
-        source = self.dialect.source(table)
+        source, columns = self.dialect.source(table), self.catalog().tables[table].stored
         if not digest:
             (rows,) = self.numbers(f"SELECT COUNT(*) FROM {source}")
             return TableCount(rows)
-        columns = ", ".join(map(self.dialect.quote, self.catalog().tables[table].stored))
+        if (like is None or is_of_this_kind(like)) and self._server_digests():
+            rows, total = self.numbers(digesting(source, {c: self._look().types[table, c] for c in columns}))
+            return TableCount(rows, digest_of(rows, total))
         taken = RowSum()
-        taken.add_all(self._connection, f"SELECT {columns} FROM {source}")
+        taken.add_all(self._connection, f"SELECT {', '.join(map(self.dialect.quote, columns))} FROM {source}")
         return TableCount(taken.rows, taken.digest)
+
+    def _server_digests(self) -> bool:
+        if self._can_digest is None:
+            self._can_digest = can_digest(self._connection)
+        return self._can_digest
 
     def counters(self) -> dict[str, Counter]:
         """The sequences, as they were when they were first asked for."""

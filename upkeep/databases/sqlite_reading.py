@@ -50,7 +50,13 @@ class SqliteReading:
         (row,) = self.rows(sql)
         return tuple(int(number or 0) for number in row)
 
-    def count(self, table: str, *, digest: bool) -> TableCount:
+    def count(
+        self,
+        table: str,
+        *,
+        digest: bool,
+        like: str | None = None,  # noqa: ARG002 - there is one kind of digest
+    ) -> TableCount:
         """Rows; with ``digest`` a SHA-256 over every stored value in the order of the locator.
 
         Rows are put into bytes by the thousand in C: one by one would take three times as long.
