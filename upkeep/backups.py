@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -96,18 +97,27 @@ def take_backup(
     backup = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     name = f"{folder(database.name, backup)}/dump.{CODEC}"
     progress("copying")
-    with database.snapshot(workplace) as snapshot, snapshot.dump() as dump:
-        with snapshot.reading() as reading:
-            census = take_census(reading, digests=not snapshot.dump_is_the_content)
-        if not census.tables:
+    # The dump goes to the store in a thread of its own while the same state is counted; where one of the two fails the
+    # other is not waited for: without its snapshot a dump breaks off.
+    with (
+        ThreadPoolExecutor(1) as beside,
+        database.snapshot(workplace) as snapshot,
+        snapshot.reading() as reading,
+        snapshot.dump() as dump,
+    ):
+        if not reading.catalog().tables:
             raise Refused(f"the database {database.name} has no tables", "check DATABASE_URL: is this the right one?")
         progress("compressing and storing")
         packing = Packing(dump)
-        stored = store.put(name, buffered(packing), expected_size=snapshot.size)
+        storing = beside.submit(store.put, name, buffered(packing), expected_size=snapshot.size)
+        census = take_census(
+            reading, digests=not snapshot.dump_is_the_content, progress=lambda _: _raise_if_failed(storing)
+        )
+        stored = storing.result()
         companions = store_companions(snapshot, store, f"{folder(database.name, backup)}/")
     if census.counters:
-        with database.reading() as reading:
-            census = unless_set_back(census, reading.counters())
+        with database.reading() as again:
+            census = unless_set_back(census, again.counters())
     if stored != packing.stored.size:
         raise Damaged(
             f"the store holds {stored} bytes of {name}, not {packing.stored.size}",
@@ -132,6 +142,11 @@ def take_backup(
     name = f"{folder(database.name, backup)}/manifest.json"
     put_document(store, name, manifest.model_dump(mode="json"), only_if_absent=True)
     return manifest
+
+
+def _raise_if_failed(storing: Future[int]) -> None:
+    if storing.done():
+        storing.result()
 
 
 def bring_back(store: Store, manifest: Manifest, target: Database) -> tuple[str, ...]:

@@ -17,8 +17,9 @@ def find(database: str) -> Said:
     from upkeep.finding import keys_of
     from upkeep.policy import Policy
 
+    target = _opened(database)
     watch = Watch()
-    with _opened(database).reading() as reading:
+    with target.reading() as reading:
         found = [find_orphans(reading, key, limit=5) for key in keys_of(reading, Policy())]
     return {**watch.said(), "orphans": sum(one.orphans or 0 for one in found)}
 
@@ -31,8 +32,8 @@ def suites(database: str) -> Said:
     from upkeep.orphans import counting
     from upkeep.policy import Policy
 
-    watch = Watch()
     target = _opened(database)
+    watch = Watch()
     with target.reading() as reading:
         keys = keys_of(reading, Policy())
         asked = [Question(f"key-{i}", str(k), counting(k, reading.dialect), str(k)) for i, k in enumerate(keys)]
@@ -47,11 +48,12 @@ def back_up(database: str, programs: str | None, store: str, workplace: str) -> 
 
     Path(workplace).mkdir(exist_ok=True)
     moments: list[float] = []
+    source, place = _opened(database, programs), open_store(store)
     window = time.monotonic()
     watch = Watch()
     manifest = take_backup(
-        _opened(database, programs),
-        open_store(store),
+        source,
+        place,
         Path(workplace),
         run="bench",
         now=utc_now(),

@@ -37,7 +37,10 @@ def dumped(connection: Connection, snapshot: str, program: Program, patience: fl
         )
         try:
             with io.BufferedReader(_Output(process, errors), _CHUNK) as dump:
-                yield dump
+                try:
+                    yield dump
+                finally:
+                    process.kill()  # before the file is closed, which waits for whoever reads it in another thread
         finally:
             process.kill()
             process.wait()
