@@ -8,11 +8,13 @@ from contextlib import closing
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 
-from tests.oracle import Rows, affinity, ask_engine, ask_model, engine_reports, marked, rows_of
+from tests.oracle import affinity, ask_engine, ask_model, engine_reports, marked, rows_of
 from tests.schemas import SomeDatabase, SomeKey, SomeTable, databases
 from upkeep.catalog import Catalog, ForeignKey
 from upkeep.databases.sqlite_catalog import read_catalog
 from upkeep.databases.sqlite_dialect import SqliteDialect
+from upkeep.databases.sqlite_reading import SqliteReading
+from upkeep.finding import find
 from upkeep.orphans import counting, listing
 from upkeep.values import Value
 
@@ -58,7 +60,11 @@ def _agree_on(
     event(f"orphans {bool(by_model)}")
     assert count(connection, found) == by_model.total()
     if locator:
-        assert _listed(connection, found, locator) == by_model
+        listed = list(connection.execute(listing(found, locator, DIALECT)))
+        assert Counter(map(marked, listed)) == by_model
+        first = find(SqliteReading(connection), found, limit=2)
+        assert (first.orphans, first.missing_keys) == connection.execute(counting(found, DIALECT)).fetchone()
+        assert list(map(marked, first.rows)) == list(map(marked, listed[:2]))
 
 
 def _agree_on_whole(connection: sqlite3.Connection, catalog: Catalog, table: SomeTable) -> None:
@@ -81,10 +87,6 @@ def _names(key: ForeignKey) -> tuple[object, ...]:
 
 def _declared_names(table: SomeTable, key: SomeKey) -> tuple[object, ...]:
     return table.name, key.columns, key.parent, key.parent_columns, key.ondelete
-
-
-def _listed(connection: sqlite3.Connection, key: ForeignKey, locator: tuple[str, ...]) -> Rows:
-    return Counter(marked(row) for row in connection.execute(listing(key, locator, DIALECT)))
 
 
 def count(connection: sqlite3.Connection, key: ForeignKey) -> int:

@@ -16,6 +16,7 @@ from upkeep.catalog import ForeignKey, Trigger
 from upkeep.databases.postgresql_reading import PostgresqlReading
 from upkeep.databases.postgresql_schema import settled
 from upkeep.errors import Refused
+from upkeep.finding import find
 from upkeep.orphans import counting, listing
 
 __all__ = ["any_database"]
@@ -66,7 +67,11 @@ def _agree_on(connection: Connection, reading: PostgresqlReading, key: SomeKey) 
     event(f"orphans {bool(by_engine)}, {key.child.kind} to {key.parent.kind}, full {found.is_full}")
     assert count(reading, found) == by_engine.total()
     if locator:
-        assert Counter(reading.rows(listing(found, locator, reading.dialect))) == by_engine
+        listed = list(reading.rows(listing(found, locator, reading.dialect)))
+        assert Counter(listed) == by_engine
+        first = find(reading, found, limit=2)
+        assert (first.orphans, first.missing_keys) == reading.numbers(counting(found, reading.dialect))
+        assert list(first.rows) == listed[:2]
     assert is_valid(connection, key) == (not by_engine), "VALIDATE and enforcement disagree"
 
 

@@ -1,12 +1,10 @@
 """Finding orphans in one reading: every key asked once, the first rows of those that have any."""
 
-from itertools import islice
-
 from upkeep.answers import Answer
 from upkeep.catalog import ForeignKey
 from upkeep.databases import Reading
 from upkeep.findings import Finding
-from upkeep.orphans import counting, listing, rows_of_any
+from upkeep.orphans import counting, counting_and_listing, listing, rows_of_any
 from upkeep.policy import Policy, all_keys
 from upkeep.report import Detected
 
@@ -25,15 +23,21 @@ def find(reading: Reading, key: ForeignKey, *, limit: int) -> Finding:
     """The orphans of one key, and the locators of the first ``limit`` of them."""
     if not key.askable:
         return Finding(key, None, unasked=unasked(key))
-    orphans, missing = reading.numbers(counting(key, reading.dialect))
-    return with_rows(reading, key, orphans, missing, limit)
+    locator = reading.catalog().tables[key.child].locator
+    if not locator or not limit:
+        orphans, missing = reading.numbers(counting(key, reading.dialect))
+        return Finding(key, orphans, missing)
+    found = reading.few(counting_and_listing(key, locator, limit, reading.dialect))
+    orphans, missing = (int(str(number)) for number in found[0][:2])
+    return Finding(key, orphans, missing, tuple(row[2:] for row in found) if orphans else ())
 
 
 def with_rows(reading: Reading, key: ForeignKey, orphans: int, missing: int, limit: int) -> Finding:
     """The finding for counts that are known, with the locators of its first rows."""
     locator = reading.catalog().tables[key.child].locator
-    rows = islice(reading.rows(listing(key, locator, reading.dialect)), limit) if orphans and locator and limit else ()
-    return Finding(key, orphans, missing, tuple(rows))
+    listed = orphans and locator and limit
+    rows = reading.few(f"{listing(key, locator, reading.dialect)} LIMIT {limit}") if listed else ()
+    return Finding(key, orphans, missing, rows)
 
 
 def orphan_rows(reading: Reading, findings: tuple[Finding, ...]) -> int:

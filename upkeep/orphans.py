@@ -7,6 +7,9 @@ from typing import Protocol
 
 from upkeep.catalog import ForeignKey
 
+_ORPHANS = "upkeep orphans"
+"""What a query calls them hides a table of the same name: so a name that nobody gives."""
+
 
 class Dialect(Protocol):
     """What differs between engines when one asks for orphans."""
@@ -95,6 +98,24 @@ def counting(key: ForeignKey, dialect: Dialect) -> str:
         "SELECT COALESCE(SUM(n), 0) AS orphans, COUNT(*) AS missing_keys FROM ("
         f"SELECT COUNT(*) AS n FROM {dialect.source(key.child)} AS c WHERE {condition(key, dialect)} GROUP BY {columns}"
         ") AS missing"
+    )
+
+
+def counting_and_listing(key: ForeignKey, locator: tuple[str, ...], limit: int, dialect: Dialect) -> str:
+    """Both at once, so that the child is read once: ``counting``, and beside it the first ``limit`` of ``listing``.
+
+    Each row is the two numbers and one locator; where there are no orphans it is one row, its locator all NULL.
+    """
+    missed = {f"k{i}": f"c.{dialect.quote(column)}" for i, column in enumerate(key.columns)}
+    told = {f"l{i}": f"c.{dialect.quote(column)}" for i, column in enumerate(locator)}
+    columns = ", ".join(f"{column} AS {name}" for name, column in (missed | told).items())
+    names, orphans = ", ".join(told), dialect.quote(_ORPHANS)
+    missing = f"SELECT COUNT(*) AS n FROM {orphans} GROUP BY {', '.join(missed)}"
+    return (
+        f"WITH {orphans} AS (SELECT {columns} FROM {dialect.source(key.child)} AS c WHERE {condition(key, dialect)}) "
+        f"SELECT counted.orphans, counted.missing_keys, {names} FROM "
+        f"(SELECT COALESCE(SUM(n), 0) AS orphans, COUNT(*) AS missing_keys FROM ({missing}) AS missing) AS counted "
+        f"LEFT JOIN (SELECT {names} FROM {orphans} ORDER BY {names} LIMIT {limit}) AS named ON 1 = 1 ORDER BY {names}"
     )
 
 

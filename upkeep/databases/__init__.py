@@ -92,8 +92,11 @@ class Reading(Protocol):
     def rows(self, sql: str) -> Iterator[Row]:
         """Raw rows of a query, streamed; other queries may be asked before it is exhausted."""
 
+    def few(self, sql: str) -> tuple[Row, ...]:
+        """Raw rows of a query that has not many; this may use more than one processor, where ``rows`` may not."""
+
     def numbers(self, sql: str) -> tuple[int, ...]:
-        """The one row of a query that counts; this may use more than one processor, where ``rows`` may not."""
+        """The one row of a query that counts; this may use more than one processor too."""
 
     def count(self, table: str, *, digest: bool, like: str | None = None) -> TableCount:
         """Rows of a table and, if asked, the digest of their content.

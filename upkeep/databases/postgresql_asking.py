@@ -27,12 +27,15 @@ SETTINGS = {
     # To compile a query takes longer here than it saves: the most is done by functions that are compiled already.
     "jit": "off",
 }
+# The parents of a large table are looked up in memory then, without a detour by the disk. Each process of a query may
+# take it once or twice over; where the server says more, it stays.
+_MEMORY = "set_config('work_mem', GREATEST(pg_size_bytes(current_setting('work_mem')) / 1024, 32768) || 'kB', true)"
 _cursors = itertools.count()
 
 
 def settle(connection: Connection[Any]) -> None:
     """Make values come the same whatever the server, the database and the role say, until the transaction ends."""
-    asked = ", ".join("set_config(%s, %s, true)" for _ in SETTINGS)
+    asked = ", ".join(["set_config(%s, %s, true)"] * len(SETTINGS) + [_MEMORY])
     connection.execute(f"SELECT {asked}".encode(), [word for pair in SETTINGS.items() for word in pair])
 
 

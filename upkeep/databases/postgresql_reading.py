@@ -59,9 +59,13 @@ class PostgresqlReading:
         """Raw rows: each value as the text that PostgreSQL prints, or None."""
         return streamed(self._connection, sql)
 
+    def few(self, sql: str) -> tuple[Row, ...]:
+        """Raw rows, all at once: the server may use several processes for them, as not for a cursor."""
+        return tuple(fetched(self._connection, sql))
+
     def numbers(self, sql: str) -> tuple[int, ...]:
-        """The one row of a query that counts; the server may use several processes for it, as not for a cursor."""
-        (row,) = fetched(self._connection, sql)
+        """The one row of a query that counts."""
+        (row,) = self.few(sql)
         return tuple(int(str(number or 0)) for number in row)
 
     def count(self, table: str, *, digest: bool, like: str | None = None) -> TableCount:

@@ -45,6 +45,10 @@ class SqliteReading:
         finally:
             self._connection.text_factory = str
 
+    def few(self, sql: str) -> tuple[Row, ...]:
+        """Raw rows, all at once."""
+        return tuple(self.rows(sql))
+
     def numbers(self, sql: str) -> tuple[int, ...]:
         """The one row of a query that counts."""
         (row,) = self.rows(sql)
