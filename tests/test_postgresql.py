@@ -256,6 +256,36 @@ def test_a_server_that_ends_pg_dump_leaves_no_backup_p124(house: House) -> None:
     assert house.stored == []
 
 
+def test_a_store_that_fails_while_tables_are_counted_leaves_no_backup_and_no_pg_dump(one_house: House) -> None:
+    root = one_house.workplace.parent / "store"
+
+    def take_away(said: str) -> None:
+        if said == "compressing and storing":
+            root.rmdir()
+            root.write_text("a file is in the way")
+
+    with pytest.raises(Refused, match="has something in the way"):
+        take_backup(one_house.database, one_house.store, one_house.workplace, run="t", now=NOW, progress=take_away)
+    assert of_programs() == []
+
+
+def test_a_census_that_fails_while_the_dump_is_stored_leaves_no_backup_and_no_pg_dump(one_house: House) -> None:
+    one_house.run("INSERT INTO children SELECT i, 1, repeat(md5(i::text), 50) FROM generate_series(100, 30000) i")
+
+    def end(said: str) -> None:
+        if said == "compressing and storing":
+            assert one_house.run(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND application_name = 'upkeep'"
+            )
+
+    with pytest.raises(Unreachable):
+        take_backup(one_house.database, one_house.store, one_house.workplace, run="t", now=NOW, progress=end)
+    assert one_house.stored == []
+    assert list_backups(one_house.store, "clinic") == ()
+    assert of_programs() == []
+
+
 def test_the_end_of_a_dump_that_failed_is_never_reported_however_often_it_is_asked_for_p124(one_house: House) -> None:
     one_house.run("INSERT INTO children SELECT i, 1, repeat('x', 500) FROM generate_series(100, 3000) i")
     with one_house.database.snapshot(one_house.workplace) as snapshot, snapshot.dump() as dump:

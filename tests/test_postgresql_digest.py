@@ -126,8 +126,7 @@ def make(connection: Connection, table: str, kinds: list[str], rows: Rows) -> No
     """A table without any constraint; columns have names that must be quoted."""
     names = [sql.Identifier(f'% "{number}') for number in range(len(kinds))]
     columns = sql.SQL(", ").join(
-        sql.SQL("{} {}").format(name, sql.SQL(kind))
-        for name, kind in zip(names, kinds, strict=True)  # type: ignore[arg-type]
+        sql.SQL("{} {}").format(name, sql.SQL(kind)) for name, kind in zip(names, kinds, strict=True)
     )
     connection.execute(sql.SQL("CREATE TABLE {} ({})").format(sql.Identifier(table), columns))
     for row in rows:
@@ -246,7 +245,7 @@ def test_digests_of_two_kinds_are_never_called_equal_p96() -> None:
 
 
 def test_text_that_is_not_utf_8_is_digested_as_the_same_text_elsewhere(system_postgresql: PostgresServer) -> None:
-    digests = []
+    digests: list[str] = []
     for encoding in ("LATIN1", "UTF8"):
         name = f"in_{encoding.lower()}"
         system_postgresql.run("postgres", f"CREATE DATABASE {name} TEMPLATE template0 ENCODING {encoding} LOCALE 'C'")

@@ -20,6 +20,8 @@ from upkeep.databases.sqlite_probe import try_a_violation
 from upkeep.databases.sqlite_reading import SqliteReading, SqliteWriting
 from upkeep.errors import Refused
 
+_CACHE_KIB = 32 * 1024
+"""What a reading may keep in memory: with SQLite's own 2 MiB the parents of a large table are read again and again."""
 _HEADER = b"SQLite format 3\x00"
 
 
@@ -80,6 +82,7 @@ class SqliteDatabase:
         self.identity()
         with speaking(self.path), closing(self._connect("ro")) as connection:
             _settle(connection, self)
+            connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
             connection.execute("BEGIN")
             yield SqliteReading(connection)
 
