@@ -56,12 +56,22 @@ class MariadbReading:
         """Raw rows: each value as the text that the server prints, as bytes where it keeps bytes, or None."""
         return self._conversation.streamed(sql)
 
+    def few(self, sql: str) -> tuple[Row, ...]:
+        """Raw rows, all at once."""
+        return tuple(self.rows(sql))
+
     def numbers(self, sql: str) -> tuple[int, ...]:
         """The one row of a query that counts."""
         (row,) = self._conversation.fetched(sql)
         return tuple(int(str(number or 0)) for number in row)
 
-    def count(self, table: str, *, digest: bool) -> TableCount:
+    def count(
+        self,
+        table: str,
+        *,
+        digest: bool,
+        like: str | None = None,  # noqa: ARG002 - there is one kind of digest
+    ) -> TableCount:
         """Rows; with ``digest`` one that says the same for the same rows in any order.
 
         It is over the sum of the SHA-256 of every row, for not every table has a key to order by. It is made to find
