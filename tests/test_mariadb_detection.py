@@ -18,6 +18,7 @@ from upkeep.catalog import ForeignKey, Trigger
 from upkeep.databases.mariadb_place import Place
 from upkeep.databases.mariadb_reading import MariadbReading
 from upkeep.errors import Refused
+from upkeep.finding import find
 from upkeep.orphans import counting, listing
 from upkeep.values import Row
 
@@ -77,7 +78,11 @@ def _agree_on(reading: MariadbReading, key: SomeKey, by_engine: Counter[Row]) ->
     event(f"orphans {bool(by_engine)}, parent missing {found.parent_missing}, fault {bool(found.fault)}")
     assert count(reading, found) == by_engine.total()
     if locator:
-        listed = Counter(reading.rows(listing(found, locator, reading.dialect)))
+        in_order = list(reading.rows(listing(found, locator, reading.dialect)))
+        first = find(reading, found, limit=2)
+        assert (first.orphans, first.missing_keys) == reading.numbers(counting(found, reading.dialect))
+        assert list(first.rows) == in_order[:2]
+        listed = Counter(in_order)
         assert listed.total() == by_engine.total()
         assert Counter(_as_bytes(row) for row in listed.elements()) == by_engine
 

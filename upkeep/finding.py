@@ -24,9 +24,9 @@ def find(reading: Reading, key: ForeignKey, *, limit: int) -> Finding:
     if not key.askable:
         return Finding(key, None, unasked=unasked(key))
     locator = reading.catalog().tables[key.child].locator
-    if not locator or not limit:
+    if not (locator and limit and reading.dialect.keeps_values):
         orphans, missing = reading.numbers(counting(key, reading.dialect))
-        return Finding(key, orphans, missing)
+        return with_rows(reading, key, orphans, missing, limit)
     found = reading.few(counting_and_listing(key, locator, limit, reading.dialect))
     orphans, missing = (int(str(number)) for number in found[0][:2])
     return Finding(key, orphans, missing, tuple(row[2:] for row in found) if orphans else ())

@@ -14,6 +14,10 @@ _ORPHANS = "upkeep orphans"
 class Dialect(Protocol):
     """What differs between engines when one asks for orphans."""
 
+    @property
+    def keeps_values(self) -> bool:
+        """Are values that come out of a subquery printed as those of the table itself?"""
+
     def quote(self, name: str) -> str:
         """The name as an identifier of this engine."""
 

@@ -26,6 +26,8 @@ class Relation:
 class MariadbDialect:
     """MariaDB's spelling for the tables of one database and those of others that its keys point at."""
 
+    keeps_values: bool = False  # a temporary table loses ZEROFILL
+
     def __init__(self, relations: Mapping[str, Relation], rounded: Collection[tuple[str, str]] = ()) -> None:
         self._relations = relations
         self._rounded = rounded

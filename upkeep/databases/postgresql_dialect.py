@@ -45,6 +45,8 @@ def shown_names(relations: Iterable[Relation], home: str | None) -> dict[str, Re
 class PostgresqlDialect:
     """PostgreSQL's spelling for the tables of one database."""
 
+    keeps_values: bool = True
+
     def __init__(self, relations: Mapping[str, Relation]) -> None:
         self._relations = relations
 

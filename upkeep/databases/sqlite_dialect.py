@@ -13,6 +13,8 @@ def folded(name: str) -> str:
 class SqliteDialect:
     """SQLite's spelling. Columns must be asked with their alias: a bare unknown name in quotes becomes a string."""
 
+    keeps_values: bool = True
+
     def quote(self, name: str) -> str:
         """The name in double quotes, those within doubled."""
         return '"' + name.replace('"', '""') + '"'
