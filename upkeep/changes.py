@@ -11,7 +11,7 @@ from upkeep.errors import Damaged, Refused
 from upkeep.policy import Action
 from upkeep.stores import Store
 from upkeep.streams import Packing, Unpacking, buffered, reader_of
-from upkeep.values import Row, canonical, decode, digest, encode
+from upkeep.values import Row, canonical, decode, digest_of_list, encode
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class RowsRefused(Refused):
         self.refusals = refusals
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Change:
     """One row before and after, stored columns in the table's order; ``after`` is None where it is gone."""
 
@@ -68,7 +68,7 @@ class Mended:
     @property
     def digest(self) -> str:
         """SHA-256 over all changes."""
-        return digest([change.document() for change in self.changes])
+        return digest_of_list(change.document() for change in self.changes)
 
     @property
     def beside_the_plan(self) -> int:

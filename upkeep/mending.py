@@ -14,7 +14,7 @@ from upkeep.plan import Plan, Repair
 from upkeep.policy import Action
 from upkeep.rechecks import nobody_left_behind, still_orphans, told, unchanged
 from upkeep.rows import images_of
-from upkeep.values import Row
+from upkeep.values import Row, in_pieces
 
 
 def mend(writing: Writing, plan: Plan, keys: tuple[ForeignKey, ...]) -> Mended:
@@ -56,20 +56,22 @@ def _hold(writing: Writing, catalog: Catalog, plan: Plan, keys: tuple[ForeignKey
 
 @dataclass(frozen=True)
 class _Group:
-    """Rows of one table that one statement deletes, or nullifies in ``columns``."""
+    """Rows of one table that are deleted, or nullified in ``columns``; those of one piece by one statement."""
 
     table: Table
     action: Action
     columns: tuple[str, ...]
-    rows: list[Row]
+    pieces: list[list[Row]]
 
 
 def _groups(plan: Plan, catalog: Catalog, keys: tuple[ForeignKey, ...]) -> Iterator[_Group]:
-    """What one statement can do. A row that is nullified for two keys is changed once.
+    """What one kind of statement can do. A row that is nullified for two keys is changed once.
 
     What is nullified comes first, then rows go, children before parents, so that an engine that enforces foreign keys
-    refuses none and cascades to none. Among tables that point at each other in a circle the wave decides.
+    refuses none and cascades to none. Among tables that point at each other in a circle the wave decides. Rows of a
+    table that points at itself may need each other gone, so that they are one piece however many they are.
     """
+    by_itself = {key.child for key in keys if key.child == key.parent}
     going = {repair.table for repair in plan.repairs if repair.action is Action.DELETE}
     below = tables_below(going, keys)
     circular = {name for name in going if any(name in below[other] for other in below[name] - {name})}
@@ -91,31 +93,40 @@ def _groups(plan: Plan, catalog: Catalog, keys: tuple[ForeignKey, ...]) -> Itera
 
     for group in sorted(groups, key=order):
         name, action, nulled, _ = group
-        yield _Group(catalog.tables[name], action, nulled, groups[group])
+        rows = groups[group]
+        yield _Group(catalog.tables[name], action, nulled, [rows] if name in by_itself else list(in_pieces(rows)))
 
 
 def _apply(writing: Writing, group: _Group) -> list[Refusal]:
-    """One statement for the group; if it is refused, find out by whom, row by row. The answer is who refused."""
-    try:
-        _change(writing, group, group.rows)
-    except TransactionEnded as fault:
-        # Nothing is left to try single rows in, and what came next would be committed at once (P-119).
-        raise RowsRefused(tuple(_refusal(group, row, fault.message) for row in group.rows)) from None
-    except RowRefused:
-        return [refusal for row in group.rows if (refusal := _refused(writing, group, row))]
-    return [
-        _refusal(group, row, "a trigger leaves the row as it is")
-        for row, image in images_of(writing, group.table, group.rows).items()
-        if not _is_done(group, image)
-    ]
+    """Change the group, piece by piece; where one is refused, find out by whom, by halves. The answer is who refused.
+
+    Row by row would be as many statements as a large plan has rows.
+    """
+    refusals = []
+    remaining = group.pieces[::-1]
+    while remaining:
+        rows = remaining.pop()
+        try:
+            _change(writing, group, rows)
+        except TransactionEnded as fault:
+            # Nothing is left to try the others in, and what came next would be committed at once (P-119).
+            untried = [row for piece in (rows, *remaining) for row in piece]
+            raise RowsRefused((*refusals, *(_refusal(group, row, fault.message) for row in untried))) from None
+        except RowRefused as fault:
+            if len(rows) == 1:
+                refusals.append(_refusal(group, rows[0], fault.message))
+            else:
+                middle = len(rows) // 2
+                remaining += [rows[middle:], rows[:middle]]
+        else:
+            refusals += _left_as_they_were(writing, group, rows)
+    return refusals
 
 
-def _refused(writing: Writing, group: _Group, row: Row) -> Refusal | None:
-    try:
-        _change(writing, group, [row])
-    except RowRefused as fault:
-        return _refusal(group, row, fault.message)
-    return None
+def _left_as_they_were(writing: Writing, group: _Group, rows: list[Row]) -> Iterator[Refusal]:
+    for row, image in images_of(writing, group.table, rows).items():
+        if not _is_done(group, image):
+            yield _refusal(group, row, "a trigger leaves the row as it is")
 
 
 def _refusal(group: _Group, row: Row, said: str) -> Refusal:

@@ -8,7 +8,7 @@ from upkeep.policy import Action, Limits
 from upkeep.values import Row, digest, encode
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Repair:
     """One action on one row.
 

@@ -1,31 +1,40 @@
-"""Rows asked for by their locators."""
+"""Rows asked for by their locators, piece by piece: as many as a plan names."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from upkeep.catalog import ForeignKey, Table
 from upkeep.databases import Reading
 from upkeep.orphans import among, condition
-from upkeep.values import Row
+from upkeep.values import Row, in_pieces
 
 
-def images_of(reading: Reading, table: Table, rows: Iterable[Row]) -> dict[Row, Row]:
+def images_of(reading: Reading, table: Table, rows: Collection[Row]) -> dict[Row, Row]:
     """The stored columns of those of ``rows`` that are there, by locator, as raw values."""
     dialect = reading.dialect
     stored = (dialect.value("c", table.name, name) for name in table.stored)
     columns = ", ".join([*(f"c.{dialect.quote(name)}" for name in table.locator), *stored])
     width = len(table.locator)
-    with reading.chosen(table.name, table.locator, rows) as relation:
-        which = among("c", table.locator, relation, dialect)
-        sql = f"SELECT {columns} FROM {dialect.source(table.name)} AS c WHERE {which}"
-        return {row[:width]: row[width:] for row in reading.rows(sql)}
+    images: dict[Row, Row] = {}
+    for piece in in_pieces(rows):
+        with reading.chosen(table.name, table.locator, piece) as relation:
+            which = among("c", table.locator, relation, dialect)
+            sql = f"SELECT {columns} FROM {dialect.source(table.name)} AS c WHERE {which}"
+            images.update((row[:width], row[width:]) for row in reading.rows(sql))
+    return images
 
 
-def orphans_among(reading: Reading, key: ForeignKey, locator: tuple[str, ...], rows: Iterable[Row]) -> int:
-    """How many of ``rows``, each there once, are orphans of ``key``."""
-    dialect = reading.dialect
-    with reading.chosen(key.child, locator, rows) as relation:
-        (orphans,) = reading.numbers(
-            f"SELECT COUNT(*) FROM {dialect.source(key.child)} AS c "
-            f"WHERE {among('c', locator, relation, dialect)} AND {condition(key, dialect)}"
-        )
+def orphans_among(reading: Reading, key: ForeignKey, locator: tuple[str, ...], rows: Collection[Row]) -> int:
+    """How many of ``rows``, each there once, are orphans of ``key``.
+
+    The LIMIT takes no row away: it makes the engine choose the rows first. A planner that knows of no orphans expects
+    one, so it would look for that in all of the table and then compare each that it finds with each of the rows.
+    """
+    dialect, orphans = reading.dialect, 0
+    columns = ", ".join(f"c.{dialect.quote(column)}" for column in dict.fromkeys(key.columns))
+    for piece in in_pieces(rows):
+        with reading.chosen(key.child, locator, piece) as relation:
+            which = f"{dialect.source(key.child)} AS c WHERE {among('c', locator, relation, dialect)}"
+            picked = f"(SELECT {columns} FROM {which} LIMIT {len(piece)}) AS c"
+            (found,) = reading.numbers(f"SELECT COUNT(*) FROM {picked} WHERE {condition(key, dialect)}")
+            orphans += found
     return orphans

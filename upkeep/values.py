@@ -3,10 +3,15 @@
 import base64
 import hashlib
 import json
+from collections.abc import Collection, Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 Value = None | int | float | str | bytes
 Row = tuple[Value, ...]
+_PIECE = 5000
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+"""Made once: json.dumps would make one for every row."""
 
 
 def encode(value: Value) -> Any:
@@ -35,7 +40,7 @@ def decode(value: Any) -> Value:
 
 def canonical(document: Any) -> bytes:
     """One JSON document as bytes that are equal when it is equal: sorted keys, no spaces, ASCII (P-102)."""
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode()
+    return _ENCODER.encode(document).encode()
 
 
 def digest(document: Any) -> str:
@@ -46,3 +51,22 @@ def digest(document: Any) -> str:
 def row_digest(row: Row) -> str:
     """SHA-256, in hex, over the raw values of one row."""
     return digest([encode(value) for value in row])
+
+
+def digest_of_list(items: Iterable[Any]) -> str:
+    """The ``digest`` of a list whose items come one by one: it may be longer than what fits into memory twice."""
+    taken = hashlib.sha256(b"[")
+    for number, item in enumerate(items):
+        taken.update(b"," * (number > 0) + canonical(item))
+    taken.update(b"]")
+    return taken.hexdigest()
+
+
+def in_pieces(rows: Collection[Row]) -> Iterator[list[Row]]:
+    """Rows by the thousand, in their order: so many as one statement names.
+
+    One that named every row of a large plan would meet a server's limits on its length and on the time that it takes.
+    """
+    remaining = iter(rows)
+    while piece := list(islice(remaining, _PIECE)):
+        yield piece

@@ -10,7 +10,7 @@ from upkeep.databases.mariadb_errors import row_refusal
 from upkeep.databases.mariadb_reading import MariadbReading
 from upkeep.errors import Refused
 from upkeep.orphans import among, points_at
-from upkeep.values import Row
+from upkeep.values import Row, in_pieces
 
 _COUNTED = """
     SHOW SESSION STATUS WHERE Variable_name IN ('Handler_write', 'Handler_update', 'Handler_delete')
@@ -45,8 +45,9 @@ class MariadbWriting(MariadbReading):
         self._conversation.run("COMMIT")
         self._conversation.run("START TRANSACTION")
         for table in sorted(rows):
-            for lock in self._locks(table, rows[table], steady):
-                self._conversation.fetched(lock)
+            for piece in in_pieces(rows[table]):
+                for lock in self._locks(table, piece, steady):
+                    self._conversation.fetched(lock)
 
     def _refuse_what_cannot_be_undone(self, tables: Collection[str]) -> None:
         undoable = {row[0] for row in self._conversation.fetched(_UNDOABLE)}
@@ -60,15 +61,14 @@ class MariadbWriting(MariadbReading):
 
     def _locks(self, table: str, rows: Collection[Row], steady: Collection[str]) -> Iterator[str]:
         locator = self.catalog().tables[table].locator
-        if rows and not locator:
+        if not locator:
             raise Refused(f"the rows of {table} cannot be told apart here", "run it again for a new plan")
         dialect = self.dialect
         with self.chosen(table, locator, rows) as relation:
             which = f"{dialect.source(table)} AS c WHERE {among('c', locator, relation, dialect)}"
-            if rows:
-                yield f"SELECT 1 FROM {which} FOR UPDATE"
+            yield f"SELECT 1 FROM {which} FOR UPDATE"
             for key in {**{str(key): key for key in self.catalog().keys}, **self._stated}.values():
-                if rows and key.child == table and key.parent in steady and key.askable and not key.parent_missing:
+                if key.child == table and key.parent in steady and key.askable and not key.parent_missing:
                     parent = f"{dialect.source(key.parent)} AS p ON {points_at(key, 'p', dialect)}"
                     held = which.replace(" AS c WHERE ", f" AS c LEFT JOIN {parent} WHERE ", 1)
                     yield f"SELECT COUNT(p.{dialect.quote(key.parent_columns[0])}) FROM {held} LOCK IN SHARE MODE"

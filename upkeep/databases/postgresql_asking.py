@@ -11,6 +11,9 @@ from psycopg.pq import TransactionStatus
 from upkeep.values import Row
 
 _BATCH = 2000
+_FEW = 1000
+_KILOBYTES = 0.25
+"""More than a row of a relation takes in a hash table of the server's: a UUID, say, with what is around it."""
 SETTINGS = {
     "client_encoding": "UTF8",
     "DateStyle": "ISO, YMD",
@@ -49,6 +52,24 @@ def without_search_path(connection: Connection[Any]) -> Iterator[str | None]:
     finally:
         if _is_sound(connection):
             connection.execute("SELECT set_config('search_path', %s, true)", [path])
+
+
+@contextmanager
+def room_for(connection: Connection[Any], rows: int) -> Iterator[None]:
+    """Let the server hold so many rows of a relation in memory, where it may not already.
+
+    What stands in a NOT IN and does not fit is gone through once for each row that is compared with it.
+    """
+    if rows <= _FEW:
+        yield
+        return
+    ((before,),) = fetched(connection, "SELECT setting FROM pg_settings WHERE name = 'work_mem'")
+    run(connection, f"SET LOCAL work_mem = {max(int(str(before)), int(rows * _KILOBYTES))}")
+    try:
+        yield
+    finally:
+        if _is_sound(connection):
+            run(connection, f"SET LOCAL work_mem = {before!s}")
 
 
 def run(connection: Connection[Any], sql: str) -> Cursor[Any]:

@@ -8,7 +8,7 @@ from psycopg import Connection
 
 from upkeep.catalog import Catalog, ForeignKey
 from upkeep.databases import Counter, TableCount
-from upkeep.databases.postgresql_asking import fetched, quoted, settle, streamed
+from upkeep.databases.postgresql_asking import fetched, quoted, room_for, settle, streamed
 from upkeep.databases.postgresql_catalog import Look, look
 from upkeep.databases.postgresql_counters import read_counters
 from upkeep.databases.postgresql_dialect import PostgresqlDialect
@@ -114,14 +114,18 @@ class PostgresqlReading:
 
     @contextmanager
     def chosen(self, table: str, columns: tuple[str, ...], rows: Iterable[Row]) -> Iterator[str]:
-        """The rows as a subquery: one that only reads, or reads a replica, may make no temporary table."""
+        """The rows as a subquery: one that only reads, or reads a replica, may make no temporary table.
+
+        Memory is allowed to hold them: NOT IN of what does not fit is compared row by row, each with each.
+        """
         types = [self._look().types[table, column] for column in columns]
         # A table can have no column to tell its rows by; there is nothing to choose then.
         values = list(zip(*rows, strict=True)) or [() for _ in columns]
         cast = ", ".join(f"t.v{i}::{kind} AS k{i}" for i, kind in enumerate(types))
         arrays = ", ".join(f"{quoted(_array(each))}::text[]" for each in values)
         names = ", ".join(f"v{i}" for i in range(len(types)))
-        yield f"(SELECT {cast} FROM UNNEST({arrays}) AS t ({names})) AS chosen"
+        with room_for(self._connection, len(values[0]) if values else 0):
+            yield f"(SELECT {cast} FROM UNNEST({arrays}) AS t ({names})) AS chosen"
 
 
 def _array(values: Iterable[Value]) -> str:

@@ -12,7 +12,7 @@ from upkeep.databases.postgresql_locks import patient
 from upkeep.databases.postgresql_reading import PostgresqlReading
 from upkeep.errors import Refused, RowRefused
 from upkeep.orphans import among
-from upkeep.values import Row
+from upkeep.values import Row, in_pieces
 
 _COUNTED = "SELECT COALESCE(SUM(n_tup_ins + n_tup_upd + n_tup_del), 0)::bigint FROM pg_stat_xact_user_tables"
 _BY_ROWS = ("21", "22", "23", "2F", "38", "39", "42", "44", "P0")
@@ -52,8 +52,8 @@ class PostgresqlWriting(PostgresqlReading):
 
     def _row_locks(self, table: str, rows: Collection[Row]) -> Iterator[str]:
         locator = self.catalog().tables[table].locator
-        if locator and rows:
-            with self.chosen(table, locator, rows) as relation:
+        for piece in in_pieces(rows) if locator else ():
+            with self.chosen(table, locator, piece) as relation:
                 which = among("c", locator, relation, self.dialect)
                 held = f"SELECT 1 FROM {self.dialect.source(table)} AS c WHERE {which} FOR UPDATE OF c"
                 yield f"SELECT COUNT(*) FROM ({held}) AS held"
