@@ -13,6 +13,7 @@ from sqlalchemy.engine import make_url
 
 from tests.engines import Engine, Key, Table
 from tests.engines.house import House, engine, orphans, policy, settled
+from tests.engines.postgresql import PostgresqlEngine
 from tests.engines.sqlite import SqliteEngine
 from tests.servers.postgresql import PostgresServer
 from upkeep.changes import RowsRefused
@@ -116,18 +117,18 @@ def test_a_large_plan_is_done_whole_or_not_at_all_and_the_second_finds_nothing_p
     assert crowded.planned(BY).is_empty
 
 
-def test_rows_that_point_at_each_other_go_together_however_many_there_are(engine: Engine, tmp_path: Path) -> None:
+def test_rows_that_point_at_each_other_go_together_where_a_key_cannot_wait(
+    system_postgresql: PostgresServer, tmp_path: Path
+) -> None:
     pairs = PIECE + 1000
-    keys = (Key(("parent",), "parents"), Key(("other",), "twins"))
-    twins = Table("twins", ("id INTEGER NOT NULL", "parent INTEGER", "other INTEGER"), keys)
-    base = engine.make(PARENTS, twins)
-    rows = [(i, GONE, i + pairs if i <= pairs else i - pairs) for i in range(1, 2 * pairs + 1)]
+    engine = PostgresqlEngine("PostgreSQL", system_postgresql)
+    base = engine.make(PARENTS)
     base.run(
-        *(
-            f"INSERT INTO twins VALUES {', '.join(map(str, rows[begin : begin + 1000]))}"
-            for begin in range(0, len(rows), 1000)
-        ),
+        "CREATE TABLE twins (id int PRIMARY KEY, parent int REFERENCES parents, other int REFERENCES twins)",
+        f"INSERT INTO twins SELECT i, {GONE}, (i + {pairs - 1}) % {2 * pairs} + 1"
+        f" FROM generate_series(1, {2 * pairs}) AS i",
         "CREATE INDEX by_other ON twins (other)",
+        "ANALYZE",
     )
     for house in settled(engine, base, tmp_path):
         mended, _ = house.performed(house.planned(BY), BY)

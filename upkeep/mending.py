@@ -102,7 +102,7 @@ def _apply(writing: Writing, group: _Group) -> list[Refusal]:
 
     Row by row would be as many statements as a large plan has rows.
     """
-    refusals = []
+    refusals: list[Refusal] = []
     remaining = group.pieces[::-1]
     while remaining:
         rows = remaining.pop()
