@@ -30,6 +30,12 @@ class Dialect(Protocol):
     def value(self, alias: str, table: str, column: str) -> str:
         """The column of a row ``alias`` of the table as an expression that loses nothing of its value (P-120)."""
 
+    def first(self, columns: str, chosen: str, rows: int) -> str:
+        """Chosen rows ``c`` after FROM, to be followed by one condition more, which is asked of them alone.
+
+        ``chosen`` ends with a condition that so many rows meet at most; ``columns`` are those that the next one needs.
+        """
+
     def same(self, parent: str, child: str) -> str:
         """The comparison that the engine's own foreign keys make between two column expressions (P-41, P-42, P-116)."""
 

@@ -24,17 +24,13 @@ def images_of(reading: Reading, table: Table, rows: Collection[Row]) -> dict[Row
 
 
 def orphans_among(reading: Reading, key: ForeignKey, locator: tuple[str, ...], rows: Collection[Row]) -> int:
-    """How many of ``rows``, each there once, are orphans of ``key``.
-
-    The LIMIT takes no row away: it makes the engine choose the rows first. A planner that knows of no orphans expects
-    one, so it would look for that in all of the table and then compare each that it finds with each of the rows.
-    """
+    """How many of ``rows``, each there once, are orphans of ``key``."""
     dialect, orphans = reading.dialect, 0
     columns = ", ".join(f"c.{dialect.quote(column)}" for column in dict.fromkeys(key.columns))
     for piece in in_pieces(rows):
         with reading.chosen(key.child, locator, piece) as relation:
             which = f"{dialect.source(key.child)} AS c WHERE {among('c', locator, relation, dialect)}"
-            picked = f"(SELECT {columns} FROM {which} LIMIT {len(piece)}) AS c"
-            (found,) = reading.numbers(f"SELECT COUNT(*) FROM {picked} WHERE {condition(key, dialect)}")
+            picked = dialect.first(columns, which, len(piece))
+            (found,) = reading.numbers(f"SELECT COUNT(*) FROM {picked} {condition(key, dialect)}")
             orphans += found
     return orphans

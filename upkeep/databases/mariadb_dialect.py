@@ -49,6 +49,11 @@ class MariadbDialect:
         said = f"{alias}.{quote(column)}"
         return f"CAST({said} AS DOUBLE)" if (table, column) in self._rounded else said
 
+    def first(self, columns: str, chosen: str, rows: int) -> str:
+        """As they are: the rows are looked up by their key."""
+        del columns, rows
+        return f"{chosen} AND"
+
     def same(self, parent: str, child: str) -> str:
         """As InnoDB compares: both sides of its keys have one type and one collation, padding and case included."""
         return f"{parent} = {child}"

@@ -67,6 +67,14 @@ class PostgresqlDialect:
         """The column itself: it is printed whole."""
         return f"{alias}.{quote(column)}"
 
+    def first(self, columns: str, chosen: str, rows: int) -> str:
+        """With a LIMIT, which takes no row away but makes the server choose the rows first.
+
+        A planner that knows of no orphans expects one, so it would look for that in all of the table and then compare
+        each that it finds with each of the rows.
+        """
+        return f"(SELECT {columns} FROM {chosen} LIMIT {rows}) AS c WHERE"
+
     def same(self, parent: str, child: str) -> str:
         """For a key that nobody declared: a declared one brings its own operators."""
         return f"{parent} = {child}"

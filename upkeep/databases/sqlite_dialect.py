@@ -31,6 +31,11 @@ class SqliteDialect:
         """The column itself: the driver gives what is kept."""
         return f"{alias}.{self.quote(column)}"
 
+    def first(self, columns: str, chosen: str, rows: int) -> str:
+        """As they are: the rows are looked up by their key."""
+        del columns, rows
+        return f"{chosen} AND"
+
     def same(self, parent: str, child: str) -> str:
         """Parent on the left for its collation (P-42), ``+`` to take the child's affinity away (P-41, P-116)."""
         return f"{parent} = +{child}"
