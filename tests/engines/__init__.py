@@ -166,9 +166,16 @@ def _postgresql(request: pytest.FixtureRequest, which: str) -> Engine:
     return PostgresqlEngine(f"PostgreSQL of the {which}", request.getfixturevalue(f"{which}_postgresql"))
 
 
+def _mariadb(request: pytest.FixtureRequest) -> Engine:
+    from tests.engines.mariadb import MariadbEngine
+
+    return MariadbEngine(request.getfixturevalue("mariadb"))
+
+
 ENGINES: dict[str, Callable[[pytest.FixtureRequest], Engine]] = {
     "sqlite": lambda request: _sqlite(request, "delete"),
     "sqlite-wal": lambda request: _sqlite(request, "wal"),
     "postgresql-system": lambda request: _postgresql(request, "system"),
     "postgresql-wheel": lambda request: _postgresql(request, "wheel"),
+    "mariadb": _mariadb,
 }

@@ -14,6 +14,7 @@ from upkeep.databases.copy_bench import CopyBench
 from upkeep.databases.mariadb_asking import Conversation, quoted
 from upkeep.databases.mariadb_dialect import quote
 from upkeep.databases.mariadb_errors import refusal_of, speaking
+from upkeep.databases.mariadb_locks import begin_work, lock_name, locked, release, wait_for_work
 from upkeep.databases.mariadb_place import Place
 from upkeep.databases.mariadb_probe import refuse_what_reaches_out, try_a_violation
 from upkeep.databases.mariadb_reading import MariadbReading
@@ -21,8 +22,6 @@ from upkeep.databases.mariadb_restore import holds_anything, pour, refuse_what_i
 from upkeep.databases.mariadb_scratch import (
     Scratches,
     end_connections,
-    lock_name,
-    locked,
     make_database,
     mark_database,
 )
@@ -110,8 +109,9 @@ class MariadbDatabase:
                 self._identity(conversation)
                 if self.is_scratch:
                     refuse_what_reaches_out(conversation, self.place.database)
+                begin_work(conversation, self._work, str(self.place), self.place.patience)
                 conversation.run("START TRANSACTION")
-                yield MariadbWriting(conversation, self.place.database, self.place.connect, str(self.place))
+                yield MariadbWriting(conversation, self.place.database, self.place.connect, self.place)
             try:
                 conversation.run("COMMIT")
             except pymysql.MySQLError as fault:
@@ -119,6 +119,8 @@ class MariadbDatabase:
                 if isinstance(said, Refused):
                     raise said from None
                 raise
+            with suppress(pymysql.MySQLError):  # with a connection that is lost the lock is gone, too
+                release(conversation, self._work)
 
     def replica(self, url: str) -> "MariadbDatabase":
         """No: nothing here tells whose replica a server is, nor lends the state that one looks at to the suites."""
@@ -223,7 +225,10 @@ class MariadbDatabase:
 
     @contextmanager
     def held(self, by: str) -> Iterator[None]:
-        """A named lock on a connection of its own, which migrations that commit leave alone (P-83)."""
+        """A named lock on a connection of its own, which migrations that commit leave alone (P-83).
+
+        What a run that was killed had sent to the server has come to its end by then.
+        """
         del by  # the server has no place where a connection could say what it is for
         with speaking(str(self.place)), closing(self.place.connect()) as conversation:
             words = f"{self.name}/{self.place.database}"
@@ -233,11 +238,12 @@ class MariadbDatabase:
                     f"from {found[0][0]}, quiet for {found[0][1]} s" if found else "from a connection of another role"
                 )
                 raise Refused(f"another Upkeep is at work on {self.name}: {holder}", "wait until it has ended")
+            wait_for_work(conversation, self._work, str(self.place), self.place.patience)
             try:
                 yield
             finally:
                 with suppress(pymysql.MySQLError):  # with a connection that is lost the lock is gone, too
-                    conversation.run(f"DO RELEASE_LOCK({quoted(lock_name(words))})")
+                    release(conversation, words)
 
     def alembic_url(self) -> str:
         """The place with its password, by the driver that Upkeep has itself."""
@@ -263,6 +269,11 @@ class MariadbDatabase:
         """The program that fits the server: a dump is made by one no older, any that knows the server may fill it."""
         at_least = _version(conversation) if what == "dump" else _OLDEST[conversation.is_mariadb]
         return find_program(what, is_mariadb=conversation.is_mariadb, at_least=at_least, folder=self.programs)
+
+    @property
+    def _work(self) -> str:
+        """The words of the lock that whoever changes rows of this database has; any name may stand for it."""
+        return f"work on {self.place.database}"
 
     @property
     def _scratches(self) -> Scratches:

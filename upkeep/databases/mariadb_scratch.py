@@ -13,6 +13,7 @@ import pymysql
 from upkeep.databases.mariadb_asking import Conversation, quoted
 from upkeep.databases.mariadb_dialect import quote
 from upkeep.databases.mariadb_errors import code_of, speaking
+from upkeep.databases.mariadb_locks import locked
 from upkeep.databases.mariadb_place import Place
 from upkeep.databases.mariadb_shapes import MARK
 from upkeep.errors import Refused
@@ -146,17 +147,6 @@ def end_connections(conversation: Conversation, name: str) -> None:
         except pymysql.MySQLError as fault:
             if code_of(fault) != _NO_SUCH_THREAD:
                 raise
-
-
-def lock_name(words: str) -> str:
-    """The name of a lock; the server takes no more than 64 characters."""
-    return f"upkeep:{hashlib.sha256(words.encode()).hexdigest()[:40]}"
-
-
-def locked(conversation: Conversation, words: str) -> bool:
-    """Take a lock that ends with the connection, if nobody else has it."""
-    ((got,),) = conversation.words(f"SELECT GET_LOCK({quoted(lock_name(words))}, 0)")
-    return got == "1"
 
 
 def _is_ours(conversation: Conversation, name: str) -> bool:

@@ -7,6 +7,8 @@ import pymysql
 
 from upkeep.databases.mariadb_asking import Conversation
 from upkeep.databases.mariadb_errors import row_refusal
+from upkeep.databases.mariadb_locks import patient
+from upkeep.databases.mariadb_place import Place
 from upkeep.databases.mariadb_reading import MariadbReading
 from upkeep.errors import Refused
 from upkeep.orphans import among, points_at
@@ -27,7 +29,7 @@ class MariadbWriting(MariadbReading):
     """
 
     def __init__(
-        self, conversation: Conversation, database: str, beside: Callable[[], Conversation], place: str
+        self, conversation: Conversation, database: str, beside: Callable[[], Conversation], place: Place
     ) -> None:
         super().__init__(conversation, database, beside)
         self._place = place
@@ -37,17 +39,19 @@ class MariadbWriting(MariadbReading):
         """Lock the rows FOR UPDATE, by which nobody can point at them either, and the gaps where parents are missing.
 
         Into the tables ``steady`` others go on writing, but for the very keys that the rows miss. The locks come
-        first in a transaction of their own: what is read after them is as new as they are.
+        first in a transaction of their own: what is read after them is as new as they are. A try that does not get all
+        of them lets go of those it has (P-84).
         """
         if self._changed:
             raise AssertionError("what is changed already would be committed")
         self._refuse_what_cannot_be_undone(rows)
         self._conversation.run("COMMIT")
-        self._conversation.run("START TRANSACTION")
+        patient(self._conversation, lambda: self._all_locks(rows, steady), self._place.patience)
+
+    def _all_locks(self, rows: Mapping[str, Collection[Row]], steady: Collection[str]) -> Iterator[str]:
         for table in sorted(rows):
             for piece in in_pieces(rows[table]):
-                for lock in self._locks(table, piece, steady):
-                    self._conversation.fetched(lock)
+                yield from self._locks(table, piece, steady)
 
     def _refuse_what_cannot_be_undone(self, tables: Collection[str]) -> None:
         undoable = {row[0] for row in self._conversation.fetched(_UNDOABLE)}
@@ -80,7 +84,7 @@ class MariadbWriting(MariadbReading):
         try:
             named = self._conversation.run(_as_a_query(sql))
         except pymysql.MySQLError as fault:
-            said = row_refusal(fault, self._place)
+            said = row_refusal(fault, str(self._place))
             if isinstance(said, Refused):
                 self._conversation.run("ROLLBACK TO upkeep_change")
             raise said from None
