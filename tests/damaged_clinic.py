@@ -16,6 +16,7 @@ import pytest
 from examples import clinic as example
 from examples.clinic import DEMO_KINDS, build
 from tests.engines import ServedBase
+from tests.engines.mariadb import MariadbEngine
 from tests.engines.postgresql import PostgresqlBase
 from tests.servers.postgresql import PostgresServer
 from upkeep.backups import take_backup
@@ -25,8 +26,8 @@ from upkeep.workplaces import workplace
 ROOT = Path(__file__).parents[1]
 MODES = ("delete", "wal")
 SERVERS = ("system", "wheel")
-PLACES = (*MODES, *SERVERS)
-"""Journal modes of a file, and PostgreSQL servers."""
+PLACES = (*MODES, *SERVERS, "mariadb")
+"""Journal modes of a file, PostgreSQL servers, and MariaDB."""
 Content = dict[str, Any]
 
 
@@ -194,10 +195,14 @@ def clinic_in(
 
     @cache
     def built(server: str) -> Clinic:
-        served: PostgresServer = request.getfixturevalue(f"{server}_postgresql")
-        base = served.make_database()
-        build(tmp_path_factory.mktemp("on-a-server"), url=served.url(base), seed=7, kinds=DEMO_KINDS, nights=3)
-        return Clinic(built_clinic.folder, PostgresqlBase(served, base))
+        base: ServedBase
+        if server == "mariadb":
+            base = MariadbEngine(request.getfixturevalue("mariadb")).empty()
+        else:
+            served: PostgresServer = request.getfixturevalue(f"{server}_postgresql")
+            base = PostgresqlBase(served, served.make_database())
+        build(tmp_path_factory.mktemp("on-a-server"), url=base.url, seed=7, kinds=DEMO_KINDS, nights=3)
+        return Clinic(built_clinic.folder, base)
 
     def copied(place: str, folder: Path) -> Clinic:
         if place in MODES:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.clinics import Night, Runs, perform_at, recover_at, rehearse_at
-from tests.damaged_clinic import PLACES, SERVERS, Clinic, Content, asked
+from tests.damaged_clinic import MODES, PLACES, SERVERS, Clinic, Content, asked
 from tests.engines.postgresql import PostgresqlBase
 from upkeep.backups import bring_back, list_backups, prove, utc_now
 from upkeep.databases import open_database
@@ -74,6 +74,10 @@ IN_A_DUMP = {
         "call upkeep/databases/postgresql_dump.py:dumped 1",
         "return upkeep/databases/postgresql_dump.py:dumped 1",
     ),
+    "mariadb": (
+        "call upkeep/databases/mariadb_dump.py:dumping 1",
+        "return upkeep/databases/mariadb_snapshot.py:dump 1",
+    ),
 }
 IN_A_BACKUP = (
     "call upkeep/streams.py:_next 1",
@@ -84,6 +88,11 @@ IN_A_BACKUP = (
     "call upkeep/stores/directory.py:_reveal 2",
     "return upkeep/documents.py:put_document 1",
 )
+
+
+def _slow(place: str) -> Any:
+    """The store does the same there whatever server the bytes come from."""
+    return pytest.mark.slow if place == "mariadb" else ()
 
 
 @dataclass(frozen=True)
@@ -122,13 +131,13 @@ def rehearsal_of(clinic: Clinic, folder: Path, *, migrate: bool) -> Rehearsal:
     return Rehearsal(clinic, night, whole.before, performed.content(), seconds)
 
 
-@pytest.fixture(scope="module", params=[*asked(PLACES, " transaction"), *asked(PLACES, " exchange")])
+@pytest.fixture(scope="module", params=[*asked(PLACES, " transaction"), *asked((*MODES, *SERVERS), " exchange")])
 def rehearsed(
     request: pytest.FixtureRequest,
     clinic_in: Callable[[str, Path], Clinic],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Rehearsal]:
-    """A rehearsed clinic in each place, without a migration (a transaction) and with one (an exchange)."""
+    """A rehearsed clinic in each place, without a migration (a transaction) and where it can be with one (an exchange)."""
     place, how = str(request.param).split()
     folder = tmp_path_factory.mktemp("rehearsed")
     rehearsed = rehearsal_of(clinic_in(place, folder / "clinic"), folder, migrate=how == "exchange")
@@ -212,7 +221,10 @@ def test_promise_4_killed_at_many_random_moments_of_a_performance(
 
 @pytest.mark.parametrize(
     ("damaged", "moment"),
-    [(place, moment) for place, own in IN_A_DUMP.items() for moment in (*own, *IN_A_BACKUP)],
+    [
+        *((place, moment) for place, own in IN_A_DUMP.items() for moment in own),
+        *(pytest.param(place, moment, marks=_slow(place)) for place in IN_A_DUMP for moment in IN_A_BACKUP),
+    ],
     indirect=["damaged"],
 )
 def test_promise_4_a_backup_that_was_killed_is_no_backup_or_a_whole_one(
@@ -288,7 +300,7 @@ def test_promise_4_a_commit_that_the_server_goes_on_with_after_the_kill_is_waite
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("damaged", ["delete", *SERVERS], indirect=True)
+@pytest.mark.parametrize("damaged", ["delete", *SERVERS, "mariadb"], indirect=True)
 def test_promise_4_killed_at_every_boundary_of_a_whole_run_and_the_next_run_carries_on(
     damaged: Clinic, runs: Runs, tmp_path: Path
 ) -> None:
@@ -326,6 +338,8 @@ def test_promise_4_killed_at_every_boundary_of_a_whole_run_and_the_next_run_carr
         ),
         ("system", "return upkeep/mending.py:mend 2", "had changed nothing"),
         ("wheel", "return tasks/work.py:work_on 2", "had been performed whole"),
+        ("mariadb", "return upkeep/mending.py:mend 2", "had changed nothing"),
+        ("mariadb", "return tasks/work.py:work_on 2", "had been performed whole"),
     ],
     indirect=["damaged"],
 )

@@ -17,7 +17,7 @@ from tasks.work import Worked
 from tests.clinics import Runs, perform_at, rehearse_at
 from tests.damaged_clinic import MODES, PLACES, ROOT, SERVERS, Clinic, asked
 from tests.engines.sqlite import SqliteBase
-from tests.scribe import connected
+from tests.scribe import connected, lasting
 from upkeep.errors import Unreachable
 
 pytest_plugins = ("tests.clinics",)
@@ -85,7 +85,7 @@ def somebody_reading(clinic: Clinic) -> Iterator[None]:
         yield
         return
     with closing(connected(clinic.url)) as connection:
-        connection.execute("BEGIN" if clinic.on is None else "BEGIN ISOLATION LEVEL REPEATABLE READ")
+        connection.execute(lasting(clinic.url))
         counts = [f"SELECT COUNT(*) FROM {table}" for table in clinic.tables]
         seen = [connection.execute(count).fetchone() for count in counts]
         yield

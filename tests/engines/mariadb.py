@@ -80,7 +80,7 @@ class MariadbBase:
             return {}
         with closing(self._raw()) as connection, connection.cursor() as cursor:
             found = {}
-            for table in self._tables():
+            for table in _tables(cursor):
                 cursor.execute(f"SELECT * FROM `{table}`")
                 found[table] = sorted(map(repr, cursor.fetchall()))
             return found
@@ -102,8 +102,13 @@ class MariadbBase:
     def copied(self) -> "MariadbBase":
         """Table by table, as the server says that it would make them."""
         copy = MariadbBase(self.server, f"{self.name[:20]}_{secrets.token_hex(5)}")
-        self.server.run(None, f"CREATE DATABASE {copy.name} {_LIKE_OTHERS}")
-        copy.run(*(self.ask(f"SHOW CREATE TABLE `{table}`")[0][1] for table in self._tables()))
+        made = [f"CREATE DATABASE {copy.name} {_LIKE_OTHERS}", f"USE {copy.name}", _ASLEEP]
+        with closing(self.server.connect(self.name)) as connection, connection.cursor() as cursor:
+            for table in _tables(cursor):
+                cursor.execute(f"SHOW CREATE TABLE `{table}`")
+                made.append(cursor.fetchone()[1])
+            for statement in made:
+                cursor.execute(statement)
         copy.become(self)
         return copy
 
@@ -112,7 +117,7 @@ class MariadbBase:
         assert isinstance(other, MariadbBase)
         with closing(self.server.connect(self.name, autocommit=False)) as connection, connection.cursor() as cursor:
             cursor.execute(f"{_ASLEEP}, sql_mode = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO'")
-            for table in self._tables():
+            for table in _tables(cursor):
                 cursor.execute(_COLUMNS, (table,))
                 names = ", ".join(f"`{name}`" for (name,) in cursor.fetchall())
                 cursor.execute(f"DELETE FROM `{table}`")
@@ -129,13 +134,15 @@ class MariadbBase:
         ours = f"_{hashlib.sha256(self.name.encode()).hexdigest()[:6]}_"
         return {name for name in self.server.databases() if name.startswith("upkeep_scratch_") and ours in name}
 
-    def _tables(self) -> list[str]:
-        return [name for (name,) in self.ask(_TABLES)]
-
     def _raw(self) -> Any:
         """A connection that converts nothing, with keys asleep."""
         settings = f"{_ASLEEP}, character_set_results = NULL, sql_mode = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO'"
         return self.server.connect(self.name, use_unicode=False, conv=encoders, init_command=settings)
+
+
+def _tables(cursor: Any) -> list[str]:
+    cursor.execute(_TABLES)
+    return [name.decode() if isinstance(name, bytes) else name for (name,) in cursor.fetchall()]
 
 
 def _told(value: Any) -> Any:

@@ -65,6 +65,7 @@ class MariadbServer:
             password=self.password,
             database=database,
             charset="utf8mb4",
+            ssl_disabled=True,  # its socket needs none, and the driver reads all certificates of the machine for it
             **{"autocommit": True} | more,
         )
 
