@@ -137,7 +137,7 @@ def rehearsed(
     clinic_in: Callable[[str, Path], Clinic],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Rehearsal]:
-    """A rehearsed clinic in each place, without a migration (a transaction) and where it can be with one (an exchange)."""
+    """A rehearsed clinic in each place, without a migration (a transaction) and where that is possible with one."""
     place, how = str(request.param).split()
     folder = tmp_path_factory.mktemp("rehearsed")
     rehearsed = rehearsal_of(clinic_in(place, folder / "clinic"), folder, migrate=how == "exchange")
