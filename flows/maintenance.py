@@ -150,6 +150,7 @@ class _Runbook:
         with clock("rehearse"):
             rehearsed = rehearse(equipment, scratch, folder, manifest, looked.detected, migration)
             facts["plan"], facts["rehearsal"] = rehearsed.plan, rehearsed.verdict
+            facts["unmigratable"] = equipment.database.unmigratable if rehearsed.plan.migration else ""
         with clock("evidence"):
             keep_rehearsal(equipment, self._run, looked, rehearsed, census)
         return rehearsed
@@ -213,6 +214,7 @@ class _Runbook:
             steps=self._clock.steps,
             evidence=evidence_folder(self._equipment.settings.database, self._run),
             store=self._equipment.store.url,
+            migrate=self._migrate,
             **self._facts,
         )
 

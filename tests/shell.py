@@ -61,9 +61,11 @@ def upkeep(*arguments: str) -> Said:
     return Said(ended.value.code, out.getvalue(), err.getvalue())
 
 
-def upkeep_in_a_process(*arguments: str, folder: Path) -> Said:
+def upkeep_in_a_process(*arguments: str, seconds: float = 150, folder: Path) -> Said:
     """Call the installed program in ``folder``, with the environment as it is."""
-    ran = subprocess.run([PROGRAM, *arguments], cwd=folder, capture_output=True, text=True, timeout=150, check=False)
+    ran = subprocess.run(
+        [PROGRAM, *arguments], cwd=folder, capture_output=True, text=True, timeout=seconds, check=False
+    )
     return Said(ran.returncode, ran.stdout, ran.stderr)
 
 

@@ -17,6 +17,7 @@ from examples.clinic import ALL_KINDS, DEMO_KINDS, HistoryFailed, Truth, build, 
 from examples.clinic.models import Base
 from examples.clinic.references import Reference, in_database, modelled
 from examples.clinic.schema import HEAD, INI, MERGEPOINT, upgrade
+from tests.servers.mariadb import MariadbServer
 from tests.servers.postgresql import PostgresServer
 
 TOKENS = "SELECT COUNT(*) FROM refresh_tokens"
@@ -48,10 +49,10 @@ class Clinic:
                 connection.execute(text(statement))
 
 
-@pytest.fixture(scope="session", params=["system_postgresql", "wheel_postgresql"])
+@pytest.fixture(scope="session", params=["system_postgresql", "wheel_postgresql", "mariadb"])
 def fresh(request: pytest.FixtureRequest) -> Fresh:
     """The URL of a new, empty database, on one server after the other."""
-    server: PostgresServer = request.getfixturevalue(request.param)
+    server: PostgresServer | MariadbServer = request.getfixturevalue(request.param)
     return lambda: server.url(server.make_database())
 
 

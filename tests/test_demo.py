@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from examples.clinic.schema import MERGEPOINT
+from tests.servers.mariadb import MariadbServer
 from tests.servers.postgresql import PostgresServer
 from tests.shell import upkeep, upkeep_in_a_process
 from upkeep.cli.demonstration import prepare
@@ -33,6 +35,26 @@ def test_the_demo_on_postgresql_from_an_env_file(postgresql: PostgresServer, tmp
     assert postgresql.password not in said.out + said.err
     again = upkeep_in_a_process("demo", "--folder", "demo", folder=tmp_path)
     assert again.complaint == (2, NOT_EMPTY, HINT)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_the_demo_on_mariadb_performs_the_rows_and_says_why_the_migration_was_only_rehearsed(
+    mariadb: MariadbServer, tmp_path: Path
+) -> None:
+    base = mariadb.make_database()
+    (tmp_path / ".env").write_text(f"DATABASE_URL={mariadb.url(base)}\nUPKEEP_APP_PYTHON=/bin/true\n")
+    said = upkeep_in_a_process("demo", "--folder", "demo", folder=tmp_path, seconds=300)
+    assert said.code == 0, said
+    looked, second, third = said.out.split("\n=== ")[1], *said.out.split("\n=== ")[3:]
+    assert "next: MariaDB cannot undo a migration" in " ".join(looked.split())
+    assert "clinic: performed and verified" in second
+    assert "clinic: nothing to do" in third
+    assert "upkeep maintain --no-migrate --perform ask --approve" in said.out
+    assert "\nnot performed: " in third
+    assert "Run `upkeep backup`, and Alembic in a maintenance window." in third
+    assert mariadb.run(base, "SELECT version_num FROM alembic_version") == [(MERGEPOINT,)]
+    assert mariadb.password not in said.out + said.err
 
 
 def test_it_builds_in_a_file_that_is_not_there(tmp_path: Path) -> None:

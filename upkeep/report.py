@@ -45,7 +45,8 @@ class Detected:
 class RunReport:
     """One run: what it saw, what it would do, what it did, and how it ended in one line.
 
-    ``look`` is the verdict of a run that restored nothing, ``told`` in words what it looked at.
+    ``look`` is the verdict of a run that restored nothing, ``told`` in words what it looked at. ``migrate``: it was
+    asked to migrate; ``unmigratable``: why the migration of its plan cannot be performed here.
     """
 
     run: str
@@ -54,6 +55,8 @@ class RunReport:
     backup: str | None = None
     assurance: Assurance | None = None
     told: str | None = None
+    migrate: bool = True
+    unmigratable: str = ""
     detected: Detected | None = None
     plan: Plan | None = None
     rehearsal: Verdict | None = None
@@ -103,6 +106,7 @@ class RunReport:
             "verdict": verdict.document() if verdict else None,
             "performed": self.performed,
             "approved_by": self.approved_by,
+            "unmigratable": self.unmigratable or None,
             "recovered": list(self.recovered),
             "removed": list(self.removed),
             "steps": [{"name": step.name, "seconds": round(step.seconds, 3)} for step in self.steps],

@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy.exc import OperationalError
 
@@ -37,15 +38,29 @@ def demonstrate(folder: Path, seed: int, as_json: bool) -> int:
     if not first.passed or first.plan is None:
         say(as_json, first.document(), "")
         return DOES_NOT_HOLD
-    tell(f"\n=== second run: an operator approves plan {first.plan.digest[:12]}\n")
-    second = run_maintain(perform="ask", approve=first.plan.digest, by="demo", reason="to see it work", wait=False)
+    approved, migrate = first.plan, not first.unmigratable
+    if not migrate:
+        tell("\n=== once more: the rows without the migration, which can only be rehearsed here\n")
+        rows_alone = run_maintain(perform="never", migrate=False)
+        tell(text.run_in_short(rows_alone))
+        approved = rows_alone.plan or first.plan
+    tell(f"\n=== second run: an operator approves plan {approved.digest[:12]}\n")
+    operator: dict[str, Any] = {"approve": approved.digest, "by": "demo", "reason": "to see it work"}
+    second = run_maintain(perform="ask", migrate=migrate, wait=False, **operator)
     tell(text.run_in_short(second))
     tell("\n=== third run: is there anything left to do?\n")
-    third = run_maintain(perform="never")
+    third = run_maintain(perform="never", migrate=migrate)
     tell(text.run_in_short(third))
-    say(as_json, second.document() | {"again": third.document()}, _where_to_look(folder, second))
+    left = f"\nnot performed: {first.plan.migration}\n{_why_not(first)}" if first.unmigratable else ""
+    told = {"again": third.document(), "unmigratable": first.unmigratable or None}
+    say(as_json, second.document() | told, left + _where_to_look(folder, second))
     good = second.performed and second.passed and third.passed and third.plan is not None and third.plan.is_empty
     return HOLDS if good else DOES_NOT_HOLD
+
+
+def _why_not(first: RunReport) -> str:
+    """What the operator of a real database would do about the migration."""
+    return f"  {first.unmigratable}.\n  Run `upkeep backup`, and Alembic in a maintenance window.\n"
 
 
 def prepare(folder: Path, seed: int) -> None:

@@ -61,7 +61,7 @@ def maintain(
     report = run_maintain(perform=perform, migrate=migrate, approve=approve, by=by, reason=reason, wait=wait)
     document, told = report.document(), text.run_report(report)
     if perform != "never" and report.passed and not report.performed and report.plan and not report.plan.is_empty:
-        end_badly(as_json, document, told, Refused(report.ended, f"approve it with `{text.approving(report.plan)}`"))
+        end_badly(as_json, document, told, Refused(report.ended, f"approve it with `{text.approving(report)}`"))
     say(as_json, document, told)
     end(HOLDS if report.passed else DOES_NOT_HOLD)
 

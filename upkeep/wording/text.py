@@ -77,7 +77,9 @@ def next_step(report: RunReport) -> str:
     if not report.passed:
         return "correct what does not hold, then run it again; the database was not changed"
     if not plan.is_empty:
-        return f"read the plan; `{approving(plan)}` does it"
+        return (
+            _without_its_migration(report) if report.unmigratable else f"read the plan; `{approving(report)}` does it"
+        )
     return "nothing; the orphans that are kept stand in the report with their reasons" if plan.kept else "nothing"
 
 
@@ -89,9 +91,20 @@ def _after_a_look(report: RunReport) -> str:
     return f"nothing; `upkeep verify {report.backup}` proves the backup" if report.unproven else "nothing"
 
 
-def approving(plan: Plan) -> str:
-    """The command that approves a plan."""
-    return f"upkeep maintain --perform ask --approve {plan.digest[:12]} --by NAME --reason TEXT"
+def _without_its_migration(report: RunReport) -> str:
+    """What is left to do where a plan can only be rehearsed."""
+    rows = "rehearse the rows alone with `upkeep maintain --no-migrate` and approve that plan; then "
+    return (
+        f"{report.unmigratable}; {rows if report.plan and report.plan.repairs else ''}"
+        "run `upkeep backup`, and Alembic in a maintenance window"
+    )
+
+
+def approving(report: RunReport) -> str:
+    """The command that approves the plan of a run."""
+    digest = report.plan.digest[:12] if report.plan else "DIGEST"
+    told = "" if report.migrate else "--no-migrate "
+    return f"upkeep maintain {told}--perform ask --approve {digest} --by NAME --reason TEXT"
 
 
 def _what_becomes_of_each_key(detected: Detected, plan: Plan | None) -> list[str]:
