@@ -48,8 +48,8 @@ def test_the_demo_on_mariadb_performs_the_rows_and_says_why_the_migration_was_on
     assert said.code == 0, said
     looked, second, third = said.out.split("\n=== ")[1], *said.out.split("\n=== ")[3:]
     assert "next: MariaDB cannot undo a migration" in " ".join(looked.split())
-    assert "clinic: performed and verified" in second
-    assert "clinic: nothing to do" in third
+    assert "performed and verified" in second
+    assert "nothing to do" in third
     assert "upkeep maintain --no-migrate --perform ask --approve" in said.out
     assert "\nnot performed: " in third
     assert "Run `upkeep backup`, and Alembic in a maintenance window." in third

@@ -1,7 +1,11 @@
 """A plan on MariaDB, where no cascade acts and triggers do, does what it says and nothing beside it."""
 
 import os
+import signal
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
@@ -18,7 +22,7 @@ from upkeep.changes import Mended, RowsRefused
 from upkeep.databases import Reading
 from upkeep.databases.mariadb import MariadbDatabase
 from upkeep.databases.mariadb_writing import MariadbWriting
-from upkeep.errors import Refused, RowRefused, Unreachable
+from upkeep.errors import Busy, Refused, RowRefused, Unreachable
 from upkeep.finding import find, keys_of
 from upkeep.mending import mend
 from upkeep.plan import Plan
@@ -341,3 +345,69 @@ def wait_for_lock(server: MariadbServer) -> None:
     """Until somebody waits for a lock."""
     while not server.run(None, "SELECT 1 FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT'"):
         pass
+
+
+def test_promise_4_what_a_killed_run_had_sent_to_the_server_is_waited_for(mariadb: MariadbServer) -> None:
+    """The server does not notice that its client is gone while a statement runs."""
+    slow = "CREATE TRIGGER slow BEFORE DELETE ON notes FOR EACH ROW DO SLEEP(4)"
+    base = made(mariadb, *FAMILY, slow)
+    program = (
+        "import os\nfrom upkeep.databases import open_database\n"
+        "with open_database('live', os.environ['URL'], 30).writing() as writing:\n"
+        "    writing.change('DELETE FROM notes WHERE id < 111')\n"
+    )
+    at_work = f"SELECT 1 FROM information_schema.PROCESSLIST WHERE DB = '{base}' AND INFO LIKE 'DELETE%'"
+    with subprocess.Popen([sys.executable, "-c", program], env=os.environ | {"URL": mariadb.url(base)}) as run:
+        while not mariadb.run(None, at_work):
+            time.sleep(0.02)
+        run.kill()
+    assert run.returncode == -signal.SIGKILL
+    with pytest.raises(Busy, match="is locked by another program"), opened(mariadb, base).held("next"):
+        pass
+    assert mariadb.run(None, at_work), "the server goes on"
+    with MariadbDatabase.from_url("live", make_url(mariadb.url(base)), 30).held("next"):
+        assert mariadb.run(None, at_work) == []
+        assert mariadb.run(base, "SELECT COUNT(*) FROM notes") == [(3,)]
+
+
+def test_a_commit_that_another_backup_holds_up_is_undone_and_may_be_tried_again(mariadb: MariadbServer) -> None:
+    base = made(mariadb, *FAMILY)
+    with closing(mariadb.connect()) as other, other.cursor() as cursor:
+        for stage in ("START", "FLUSH", "BLOCK_DDL", "BLOCK_COMMIT"):
+            cursor.execute(f"BACKUP STAGE {stage}")
+        with pytest.raises(Busy, match="is locked by another program"), writing_in(mariadb, base) as writing:
+            assert writing.change("DELETE FROM notes") == 3
+        cursor.execute("BACKUP STAGE END")
+    assert mariadb.run(base, "SELECT COUNT(*) FROM notes") == [(3,)]
+    with writing_in(mariadb, base) as writing:
+        assert writing.change("DELETE FROM notes") == 3
+    assert mariadb.run(base, "SELECT COUNT(*) FROM notes") == [(0,)]
+
+
+def test_p84_who_waits_for_a_lock_holds_none_that_stops_the_application(mariadb: MariadbServer) -> None:
+    """One row of the plan is in the application's hands for two seconds; meanwhile the others can be written to."""
+    base = made(mariadb, *FAMILY)
+    database = MariadbDatabase.from_url("live", make_url(mariadb.url(base)), 30)
+    held: list[float] = []
+
+    def hold() -> None:
+        with database.writing() as writing:
+            writing.hold({"notes": [("110",)], "visits": [("11",)]}, ("patients",))
+            held.append(time.monotonic())
+
+    waiting = threading.Thread(target=hold)
+    waits: list[float] = []
+    with closing(mariadb.connect(base, autocommit=False)) as other, other.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM visits WHERE id = 11 FOR UPDATE")
+        waiting.start()
+        until = time.monotonic() + 2
+        while time.monotonic() < until:
+            begun = time.monotonic()
+            mariadb.run(base, "UPDATE notes SET visit = 11 WHERE id = 110")
+            waits.append(time.monotonic() - begun)
+        assert held == []
+        other.commit()
+    waiting.join(30)
+    assert len(held) == 1
+    assert len(waits) > 5
+    assert max(waits) < 1, "the row of notes was held while that of visits was waited for"

@@ -153,6 +153,11 @@ def _started(server: MariadbServer) -> "subprocess.Popen[bytes]":
     )
     where = [f"--datadir={server.folder / 'data'}", f"--socket={server.socket}", f"--port={server.port}"]
     where += ["--bind-address=127.0.0.1", f"--pid-file={server.folder / 'pid'}", f"--init-file={first}"]
+    temporary = server.folder / "tmp"  # a server that begins removes what others have in the machine's own
+    temporary.mkdir()
+    if os.geteuid() == 0:
+        shutil.chown(temporary, _UNPRIVILEGED)
+    where.append(f"--tmpdir={temporary}")
     with (server.folder / "log").open("wb") as log:
         process = subprocess.Popen(
             [_program("mariadbd") or "", "--no-defaults", *where, *_FAST],

@@ -29,7 +29,7 @@ from upkeep.databases.mariadb_shapes import MARK
 from upkeep.databases.mariadb_snapshot import LOOK, frozen
 from upkeep.databases.mariadb_tools import Program, find_program
 from upkeep.databases.mariadb_writing import MariadbWriting
-from upkeep.errors import Refused
+from upkeep.errors import Busy, Refused
 
 _OLDEST = {True: (10, 6), False: (8, 0)}
 _STATEMENTS = 20
@@ -116,7 +116,7 @@ class MariadbDatabase:
                 conversation.run("COMMIT")
             except pymysql.MySQLError as fault:
                 said = refusal_of(fault, str(self.place))
-                if isinstance(said, Refused):
+                if isinstance(said, Refused | Busy):  # the server has undone it
                     raise said from None
                 raise
             with suppress(pymysql.MySQLError):  # with a connection that is lost the lock is gone, too

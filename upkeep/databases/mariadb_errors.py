@@ -6,11 +6,12 @@ from contextlib import contextmanager
 
 import pymysql
 
-from upkeep.errors import Damaged, Refused, RowRefused, Unreachable, UpkeepError
+from upkeep.errors import Busy, Damaged, Refused, RowRefused, Unreachable, UpkeepError
 
 _LOST = {0, 1053, 1079, 1152, 1158, 1159, 1160, 1161, 1184, 1927, 2002, 2003, 2006, 2012, 2013, 2055, 4031}
 _FULL = {1021, 1030, 1037, 1038, 1040, 1041, 1114, 1135, 1203, 1226}
-_LOCKED = {1205, 1969, 3024}
+_LOCKED = {1205}
+_TOO_LONG = {1969, 3024}
 _CHANGED_MEANWHILE = {1020, 1213, 1412}
 _DENIED = {1044, 1142, 1143, 1227, 1370, 1419, 1449}
 _BROKEN = {1033, 1034, 1035, 1194, 1195, 1459, 1712, 1817, 1877}
@@ -48,9 +49,11 @@ def refusal_of(fault: pymysql.MySQLError, place: str) -> UpkeepError | None:
     if code in _LOST:
         return Unreachable(f"the connection to {place} was lost", "try again when the server runs")
     if code in _LOCKED:
-        return Unreachable(f"{place} is locked by another program", "try again when its transaction has ended")
+        return Busy(f"{place} is locked by another program", "try again when its transaction has ended")
+    if code in _TOO_LONG:
+        return Unreachable(f"a statement took {place} too long", "try again when the server has less to do")
     if code in _CHANGED_MEANWHILE:
-        return Unreachable(f"another program changed the same rows of {place}", "nothing was kept; run it again")
+        return Busy(f"another program changed the same rows of {place}", "nothing was kept; run it again")
     if code in _FULL:
         return Unreachable(
             f"the server of {place} has no room: disk, memory or connections (error {code})",
@@ -76,7 +79,7 @@ def row_refusal(fault: pymysql.MySQLError, place: str) -> Exception:
     The code of a trigger may fail in any way, which is an error like any other (P-119).
     """
     code = code_of(fault)
-    if code in _LOST | _FULL | _LOCKED | _CHANGED_MEANWHILE | _DENIED | _BROKEN:
+    if code in _LOST | _FULL | _LOCKED | _TOO_LONG | _CHANGED_MEANWHILE | _DENIED | _BROKEN:
         return refusal_of(fault, place) or fault
     message = str(fault.args[1]) if len(fault.args) > 1 else ""
     said = message if code in _WORDS_OF_A_TRIGGER else _TOLD.get(code, f"the server's error {code}")

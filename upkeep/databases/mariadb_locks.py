@@ -8,7 +8,7 @@ import pymysql
 
 from upkeep.databases.mariadb_asking import Conversation, quoted
 from upkeep.databases.mariadb_errors import code_of
-from upkeep.errors import Unreachable
+from upkeep.errors import Busy
 
 _PAUSE_SECONDS = 0.25
 _PASSES = {1205, 1213, 1020}
@@ -63,13 +63,13 @@ def begin_work(conversation: Conversation, words: str, place: str, patience: flo
 
     A server does not notice a client that was killed while it works for it: a commit that waits is still made, and
     who looked at the rows before would take the run for one that changed nothing. It lets go of the lock only after it
-    has committed or undone what the connection had sent. Raises Unreachable where another one is not done in time.
+    has committed or undone what the connection had sent. Raises Busy where another one is not done in time.
     """
     if not locked(conversation, words, max(1.0, patience)):
-        raise Unreachable(f"{place} is locked by another program", "try again when its transaction has ended")
+        raise Busy(f"{place} is locked by another program", "try again when its transaction has ended")
 
 
 def wait_for_work(conversation: Conversation, words: str, place: str, patience: float) -> None:
-    """Wait until no transaction of a run is left; raises Unreachable after ``patience`` in seconds."""
+    """Wait until no transaction of a run is left; raises Busy after ``patience`` in seconds."""
     begin_work(conversation, words, place, patience)
     release(conversation, words)
