@@ -337,7 +337,7 @@ def test_a_server_that_ends_the_dump_leaves_no_backup_p124(house: House) -> None
         if said == "compressing and storing":
             end_connections(house)
 
-    with pytest.raises(Unreachable, match="mariadb-dump lost the server|connection to .* was lost"):
+    with pytest.raises(Unreachable, match=r"mariadb-dump lost the server|connection to .* was lost"):
         take_backup(house.database, house.store, house.workplace, run="test", now=NOW, progress=end)
     assert house.stored == []
 
