@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +14,16 @@ from prefect.states import Cancelled, Completed, Failed
 
 from flows.approval import ask
 from flows.clock import Clock
+from tasks.accounting import (
+    Asked,
+    attest_approval,
+    attest_begin,
+    attest_end,
+    attest_look,
+    attest_performance,
+    attest_rehearsal,
+    attest_stop,
+)
 from tasks.backup import back_up, snapshot
 from tasks.looking import assure, look_live
 from tasks.performance import perform as perform_plan
@@ -27,7 +37,7 @@ from upkeep.approval import Approval, judge_approval
 from upkeep.assurance import proven_tonight
 from upkeep.backups import Manifest, utc_now
 from upkeep.equipment import Equipment, equip
-from upkeep.errors import Refused
+from upkeep.errors import Refused, UpkeepError
 from upkeep.plan import Migration
 from upkeep.report import RunReport
 from upkeep.settings import load_settings
@@ -80,21 +90,33 @@ def maintain(
     run = f"{utc_now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     if only_if_enabled and not equipment.settings.auto_backup_enabled:
         return Completed(message="AUTO_BACKUP_ENABLED is false: nothing was done")
-    report = _Runbook(equipment, run, migrate).go(perform, wait, _Answered(approve, by, reason))
+    report = _Runbook(equipment, run, Asked(perform, migrate)).go(perform, wait, _Answered(approve, by, reason))
     return _state(report)
 
 
 class _Runbook:
     """One run of the runbook."""
 
-    def __init__(self, equipment: Equipment, run: str, migrate: bool) -> None:
+    def __init__(self, equipment: Equipment, run: str, asked: Asked) -> None:
         self._equipment = equipment
         self._run = run
-        self._migrate = migrate
+        self._asked = asked
+        self._has_begun = False
+        self._places: list[Path] = []
         self._clock = Clock()
         self._facts: dict[str, Any] = {}
 
     def go(self, perform: Perform, wait: bool, answered: _Answered) -> RunReport:
+        """All of it. A run that began also ends in the ledger, whatever stops it; a killed one the next settles."""
+        try:
+            return self._go(perform, wait, answered)
+        except Exception as fault:
+            if self._has_begun:
+                with suppress(UpkeepError):  # what went wrong says more; the run stays open in the ledger
+                    attest_stop(self._equipment, self._report("stopped"), fault)
+            raise
+
+    def _go(self, perform: Perform, wait: bool, answered: _Answered) -> RunReport:
         """All of it; each part adds to the facts of the report.
 
         What may be performed was rehearsed, whatever the policy says of nights without a restore.
@@ -125,7 +147,11 @@ class _Runbook:
             facts["assurance"] = assurance = assure(equipment)
             performs = perform != "never"
             restores = assurance.is_due or performs
-            _, migration = preflight(equipment, folder, migrate=self._migrate, restores=restores, performs=performs)
+            identity, migration = preflight(
+                equipment, folder, migrate=self._asked.migrate, restores=restores, performs=performs
+            )
+            attest_begin(equipment, self._run, self._asked, identity, migration, len(facts["recovered"]))
+            self._has_begun = True
         with clock("back up"):
             manifest = back_up(equipment, folder, self._run)
             facts["backup"] = manifest.id
@@ -138,6 +164,7 @@ class _Runbook:
             facts["detected"] = looked.detected
         with clock("evidence"):
             keep_look(equipment, self._run, looked, facts["look"], manifest.census)
+            attest_look(equipment, self._run, manifest, looked, facts["look"])
 
     def _rehearse(self, folder: Path, manifest: Manifest, migration: Migration | None) -> Rehearsed:
         equipment, clock, facts = self._equipment, self._clock, self._facts
@@ -153,6 +180,7 @@ class _Runbook:
             facts["unmigratable"] = equipment.database.unmigratable if rehearsed.plan.migration else ""
         with clock("evidence"):
             keep_rehearsal(equipment, self._run, looked, rehearsed, census)
+            attest_rehearsal(equipment, self._run, manifest, looked.detected, rehearsed)
         return rehearsed
 
     def _ask_and_perform(self, rehearsed: Rehearsed, perform: Perform, wait: bool, answered: _Answered) -> str:
@@ -162,7 +190,7 @@ class _Runbook:
         if not approval.given:
             return f"nothing was performed: {approval.reason}"
         self._facts["approved_by"] = f"{approval.by}: {approval.reason}"
-        self._perform(rehearsed, self._facts["approved_by"])
+        self._perform(rehearsed, approval)
         return "performed and verified" if self._facts["verification"].passed else "performed, but not as promised"
 
     def _approval(self, rehearsed: Rehearsed, perform: Perform, wait: bool, answered: _Answered) -> Approval:
@@ -179,12 +207,14 @@ class _Runbook:
         hours = self._equipment.settings.approval_hours
         return ask(plan, rehearsed.verdict, self._evidence, hours)
 
-    def _perform(self, rehearsed: Rehearsed, approved_by: str) -> None:
+    def _perform(self, rehearsed: Rehearsed, approval: Approval) -> None:
         equipment, clock, facts = self._equipment, self._clock, self._facts
+        plan, approved_by = rehearsed.plan, facts["approved_by"]
         with self._alone() as folder:
             with clock("perform"):
+                attest_approval(equipment, self._run, plan, approval)
                 worked = perform_plan(
-                    equipment, self._run, rehearsed.plan, rehearsed.worked, facts["backup"], approved_by, folder
+                    equipment, self._run, plan, rehearsed.worked, facts["backup"], approved_by, folder
                 )
                 facts["performed"] = True
             with clock("back up again"):
@@ -195,15 +225,18 @@ class _Runbook:
                 facts["assurance"] = proven_tonight(facts["assurance"], manifest, utc_now())
             with clock("verify"):
                 looked = look(equipment, restored, folder)
-                facts["verification"] = verify(equipment, restored, manifest, looked.detected, rehearsed.plan, worked)
+                facts["verification"] = verify(equipment, restored, manifest, looked.detected, plan, worked)
+                attest_performance(equipment, self._run, manifest, looked.detected, plan, facts["verification"])
 
     def _publish(self, ended: str) -> RunReport:
         report = self._report(ended)
         if report.passed and not report.unproven:  # only after a verified new backup (P-30)
             with self._clock("prune"):
-                self._facts["removed"] = prune(self._equipment)
+                self._facts["removed"] = prune(self._equipment, self._run)
         with self._clock("publish"):
             publish(self._equipment, self._report(ended))
+            left = sum(place.exists() for place in self._places)
+            self._facts["receipt"] = attest_end(self._equipment, self._report(ended), len(self._places), left)
         return self._report(ended)
 
     def _report(self, ended: str) -> RunReport:
@@ -223,6 +256,7 @@ class _Runbook:
         """The lock of the database and a folder of one's own. Nobody holds either while an operator thinks (P-94)."""
         equipment = self._equipment
         with equipment.database.held(f"run {self._run}"), equipment.workplace(self._run) as folder:
+            self._places.append(folder)
             yield folder
 
     @property

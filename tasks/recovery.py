@@ -1,7 +1,10 @@
 """What a run that died had begun: found out from the rows themselves, put on record, and cleared (P-95)."""
 
+import json
 from collections import defaultdict
+from datetime import timedelta
 from enum import StrEnum
+from typing import Any
 
 from tasks.step import step
 from upkeep.backups import utc_now
@@ -11,7 +14,10 @@ from upkeep.documents import put_document
 from upkeep.equipment import Equipment
 from upkeep.errors import Refused
 from upkeep.journal import Intention, clear_intention, intentions
+from upkeep.ledger import UNDER_LOCK, begun_at
+from upkeep.receipts import evidence_of, last_receipt
 from upkeep.rows import images_of
+from upkeep.stores import Store
 
 
 class Found(StrEnum):
@@ -34,7 +40,38 @@ def recover_runs(equipment: Equipment) -> tuple[str, ...]:
         settle(equipment, intention, found, by_recovery=True)
         said = "had been performed whole" if found is Found.PERFORMED else "had changed nothing"
         told.append(f"run {intention.run} died; it {said}")
+    attest_deaths(equipment)
     return tuple(told)
+
+
+def attest_deaths(equipment: Equipment) -> None:
+    """A receipt for each run that has died since it began, and says so nowhere itself.
+
+    Call it with the database's lock: a run that had it at its last receipt has not got it any more. One that has given
+    it back may be waiting for approval, and is left alone until nobody could still give that.
+    """
+    store, name = equipment.store, equipment.settings.database
+    last = last_receipt(store, name)
+    longest = timedelta(hours=equipment.settings.approval_hours) + timedelta(days=1)
+    for run, stage in last.receipt.open.items() if last else ():
+        if stage in UNDER_LOCK or utc_now() - begun_at(run) > longest:
+            contents = {"last_receipt": stage, "outcome": _outcome(store, name, run)}
+            equipment.attest("died", run, contents, evidence_of(store, name, run))
+
+
+def _outcome(store: Store, database: str, run: str) -> dict[str, Any]:
+    """What is on record of a run's change; without a record there was none."""
+    name = outcome_name(database, run)
+    if not store.exists(name):
+        return {"found": Found.UNTOUCHED.value, "plan_sha256": None}
+    with store.get(name) as file:
+        outcome = json.loads(file.read())
+    return {"found": outcome["found"], "plan_sha256": outcome["plan"], "by_recovery": outcome["by_recovery"]}
+
+
+def outcome_name(database: str, run: str) -> str:
+    """Where it stands how the change of a run ended."""
+    return f"{database}/repairs/{run}/outcome.json"
 
 
 def settle(equipment: Equipment, intention: Intention, found: Found, *, by_recovery: bool) -> None:
@@ -48,7 +85,7 @@ def settle(equipment: Equipment, intention: Intention, found: Found, *, by_recov
         "changes": intention.changes.model_dump(),
         "settled": utc_now().isoformat(),
     }
-    name = f"{intention.database}/repairs/{intention.run}/outcome.json"
+    name = outcome_name(intention.database, intention.run)
     if not equipment.store.exists(name):
         put_document(equipment.store, name, document, only_if_absent=True)
     clear_intention(equipment.store, intention.database, intention.run)

@@ -69,6 +69,7 @@ LIVES_IN = {
     "sqlite3": ("upkeep/databases/sqlite*",),
     "psycopg": ("upkeep/databases/postgresql*",),
     "pymysql": ("upkeep/databases/mariadb*",),
+    "cryptography": ("upkeep/signatures.py",),
     "typer": ("upkeep/cli/*",),
     "pydantic_settings": ("upkeep/settings.py",),
     "dotenv": ("upkeep/settings.py",),
@@ -76,7 +77,7 @@ LIVES_IN = {
 IN_ONE_FILE = ("alembic",)
 READS_THE_ENVIRONMENT = "upkeep/settings.py"  # others may set a name before a library is imported, never read one
 
-WITHOUT_PREFECT = (["--help"], ["restore", "--help"])
+WITHOUT_PREFECT = (["--help"], ["restore", "--help"], ["ledger", "verify", "--help"])
 HEAVY = ("prefect", "great_expectations", "pandas", "boto3", "alembic")
 
 

@@ -1,14 +1,19 @@
 """What one run works with: the settings, and the database, store and policy that they name."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from upkeep.backups import utc_now
 from upkeep.databases import Database, backend_of, open_database
 from upkeep.errors import Refused, UpkeepError
+from upkeep.ledger import Evidence, Kind, Link
 from upkeep.policy import Policy, load_policy
+from upkeep.receipts import write_receipt
 from upkeep.settings import Settings, load_settings
+from upkeep.signatures import Signer, signer_from
 from upkeep.stores import Store, open_store
 from upkeep.workplaces import workplace
 
@@ -22,11 +27,25 @@ class Equipment:
     store: Store
     policy: Policy
     replica: Database | None = None
+    signer: Signer | None = None
 
     @property
     def observable(self) -> Database:
         """What is looked at on a night without a restore: the replica where the settings name one."""
         return self.replica or self.database
+
+    def attest(self, kind: Kind, run: str, contents: dict[str, Any], evidence: Iterable[Evidence] = ()) -> Link:
+        """Write the next receipt of this database's ledger, signed where the settings name a key."""
+        return write_receipt(
+            self.store,
+            self.settings.database,
+            kind,
+            run=run,
+            now=utc_now(),
+            contents=contents,
+            evidence=evidence,
+            signer=self.signer,
+        )
 
     @contextmanager
     def workplace(self, label: str) -> Iterator[Path]:
@@ -56,10 +75,12 @@ def equip(database: str = "") -> Equipment:
         settings.programs_of(backend_of(url)),
         settings.scratch_url.get_secret_value() if settings.scratch_url else None,
     )
+    signer = signer_from(settings.ledger_key_file) if settings.ledger_key_file else None
     return Equipment(
         settings,
         live,
         open_store(settings.store),
         load_policy(settings.policy),
         live.replica(settings.replica_url.get_secret_value()) if settings.replica_url else None,
+        signer,
     )

@@ -7,6 +7,7 @@ from upkeep.answers import Answer
 from upkeep.assurance import Assurance
 from upkeep.catalog import Catalog
 from upkeep.findings import Diagnosis, Finding
+from upkeep.ledger import Link
 from upkeep.plan import Plan
 from upkeep.values import encode
 from upkeep.verdict import Verdict
@@ -47,6 +48,7 @@ class RunReport:
 
     ``look`` is the verdict of a run that restored nothing, ``told`` in words what it looked at. ``migrate``: it was
     asked to migrate; ``unmigratable``: why the migration of its plan cannot be performed here.
+    ``receipt`` is the one that was written when all else was.
     """
 
     run: str
@@ -70,6 +72,7 @@ class RunReport:
     evidence: str | None = None
     store: str | None = None
     notes: tuple[str, ...] = field(default=())
+    receipt: Link | None = None
 
     @property
     def verdict(self) -> Verdict | None:
@@ -113,7 +116,13 @@ class RunReport:
             "evidence": self.evidence,
             "findings": [finding_document(f) for f in self.detected.troubled] if self.detected else [],
             "notes": list(self.notes),
+            **({"receipt": receipt_document(self.receipt)} if self.receipt else {}),
         }
+
+
+def receipt_document(link: Link) -> dict[str, Any]:
+    """By what a receipt is known; its hash, kept elsewhere, anchors the ledger up to it."""
+    return {"number": link.receipt.number, "hash": link.hash, "signed_by": link.receipt.signed_by}
 
 
 def plan_document(plan: Plan) -> dict[str, Any]:

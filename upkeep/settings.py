@@ -198,6 +198,18 @@ class Settings(BaseSettings):
         "the folder of mariadb-dump and mariadb, or of mysqldump and mysql; unset, they are looked for",
         default=None,
     )
+    ledger_key_file: ExistingFile | None = _setting(
+        "UPKEEP_LEDGER_KEY_FILE",
+        "ledger.pem",
+        "the private Ed25519 key that signs receipts; unset, they are not signed, and say so",
+        default=None,
+    )
+    ledger_public_keys: ExistingFile | None = _setting(
+        "UPKEEP_LEDGER_PUBLIC_KEYS",
+        "ledger.pub",
+        "the public keys that `upkeep ledger verify` trusts; unset, it asks for no signatures",
+        default=None,
+    )
     alembic_ini: ExistingFile | None = _setting(
         "UPKEEP_ALEMBIC_INI", "alembic.ini", "the application's own; unset, nothing is migrated", default=None
     )

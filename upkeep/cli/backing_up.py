@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from upkeep.attestations import Contents, backed_up, proven, pruned, restored
 from upkeep.backups import (
     Backup,
     Manifest,
@@ -21,9 +22,12 @@ from upkeep.cli.documents import backup_document, pruning_document
 from upkeep.cli.saying import Json, end_badly, say
 from upkeep.databases import Database, backend_of, open_database
 from upkeep.equipment import equip
-from upkeep.errors import Damaged, Refused
+from upkeep.errors import Damaged, Refused, UpkeepError
+from upkeep.proofs import manifest_evidence
 from upkeep.pruning import judge_store, remove_old
-from upkeep.settings import load_settings
+from upkeep.receipts import write_receipt
+from upkeep.settings import Settings, load_settings
+from upkeep.signatures import signer_from
 from upkeep.stores import Store, open_store
 from upkeep.wording import text
 
@@ -43,6 +47,8 @@ def backup(as_json: Json = False) -> None:
     equipment.store.probe()
     with equipment.workplace("backup") as folder:
         manifest = take_backup(equipment.database, equipment.store, folder, run="shell", now=utc_now())
+    taken = {"backup": backed_up(manifest, equipment.store.url)}
+    equipment.attest("backup", "shell", taken, [manifest_evidence(equipment.store, manifest)])
     say(as_json, backup_document(Backup(manifest.id, manifest, verified=False)), text.taken(manifest))
 
 
@@ -60,6 +66,8 @@ def verify(wanted: Wanted, as_json: Json = False) -> None:
         proof, against = prove(
             equipment.store, manifest, scratch, run="shell", now=utc_now(), seconds=seconds, remarks=remarks
         )
+        told = {"backup": manifest.id, "proof": proven(proof, manifest.taken, len(against))}
+        equipment.attest("proof", "shell", told, [manifest_evidence(equipment.store, manifest)])
         if against:
             raise Damaged(
                 f"backup {manifest.id} is not what was stored: {'; '.join(against)}",
@@ -67,8 +75,8 @@ def verify(wanted: Wanted, as_json: Json = False) -> None:
             )
     document = backup_document(Backup(manifest.id, manifest, verified=True))
     document |= {"seconds": round(seconds, 3), "remarks": list(remarks), "uncompared": list(proof.uncompared)}
-    told = f"backup {manifest.id} is verified: {manifest.census.rows:,} rows, restored in {seconds:.2f} s"
-    say(as_json, document, "\n".join((told, *remarks, *text.not_compared(proof.uncompared))))
+    said = f"backup {manifest.id} is verified: {manifest.census.rows:,} rows, restored in {seconds:.2f} s"
+    say(as_json, document, "\n".join((said, *remarks, *text.not_compared(proof.uncompared))))
 
 
 def _to_verify(store: Store, name: str, wanted: str) -> Manifest:
@@ -92,6 +100,8 @@ def prune(
     settings, store = equipment.settings, equipment.store
     pruning = judge_store(store, settings.database, days=settings.backup_retention_days, now=utc_now())
     if yes:
+        if pruning.going:
+            equipment.attest("pruning", "shell", pruned(pruning))
         remove_old(store, pruning)
     say(as_json, pruning_document(pruning, done=yes), text.retention(pruning, done=yes))
 
@@ -115,6 +125,8 @@ def restore(
         {"claim": "it is what the manifest says", "holds": not against, "seen": "; ".join(against) or "no difference"},
     ]
     document = {"restored": manifest.id, "rows": manifest.census.rows, "seconds": round(seconds, 3), "checks": checks}
+    contents = restored(manifest, target.identity(), seconds, len(against))
+    remarks = (*remarks, *_attested(store, settings, manifest, contents))
     document["remarks"] = list(remarks)
     document["companions"] = [one.model_dump() for one in manifest.companions]
     beside = [one.told(store.url) for one in manifest.companions]
@@ -123,6 +135,27 @@ def restore(
         what = f"backup {manifest.id} was restored and is not what its manifest says: {'; '.join(against)}"
         end_badly(as_json, document, told, Damaged(what, "do not use it; restore another one, see `upkeep backups`"))
     say(as_json, document, "\n".join((f"{told}, equal to the manifest", *remarks, *beside)))
+
+
+def _attested(store: Store, settings: Settings, manifest: Manifest, contents: Contents) -> tuple[str, ...]:
+    """Write the receipt of a restore; where that cannot be done the restore counts all the same, and it is told.
+
+    In an emergency the store may be a copy that nobody can write to.
+    """
+    try:
+        write_receipt(
+            store,
+            settings.database,
+            "restored",
+            run="shell",
+            now=utc_now(),
+            contents=contents,
+            evidence=[manifest_evidence(store, manifest)],
+            signer=signer_from(settings.ledger_key_file) if settings.ledger_key_file else None,
+        )
+    except UpkeepError as fault:
+        return (f"no receipt of this was written: {fault.message}",)
+    return ()
 
 
 def _against(manifest: Manifest, restored: Database) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from upkeep.cli import backing_up, looking, policies, running, serving
+from upkeep.cli import backing_up, ledgers, looking, policies, running, serving
 from upkeep.cli.saying import fail
 from upkeep.errors import Refused, UpkeepError
 
@@ -22,6 +22,7 @@ app = typer.Typer(
 for group in (looking, backing_up, running, serving):
     group.add_to(app)
 app.add_typer(policies.app, name="policy")
+app.add_typer(ledgers.app, name="ledger")
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

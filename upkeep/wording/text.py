@@ -177,6 +177,8 @@ def _tail(report: RunReport) -> list[str]:
     lines = [f"evidence: {report.store}/{report.evidence}"] if report.evidence else []
     if report.removed:
         lines += folded("old backups removed: ", ", ".join(report.removed))
+    if report.receipt:
+        lines.append(f"ledger: receipt {report.receipt.receipt.number}, {report.receipt.hash}")
     return lines + [f"note: {note}" for note in report.notes]
 
 

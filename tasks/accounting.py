@@ -1,0 +1,136 @@
+"""What a run writes into the ledger as it goes: each receipt when what it says is done, or just about to be."""
+
+from dataclasses import dataclass
+
+from tasks.detection import Looked
+from tasks.rehearsal import Rehearsed
+from tasks.step import step
+from upkeep import attestations
+from upkeep.approval import Approval
+from upkeep.backups import Manifest
+from upkeep.databases import Identity
+from upkeep.equipment import Equipment
+from upkeep.journal import intentions
+from upkeep.ledger import Kind, Link
+from upkeep.plan import Migration, Plan
+from upkeep.proofs import manifest_evidence, proof_of
+from upkeep.receipts import evidence_of
+from upkeep.report import Detected, RunReport
+from upkeep.values import digest
+from upkeep.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a run was started to do."""
+
+    perform: str
+    migrate: bool
+
+
+@step("receipt")
+def attest_begin(
+    equipment: Equipment, run: str, asked: Asked, identity: Identity, migration: Migration | None, recovered: int
+) -> None:
+    """The run has the database's lock and will now begin."""
+    contents = attestations.scope(identity, equipment.store.url) | {
+        "perform": asked.perform,
+        "migrate": asked.migrate,
+        "migration": str(migration) if migration else None,
+        "policy_sha256": digest(equipment.policy.model_dump(mode="json", by_alias=True)),
+        "retention_days": equipment.settings.backup_retention_days,
+        "runs_recovered": recovered,
+    }
+    equipment.attest("begun", run, contents)
+
+
+@step("receipt")
+def attest_rehearsal(
+    equipment: Equipment, run: str, manifest: Manifest, detected: Detected, rehearsed: Rehearsed
+) -> None:
+    """The backup is proven, the plan drawn up and rehearsed; the lock is about to be given back."""
+    contents = _backup(equipment, manifest) | {
+        "found": attestations.found(detected),
+        "plan": attestations.planned(rehearsed.plan, manifest.census),
+        "rehearsal": attestations.judged(rehearsed.verdict),
+    }
+    _attest_with_evidence(equipment, "rehearsed", run, manifest, contents)
+
+
+@step("receipt")
+def attest_look(equipment: Equipment, run: str, manifest: Manifest, looked: Looked, verdict: Verdict) -> None:
+    """The database was looked at and its backup was not proven."""
+    contents = _backup(equipment, manifest) | {
+        "found": attestations.found(looked.detected),
+        "look": attestations.judged(verdict),
+    }
+    _attest_with_evidence(equipment, "looked", run, manifest, contents)
+
+
+@step("receipt")
+def attest_approval(equipment: Equipment, run: str, plan: Plan, approval: Approval) -> None:
+    """The plan was approved, and the run that has the lock again is about to perform it."""
+    contents = {"plan_sha256": plan.digest, "approved_by": approval.by, "reason": approval.reason}
+    equipment.attest("performing", run, contents)
+
+
+@step("receipt")
+def attest_performance(
+    equipment: Equipment, run: str, manifest: Manifest, detected: Detected, plan: Plan, verdict: Verdict
+) -> None:
+    """It was performed, and judged by a new backup that was brought back."""
+    contents = _backup(equipment, manifest) | {
+        "plan_sha256": plan.digest,
+        "found": attestations.found(detected),
+        "tables": attestations.tables_after(plan, manifest.census),
+        "verification": attestations.judged(verdict),
+    }
+    _attest_with_evidence(equipment, "performed", run, manifest, contents)
+
+
+@step("receipt")
+def attest_end(equipment: Equipment, report: RunReport, scratches: int, left: int) -> Link:
+    """All of it is done and published: the receipt names everything that the run has left in the store."""
+    contents = {
+        "how": report.ended,
+        "passed": report.passed,
+        "performed": report.performed,
+        "backups_removed": len(report.removed),
+        "scratches": {"made": scratches, "left": left},
+        "steps": attestations.timed(report.steps),
+    }
+    return equipment.attest("ended", report.run, contents, evidence_of(equipment.store, report.database, report.run))
+
+
+@step("receipt")
+def attest_stop(equipment: Equipment, report: RunReport, fault: Exception) -> None:
+    """An error has stopped the run. Its words may hold what a trigger said, so only its kind and its step are told.
+
+    A run that is still in the journal has not ended: what became of it the next one finds out.
+    """
+    store, name = equipment.store, report.database
+    if any(intention.run == report.run for intention in intentions(store, name)):
+        return
+    contents = {
+        "how": f"stopped: {type(fault).__name__}",
+        "step": report.steps[-1].name if report.steps else None,
+        "passed": False,
+        "performed": report.performed,
+        "steps": attestations.timed(report.steps),
+    }
+    equipment.attest("ended", report.run, contents, evidence_of(store, name, report.run))
+
+
+def _backup(equipment: Equipment, manifest: Manifest) -> attestations.Contents:
+    proof = proof_of(equipment.store, manifest)
+    return {
+        "backup": attestations.backed_up(manifest, equipment.store.url),
+        "proof": attestations.proven(proof, manifest.taken) if proof else None,
+    }
+
+
+def _attest_with_evidence(
+    equipment: Equipment, kind: Kind, run: str, manifest: Manifest, contents: attestations.Contents
+) -> None:
+    store, name = equipment.store, equipment.settings.database
+    equipment.attest(kind, run, contents, (*evidence_of(store, name, run), manifest_evidence(store, manifest)))

@@ -1,0 +1,168 @@
+"""What receipts say (P-104): scope, backup, checks, findings, actions; counts and digests, and no value of a row."""
+
+import os
+import platform
+import pwd
+import socket
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from upkeep import __version__
+from upkeep.backups import Manifest, Proof
+from upkeep.census import Census
+from upkeep.databases import Identity
+from upkeep.plan import Plan
+from upkeep.pruning import Pruning
+from upkeep.report import Detected, Step
+from upkeep.verdict import Verdict
+
+Contents = dict[str, Any]
+
+
+def scope(identity: Identity, store: str) -> Contents:
+    """Which database and which store, served and looked after by which versions, on which machine, by which account."""
+    return {
+        "place": identity.place,
+        "engine": identity.engine,
+        "engine_version": identity.version,
+        "store": store,
+        "upkeep": __version__,
+        "python": platform.python_version(),
+        "host": socket.gethostname(),
+        "account": _account(),
+    }
+
+
+def backed_up(manifest: Manifest, location: str) -> Contents:
+    """A backup: what it holds, where it is, how it can be known again. ``location`` is the store's URL."""
+    return {
+        "id": manifest.id,
+        "taken": _utc(manifest.taken),
+        "place": manifest.place,
+        "engine": manifest.engine,
+        "engine_version": manifest.engine_version,
+        "location": f"{location}/{manifest.dump}",
+        "codec": manifest.codec,
+        "encryption": "none",
+        "plain_bytes": manifest.plain_bytes,
+        "plain_sha256": manifest.plain_sha256,
+        "stored_bytes": manifest.stored_bytes,
+        "stored_sha256": manifest.stored_sha256,
+        "tables": len(manifest.census.tables),
+        "rows": manifest.census.rows,
+        "revision": list(manifest.census.revision),
+        "schema_sha256": manifest.census.schema_digest,
+    }
+
+
+def proven(proof: Proof, taken: datetime, against: int = 0) -> Contents:
+    """The proof of a backup: how much speaks against it, how long its restore took, how old its content was then."""
+    return {
+        "holds": not against,
+        "against": against,
+        "proven": _utc(proof.proven),
+        "restore_milliseconds": round(proof.seconds * 1000),
+        "age_seconds": round((proof.proven - taken).total_seconds()),
+        "uncompared": list(proof.uncompared),
+        "remarks": len(proof.remarks),
+    }
+
+
+def found(detected: Detected) -> Contents:
+    """What was asked of every key and how many orphans each has; those that could not be asked stand apart."""
+    return {
+        "tables": detected.tables,
+        "rows": detected.rows,
+        "keys_asked": sum(finding.orphans is not None for finding in detected.findings),
+        "keys_not_asked": [str(finding.key) for finding in detected.findings if finding.orphans is None],
+        "orphans": detected.orphans,
+        "orphan_rows": detected.orphan_rows,
+        "findings": [
+            {
+                "key": str(finding.key),
+                "orphans": finding.orphans,
+                "missing_keys": finding.missing_keys,
+                "diagnosis": finding.diagnosis.value,
+            }
+            for finding in detected.troubled
+        ],
+    }
+
+
+def planned(plan: Plan, census: Census) -> Contents:
+    """What would be done, by table and action, with the rows of each table before; what is left as it is, by key."""
+    return {
+        "sha256": plan.digest,
+        "rows": plan.rows,
+        "actions": [
+            {"table": table, "action": action.value, "rows": rows, "table_rows": census.tables[table].rows}
+            for (table, action), rows in plan.by_table().items()
+        ],
+        "kept": [{"key": kept.key, "orphans": kept.rows} for kept in plan.kept],
+        "migration": {
+            "from": list(plan.migration.found),
+            "to": plan.migration.head,
+            "pending": list(plan.migration.pending),
+            "sha256": plan.migration.digest,
+        }
+        if plan.migration
+        else None,
+    }
+
+
+def judged(verdict: Verdict) -> Contents:
+    """The claims that were checked and those that nobody could ask; what was seen stands in the evidence."""
+    return {
+        "passed": verdict.passed,
+        "checks": [{"claim": check.claim, "holds": check.holds} for check in verdict.checks],
+        "not_asked": list(verdict.left_out),
+    }
+
+
+def tables_after(plan: Plan, census: Census) -> list[Contents]:
+    """The rows of each table that a plan has touched, as they are now; None where the table is gone."""
+    touched = sorted({table for table, _ in plan.by_table()})
+    return [
+        {"table": name, "table_rows": census.tables[name].rows if name in census.tables else None} for name in touched
+    ]
+
+
+def restored(manifest: Manifest, target: Identity, seconds: float, against: int) -> Contents:
+    """A backup that was brought back into a target for use, in what time, and whether it is what its manifest says."""
+    return {
+        "backup": manifest.id,
+        "stored_sha256": manifest.stored_sha256,
+        "place": target.place,
+        "engine_version": target.version,
+        "rows": manifest.census.rows,
+        "restore_milliseconds": round(seconds * 1000),
+        "holds": not against,
+        "against": against,
+    }
+
+
+def pruned(pruning: Pruning) -> Contents:
+    """Which backups retention removes, and for each why."""
+    reasons = {one.id: one.reason for one in pruning.judged if not one.kept}
+    return {
+        "removed": list(pruning.going),
+        "reasons": [reasons.get(backup, "left half stored by a run that died") for backup in pruning.going],
+    }
+
+
+def timed(steps: Iterable[Step]) -> list[Contents]:
+    """The steps of a run with their times."""
+    return [{"step": step.name, "milliseconds": round(step.seconds * 1000)} for step in steps]
+
+
+def _utc(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _account() -> str:
+    """The name of the account, or its number where it has none, as in many containers."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())

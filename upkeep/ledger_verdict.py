@@ -1,0 +1,193 @@
+"""What can be said of a chain of receipts: intact, complete, signed, anchored, each on its own."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from upkeep.ledger import ENDS, STAGES, START, Evidence, Kind, Link, Receipt, link_of, number_of, opened
+
+Signed = Callable[[str | None, str, str | None], bool]
+"""Is this, by the key of this name, the signature of a receipt with this hash?"""
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What the verifier asks beyond the chain itself.
+
+    ``signed`` judges a signature; None asks for none. ``signed_from`` is the first receipt that must have one.
+    ``head`` is the hash of a receipt that somebody wrote down elsewhere.
+    """
+
+    signed: Signed | None = None
+    signed_from: int = 1
+    head: str | None = None
+
+
+@dataclass(frozen=True)
+class Named:
+    """Evidence as receipt ``number`` has it."""
+
+    evidence: Evidence
+    number: int
+
+
+@dataclass
+class Books:
+    """What a chain has said so far, receipt by receipt."""
+
+    database: str
+    demand: Demand
+    number: int = 0
+    head: str = START
+    first_written: str = ""
+    anchored_to: int = 0
+    ill_signed: int = 0
+    open: dict[str, Kind] = field(default_factory=dict)
+    runs: set[str] = field(default_factory=set)
+    pruned: set[str] = field(default_factory=set)
+    named: dict[str, Named] = field(default_factory=dict)
+    broken: list[str] = field(default_factory=list)
+    _ids: set[str] = field(default_factory=set)
+    _knows_open: bool = True
+
+    def add(self, name: str, content: bytes) -> Link | None:
+        """Judge the next object of the ledger; None where it is no receipt at all."""
+        number = number_of(self.database, name)
+        if number is None or number <= self.number:
+            self.broken.append(f"{name} is no name of a receipt")
+            return None
+        if number > self.number + 1:
+            last = f" to {number - 1} are" if number > self.number + 2 else " is"
+            self.broken.append(f"receipt {self.number + 1}{last} missing")
+            self._lose(number - 1)
+        try:
+            link = link_of(content)
+        except ValueError as fault:
+            self._say(number, str(fault))
+            self._lose(number)
+            return None
+        self._judge(link, number)
+        return link
+
+    def _judge(self, link: Link, number: int) -> None:
+        receipt = link.receipt
+        if receipt.number != number or receipt.database != self.database:
+            self._say(number, f"is receipt {receipt.number} of {receipt.database}, put where it does not belong")
+        if self.head and receipt.before != self.head:
+            self._say(number, "does not follow the one before it: its chain is another")
+        if receipt.id in self._ids:
+            self._say(number, "was there before: it is replayed")
+        self._judge_signature(link, number)
+        self._follow(receipt, number)
+        self._ids.add(receipt.id)
+        self.number, self.head = number, link.hash
+        self.first_written = self.first_written or receipt.written
+        if link.hash == self.demand.head:
+            self.anchored_to = number
+
+    def _judge_signature(self, link: Link, number: int) -> None:
+        name, signature = link.receipt.signed_by, link.signature
+        before = len(self.broken)
+        if (name is None) != (signature is None):
+            self._say(number, "names a key and has no signature, or the other way round")
+        elif self.demand.signed and number >= self.demand.signed_from and signature is None:
+            self._say(number, "is not signed")
+        elif self.demand.signed and signature and not self.demand.signed(name, link.hash, signature):
+            self._say(number, f"is not signed by a key that is trusted (it names {name})")
+        self.ill_signed += len(self.broken) - before
+
+    def _follow(self, receipt: Receipt, number: int) -> None:
+        kind, run = receipt.kind, receipt.run
+        if self._knows_open:
+            if kind == "begun" and run in self.runs:
+                self._say(number, f"begins run {run} a second time")
+            elif kind in (*STAGES, *ENDS) and kind != "begun" and run not in self.runs:
+                self._say(number, f"goes on with run {run}, which never began")
+            if receipt.open != opened(self.open, kind, run):
+                self._say(number, "does not say which runs are open as the receipts before it do")
+        self.open, self._knows_open = dict(receipt.open), True
+        self.runs |= {run, *receipt.open}
+        if kind == "pruning":
+            self.pruned |= set(receipt.contents.get("removed", ()))
+        for one in receipt.evidence:
+            self._name(one, number)
+
+    def _name(self, one: Evidence, number: int) -> None:
+        before = self.named.get(one.name)
+        if before and before.evidence.sha256 != one.sha256:
+            self._say(number, f"names {one.name} otherwise than receipt {before.number}")
+        self.named[one.name] = Named(one, number)
+
+    def _lose(self, number: int) -> None:
+        """Of a receipt that is gone nothing is known: neither its hash, nor who signed, nor which runs were open."""
+        self.number, self.head, self._knows_open = number, "", False
+        self.ill_signed += 1
+
+    def _say(self, number: int, what: str) -> None:
+        self.broken.append(f"receipt {number} {what}")
+
+
+@dataclass(frozen=True)
+class LedgerVerdict:
+    """What was found of one ledger and of the evidence that it names.
+
+    ``head`` is the hash of the last receipt. ``signed`` is None where nobody asked for signatures. ``anchored_to`` is
+    the number of the receipt whose hash somebody had written down elsewhere, 0 without one: what came up to it cannot
+    have been written anew. ``open`` are the runs that have begun and not ended, ``told`` what a person should know.
+    """
+
+    receipts: int
+    head: str
+    broken: tuple[str, ...]
+    open: tuple[str, ...]
+    signed: bool | None
+    anchored_to: int
+    told: tuple[str, ...]
+
+    @property
+    def intact(self) -> bool:
+        """Is every receipt and every piece of evidence as it was written? An empty ledger says nothing."""
+        return self.receipts > 0 and not self.broken
+
+    @property
+    def complete(self) -> bool:
+        """Is it intact, and has every run that began also ended, or was it settled?"""
+        return self.intact and not self.open
+
+    @property
+    def anchored(self) -> bool:
+        """Does the chain hold a head that was written down elsewhere?"""
+        return self.anchored_to > 0
+
+
+def verdict_of(books: Books, evidence: Iterable[str]) -> LedgerVerdict:
+    """The verdict on a chain that was read to its end; ``evidence`` is what is wrong with the files that it names."""
+    demand = books.demand
+    broken = [*books.broken, *evidence]
+    if demand.head and not books.anchored_to:
+        broken.append(
+            f"no receipt has the hash {demand.head}: the ledger was cut off or written anew since it was noted"
+        )
+    return LedgerVerdict(
+        receipts=books.number,
+        head=books.head,
+        broken=tuple(broken),
+        open=tuple(sorted(books.open)),
+        signed=None if demand.signed is None else books.number > 0 and not books.ill_signed,
+        anchored_to=books.anchored_to,
+        told=tuple(_told(books)),
+    )
+
+
+def _told(books: Books) -> Iterable[str]:
+    if books.demand.signed is None:
+        yield (
+            "signatures were not asked for (--keys): without them who can write to the store could write the whole "
+            "chain anew"
+        )
+    if not books.demand.head:
+        yield (
+            "not anchored: no head was given (--head), so receipts cut off at the end are noticed only by what else "
+            "is in the store"
+        )
+    elif 0 < books.anchored_to < books.number:
+        yield f"anchored up to receipt {books.anchored_to} of {books.number}; what came later is not"

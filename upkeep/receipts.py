@@ -1,0 +1,153 @@
+"""Receipts in the store: written one after the other by whoever comes, and read back with the evidence they name."""
+
+import hashlib
+import secrets
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from io import BytesIO
+from typing import Any
+
+from upkeep.errors import Damaged, Taken, Unreachable
+from upkeep.ledger import START, Evidence, Kind, Link, Receipt, link_of, name_of, opened
+from upkeep.ledger_verdict import Books, Demand, LedgerVerdict, verdict_of
+from upkeep.signatures import Signer
+from upkeep.stores import Store
+
+_TRIES = 100
+_FOLDERS = ("evidence", "repairs")
+
+
+def write_receipt(
+    store: Store,
+    database: str,
+    kind: Kind,
+    *,
+    run: str,
+    now: datetime,
+    contents: dict[str, Any],
+    evidence: Iterable[Evidence] = (),
+    signer: Signer | None = None,
+) -> Link:
+    """Put the next receipt at the end of the chain; who loses the race for a number takes the next one.
+
+    Raises Damaged where the last receipt cannot be read: nothing is built on it.
+    """
+    chance = secrets.token_hex(16)
+    named = sorted(evidence, key=lambda one: one.name)
+    for _ in range(_TRIES):
+        last = last_receipt(store, database)
+        receipt = Receipt(
+            number=last.receipt.number + 1 if last else 1,
+            before=last.hash if last else START,
+            id=chance,
+            database=database,
+            kind=kind,
+            run=run,
+            written=f"{now:%Y-%m-%dT%H:%M:%SZ}",
+            contents=contents,
+            evidence=named,
+            open=opened(last.receipt.open if last else {}, kind, run),
+            signed_by=signer.name if signer else None,
+        )
+        link = Link(receipt, signer.sign(receipt.hash) if signer else None)
+        if _put(store, link):
+            return link
+    raise Unreachable(f"{_TRIES} receipts of others came first in the ledger of {database}", "try again")
+
+
+def _put(store: Store, link: Link) -> bool:
+    """Was it written, or was another before it? One's own, by chance unlike any other, may be there (P-126)."""
+    name = name_of(link.receipt.database, link.receipt.number)
+    try:
+        store.put(name, BytesIO(link.content), only_if_absent=True)
+    except Taken:
+        with store.get(name) as there:
+            return there.read() == link.content
+    return True
+
+
+def last_receipt(store: Store, database: str) -> Link | None:
+    """The end of the chain; None where there is no ledger yet."""
+    name = None
+    for entry in store.list(f"{database}/ledger/"):
+        name = entry.name
+    if name is None:
+        return None
+    with store.get(name) as file:
+        content = file.read()
+    try:
+        link = link_of(content)
+    except ValueError as fault:
+        raise _not_whole(name, str(fault)) from None
+    if name != name_of(database, link.receipt.number):
+        raise _not_whole(name, f"is receipt {link.receipt.number} of {link.receipt.database}")
+    return link
+
+
+def _not_whole(name: str, what: str) -> Damaged:
+    return Damaged(f"the end of the ledger, {name}, {what}", "stop; run `upkeep ledger verify` and find out who did it")
+
+
+def evidence_of(store: Store, database: str, run: str) -> tuple[Evidence, ...]:
+    """Everything that the store holds of a run, as it is given back now."""
+    return tuple(
+        attested(store, entry.name) for folder in _FOLDERS for entry in store.list(f"{database}/{folder}/{run}/")
+    )
+
+
+def attested(store: Store, name: str) -> Evidence:
+    """One object of the store, read to its end."""
+    sha256, size = hashlib.sha256(), 0
+    with store.get(name) as file:
+        while piece := file.read(1 << 20):
+            sha256.update(piece)
+            size += len(piece)
+    return Evidence(name=name, bytes=size, sha256=sha256.hexdigest())
+
+
+def receipts(store: Store, database: str) -> Iterator[tuple[str, bytes]]:
+    """The objects of the ledger in their order, each with its bytes."""
+    for entry in store.list(f"{database}/ledger/"):
+        with store.get(entry.name) as file:
+            yield entry.name, file.read()
+
+
+def verify_ledger(store: Store, database: str, demand: Demand) -> tuple[LedgerVerdict, tuple[Link, ...]]:
+    """Judge the chain and every piece of evidence that it names; the verdict, and the receipts that can be read.
+
+    What is there of runs is listed before the chain is read, so that a run that begins meanwhile is not a stranger.
+    """
+    there = [entry.name for folder in (*_FOLDERS, "backups") for entry in store.list(f"{database}/{folder}/")]
+    books = Books(database, demand)
+    links = [link for name, content in receipts(store, database) if (link := books.add(name, content))]
+    wrong = [*_wrong_evidence(store, books, set(there)), *_strangers(books, there)]
+    return verdict_of(books, wrong), tuple(links)
+
+
+def _wrong_evidence(store: Store, books: Books, there: set[str]) -> Iterator[str]:
+    for name, named in sorted(books.named.items()):
+        said = f"that receipt {named.number} names"
+        if name not in there and not store.exists(name):
+            folder, backup = name.split("/")[1:3]
+            if folder != "backups" or backup not in books.pruned:
+                yield f"{name}, {said}, is gone"
+        elif attested(store, name) != named.evidence:
+            yield f"{name}, {said}, was changed"
+
+
+def _strangers(books: Books, there: list[str]) -> Iterator[str]:
+    """Runs that left something in the store and of which the ledger says nothing: their receipts were cut off.
+
+    What is older than the ledger is left in peace. Of runs that have ended, files that no receipt names.
+    """
+    began = books.first_written.replace("-", "").replace(":", "")
+    unknown: set[str] = set()
+    for name in there:
+        folder, run = name.split("/")[1:3]
+        if folder == "backups" or run[:16] < began:
+            continue
+        if run not in books.runs:
+            unknown.add(run)
+        elif run not in books.open and name not in books.named:
+            yield f"{name} is named by no receipt"
+    yield from (f"the store holds what run {run} left, and the ledger says nothing of it" for run in sorted(unknown))
