@@ -1,0 +1,91 @@
+"""What whole runs write into the ledger: begun and ended, settled if killed, and no value of a row."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.clinics import Runs
+from tests.damaged_clinic import Clinic
+from tests.shell import DELETES, family, upkeep
+from upkeep.ledger_verdict import Demand
+from upkeep.receipts import verify_ledger
+from upkeep.stores import open_store
+
+pytest_plugins = ("tests.clinics",)
+
+
+def ledger_of(store: Path, database: str = "main") -> list[dict[str, Any]]:
+    """The receipts of a ledger that is intact and complete."""
+    verdict, links = verify_ledger(open_store(store.as_uri()), database, Demand())
+    assert (verdict.broken, verdict.open) == ((), ())
+    return [link.receipt.model_dump() for link in links]
+
+
+@pytest.mark.usefixtures("prefect_here")
+def test_a_rehearsal_and_a_remediation_stand_in_the_ledger(tmp_path: Path) -> None:
+    place = family(tmp_path / "shop")
+    place.policy(DELETES)
+    first = upkeep("maintain", "--json").document
+    digest = first["plan"]["digest"]
+    approval = ("--approve", digest, "--by", "Dr Test", "--reason", "to see")
+    second = upkeep("maintain", "--perform", "ask", *approval, "--json").document
+    assert second["performed"]
+    receipts = ledger_of(place.store)
+    assert [one["kind"] for one in receipts] == [
+        *("begun", "rehearsed", "ended"),
+        *("begun", "rehearsed", "performing", "performed", "ended"),
+    ]
+    assert {one["run"] for one in receipts[:3]} == {first["run"]}
+    assert receipts[5]["contents"] == {"plan_sha256": digest, "approved_by": "Dr Test", "reason": "to see"}
+    assert receipts[4]["contents"]["plan"]["actions"] == [
+        {"table": "child", "action": "delete", "rows": 1, "table_rows": 3}
+    ]
+    assert receipts[6]["contents"]["tables"] == [{"table": "child", "table_rows": 2}]
+    assert receipts[7]["contents"]["scratches"] == {"made": 2, "left": 0}
+    assert second["receipt"]["number"] == 8
+    named = {one["name"].rpartition("/")[2] for one in receipts[7]["evidence"]}
+    wanted = {"census.json", "changes.jsonl.zst", "outcome.json", "plan.json", "rehearsal.json", "report.json"}
+    assert named >= wanted
+    written = b"".join(path.read_bytes() for path in (place.store / "main/ledger").iterdir())
+    assert [value for value in (b"astray", b"99", b"alone") if b'"' + value + b'"' in written] == []
+    verdict = place.store / "main/evidence" / second["run"] / "rehearsal.json"
+    verdict.write_bytes(verdict.read_bytes().replace(b"true", b"false", 1))
+    assert upkeep("ledger", "verify").code == 4
+
+
+@pytest.mark.usefixtures("prefect_here")
+def test_a_run_that_an_error_stops_ends_in_the_ledger_too(tmp_path: Path) -> None:
+    place = family(tmp_path / "shop")
+    (tmp_path / "suites").mkdir()
+    (tmp_path / "suites" / "secret-words.json").write_text("{")
+    place.set(UPKEEP_SUITES=str(tmp_path / "suites"))
+    said = upkeep("maintain", "--json")
+    assert said.code == 2, said.out
+    begun, ended = ledger_of(place.store)
+    assert (begun["kind"], ended["kind"]) == ("begun", "ended")
+    assert (ended["contents"]["how"], ended["contents"]["step"]) == ("stopped: Refused", "detect")
+    assert "secret-words" in said.document["error"]
+    assert "secret-words" not in str(ended)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("moment", "found"),
+    [
+        ("call tasks/rehearsal.py:rehearse 1", "untouched"),
+        ("call upkeep/mending.py:mend 1 in tasks/performance.py:perform", "untouched"),
+        ("call upkeep/journal.py:clear_intention 1", "performed"),
+    ],
+)
+def test_a_killed_run_is_open_until_the_next_settles_it(damaged: Clinic, runs: Runs, moment: str, found: str) -> None:
+    assert runs.maintain(damaged, perform="within_limits", migrate=False, moment=moment) is None
+    verdict, links = verify_ledger(open_store(damaged.store.parent.as_uri()), damaged.store.name, Demand())
+    (killed,) = verdict.open
+    assert verdict.intact
+    assert not verdict.complete
+    assert runs.maintain(damaged, migrate=False)["verdict"]["passed"]
+    receipts = ledger_of(damaged.store.parent, damaged.store.name)
+    (died,) = [one for one in receipts if one["kind"] == "died"]
+    assert (died["run"], died["number"]) == (killed, len(links) + 1)
+    assert died["contents"]["outcome"]["found"] == found
