@@ -433,7 +433,17 @@ def test_a_file_without_a_private_key_is_refused(tmp_path: Path, kind: str) -> N
     elif kind == "nothing":
         private.write_text("none")
     else:
-        encrypt = ["openssl", "pkey", "-in", private, "-aes256", "-passout", "pass:abcdef", "-out", tmp_path / "locked"]
+        encrypt = [
+            "openssl",
+            "pkey",
+            "-in",
+            str(private),
+            "-aes256",
+            "-passout",
+            "pass:abcdef",
+            "-out",
+            str(tmp_path / "locked"),
+        ]
         subprocess.run(encrypt, check=True, capture_output=True)
         private = tmp_path / "locked"
     with pytest.raises(Refused, match="holds no private Ed25519 key without a password") as refused:
