@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 MADE := $(VENV)/.made-from-constraints
 PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
-SERVERS := ceph-common ceph-mon ceph-osd radosgw curl sqlite3 zstd chromium postgresql postgresql-contrib pgbouncer mariadb-server mariadb-client
+SERVERS := openssl ceph-common ceph-mon ceph-osd radosgw curl sqlite3 zstd chromium postgresql postgresql-contrib pgbouncer mariadb-server mariadb-client
 APT := DEBIAN_FRONTEND=noninteractive apt-get -y -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300
 
 .DEFAULT_GOAL := help

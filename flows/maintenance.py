@@ -247,7 +247,7 @@ class _Runbook:
             steps=self._clock.steps,
             evidence=evidence_folder(self._equipment.settings.database, self._run),
             store=self._equipment.store.url,
-            migrate=self._migrate,
+            migrate=self._asked.migrate,
             **self._facts,
         )
 
