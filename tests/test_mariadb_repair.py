@@ -354,11 +354,12 @@ def test_promise_4_what_a_killed_run_had_sent_to_the_server_is_waited_for(mariad
     program = (
         "import os\nfrom upkeep.databases import open_database\n"
         "with open_database('live', os.environ['URL'], 30).writing() as writing:\n"
-        "    writing.change('DELETE FROM notes WHERE id < 111')\n"
+        "    writing.change('DELETE FROM notes WHERE id = 100')\n"
     )
-    at_work = f"SELECT 1 FROM information_schema.PROCESSLIST WHERE DB = '{base}' AND INFO LIKE 'DELETE%'"
+    at_work = f"SELECT 1 FROM information_schema.PROCESSLIST WHERE DB = '{base}' AND STATE = 'User sleep'"
     with subprocess.Popen([sys.executable, "-c", program], env=os.environ | {"URL": mariadb.url(base)}) as run:
         while not mariadb.run(None, at_work):
+            assert run.poll() is None, "it ended before it was seen at work"
             time.sleep(0.02)
         run.kill()
     assert run.returncode == -signal.SIGKILL
