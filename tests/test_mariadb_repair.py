@@ -295,9 +295,9 @@ def test_p65_who_wants_to_point_at_a_row_that_goes_waits_and_is_then_told(mariad
         wait_for_lock(mariadb)
         with (
             pytest.raises(Unreachable, match="is locked by another program"),
-            writing_in(mariadb, database) as second,
+            writing_in(mariadb, database),
         ):
-            second.hold({"visits": {("11",)}}, {"patients"})
+            pass
         for table in ("notes", "visits"):
             for repair in [one for one in plan.repairs if one.table == table]:
                 writing.change(f"DELETE FROM `{table}` WHERE id = {repair.row[0]!r}")
@@ -342,9 +342,9 @@ def test_locks_grow_with_the_plan_and_not_with_the_table(mariadb: MariadbServer)
 
 
 def wait_for_lock(server: MariadbServer) -> None:
-    """Until somebody waits for a lock."""
+    """Until somebody waits for a lock; the server looks anew only where nobody has asked for a tenth of a second."""
     while not server.run(None, "SELECT 1 FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT'"):
-        pass
+        time.sleep(0.15)
 
 
 def test_promise_4_what_a_killed_run_had_sent_to_the_server_is_waited_for(mariadb: MariadbServer) -> None:
