@@ -144,9 +144,6 @@ class Engine(Protocol):
     def telling(self, table: str, log: str) -> tuple[str, ...]:
         """Statements that make a trigger which puts a row into ``log`` for each row of the table that goes."""
 
-    def slow(self, table: str) -> tuple[str, ...]:
-        """Statements that make a trigger by which every row of the table takes its time to go."""
-
 
 def unless_it_cannot(engine: Engine, what: str) -> None:
     """Skip the test, with the reason, where the engine cannot do what it is about."""

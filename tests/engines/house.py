@@ -46,6 +46,8 @@ def policy(*rules: Mapping[str, object]) -> Policy:
 
 BY_DELETION = policy({"child": "*", "orphan": ["delete"]})
 BY_NULL = policy({"child": "*", "orphan": ["nullify"]})
+_SLOW = pytest.mark.slow
+"""The second PostgreSQL says what the first one said, and takes as long."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ def orphans(database: Database, by: Policy = BY_DELETION) -> dict[str, int | Non
     return {str(finding.key): finding.orphans for finding in found if finding.orphans}
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture(params=[pytest.param(name, marks=_SLOW if "wheel" in name else ()) for name in ENGINES])
 def engine(request: pytest.FixtureRequest) -> Engine:
     """One engine after the other; one that is not there is skipped with the reason."""
     return ENGINES[str(request.param)](request)

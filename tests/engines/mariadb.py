@@ -206,10 +206,6 @@ class MariadbEngine:
         """A trigger that inserts."""
         return self._trigger(table, "tells", "AFTER", f"INSERT INTO {log} (id) VALUES (OLD.id)")
 
-    def slow(self, table: str) -> tuple[str, ...]:
-        """A trigger that sleeps."""
-        return self._trigger(table, "slow", "BEFORE", "DO SLEEP(0.05)")
-
     @staticmethod
     def _trigger(table: str, name: str, when: str, does: str) -> tuple[str, ...]:
         return (f"CREATE TRIGGER {name} {when} DELETE ON {table} FOR EACH ROW {does}",)

@@ -178,10 +178,6 @@ class PostgresqlEngine:
         """A trigger that inserts."""
         return self._trigger(table, "tells", "AFTER", f"INSERT INTO {log} (id) VALUES (OLD.id)")
 
-    def slow(self, table: str) -> tuple[str, ...]:
-        """A trigger that sleeps."""
-        return self._trigger(table, "slow", "BEFORE", "PERFORM pg_sleep(0.05)")
-
     @staticmethod
     def _trigger(table: str, name: str, when: str, does: str) -> tuple[str, ...]:
         made = f"CREATE TRIGGER {name} {when} DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()"

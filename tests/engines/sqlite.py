@@ -152,8 +152,3 @@ class SqliteEngine:
     def telling(self, table: str, log: str) -> tuple[str, ...]:
         """A trigger that inserts."""
         return (f"CREATE TRIGGER tells AFTER DELETE ON {table} BEGIN INSERT INTO {log} (id) VALUES (OLD.id); END",)
-
-    def slow(self, table: str) -> tuple[str, ...]:
-        """A trigger that counts for a while."""
-        counts = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 100000) SELECT MAX(i) FROM n"
-        return (f"CREATE TRIGGER slow BEFORE DELETE ON {table} BEGIN {counts}; END",)

