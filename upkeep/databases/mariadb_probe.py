@@ -8,6 +8,7 @@ import pymysql
 from upkeep.catalog import ForeignKey
 from upkeep.databases.mariadb_asking import Conversation, quoted
 from upkeep.databases.mariadb_errors import code_of
+from upkeep.databases.violation import first_tried
 from upkeep.errors import Refused
 from upkeep.orphans import Dialect
 
@@ -24,14 +25,7 @@ _OTHERS = "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME
 def try_a_violation(conversation: Conversation, dialect: Dialect, keys: tuple[ForeignKey, ...]) -> tuple[bool, str]:
     """Point a row of a child table at nothing, in a transaction of the connection, and undo that."""
     conversation.run("SET SESSION foreign_key_checks = 1")
-    for key in keys:
-        if key.fault or key.parent_missing or len(key.columns) > 1 or key.child == key.parent:
-            continue
-        refused = _is_refused(conversation, dialect, key)
-        if refused is not None:
-            said = "was refused" if refused else "was possible"
-            return refused, f"pointing a row of {key.child} at a row of {key.parent} that is not there {said}"
-    return True, "no foreign key has a row to try it with"
+    return first_tried(keys, lambda key: _is_refused(conversation, dialect, key))
 
 
 def _is_refused(conversation: Conversation, dialect: Dialect, key: ForeignKey) -> bool | None:

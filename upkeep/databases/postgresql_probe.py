@@ -4,6 +4,7 @@ import psycopg
 
 from upkeep.catalog import ForeignKey
 from upkeep.databases.postgresql_place import Connection
+from upkeep.databases.violation import first_tried
 from upkeep.orphans import Dialect
 
 _NOWHERE = (
@@ -20,14 +21,7 @@ _NOWHERE = (
 
 def try_a_violation(connection: Connection, dialect: Dialect, keys: tuple[ForeignKey, ...]) -> tuple[bool, str]:
     """Point a row of a child table at nothing, in the transaction of the connection, and undo that."""
-    for key in keys:
-        if key.fault or key.parent_missing or len(key.columns) > 1 or key.child == key.parent:
-            continue
-        refused = _is_refused(connection, dialect, key)
-        if refused is not None:
-            said = "was refused" if refused else "was possible"
-            return refused, f"pointing a row of {key.child} at a row of {key.parent} that is not there {said}"
-    return True, "no foreign key has a row to try it with"
+    return first_tried(keys, lambda key: _is_refused(connection, dialect, key))
 
 
 def _is_refused(connection: Connection, dialect: Dialect, key: ForeignKey) -> bool | None:

@@ -4,6 +4,7 @@ import sqlite3
 
 from upkeep.catalog import ForeignKey
 from upkeep.databases.sqlite_dialect import SqliteDialect
+from upkeep.databases.violation import first_tried
 
 _NOWHERE = -987654321987654321
 
@@ -16,14 +17,7 @@ def try_a_violation(connection: sqlite3.Connection, keys: tuple[ForeignKey, ...]
     connection.execute("PRAGMA foreign_keys = ON")
     if connection.execute("PRAGMA foreign_keys").fetchone() != (1,):
         return False, "this build of SQLite does not enforce foreign keys"
-    for key in keys:
-        if key.fault or key.parent_missing or len(key.columns) > 1 or key.child == key.parent:
-            continue
-        refused = _is_refused(connection, key)
-        if refused is not None:
-            said = "was refused" if refused else "was possible"
-            return refused, f"pointing a row of {key.child} at a row of {key.parent} that is not there {said}"
-    return True, "no foreign key has a row to try it with"
+    return first_tried(keys, lambda key: _is_refused(connection, key))
 
 
 def _is_refused(connection: sqlite3.Connection, key: ForeignKey) -> bool | None:
