@@ -155,7 +155,7 @@ def carries_on(rehearsed: Rehearsal, short_runs: Runs, folder: Path) -> str:
     told = recover_at(clinic.equipment())
     said = "had changed nothing" if now == rehearsed.before else "had been performed whole"
     assert told == tuple(f"run {run} died; it {said}" for run in begun)
-    assert not list(clinic.store.glob("journal/*")), "the journal still has an entry"
+    assert not list(clinic.store.glob("journal/*.json")), "the journal still has an entry"
     assert clinic.content() == now, "recovery changed the database"
     if now == rehearsed.before:
         assert (
@@ -320,7 +320,7 @@ def test_promise_4_killed_at_every_boundary_of_a_whole_run_and_the_next_run_carr
     assert [step["name"] for step in report["steps"]] == list(STEPS), "the names of the steps stand above"
     assert report["ended"] == "performed and verified"
     assert report["verdict"]["passed"]
-    assert not list(damaged.store.glob("journal/*"))
+    assert not list(damaged.store.glob("journal/*.json"))
     assert damaged.scratches == [], "a scratch was left behind (P-95)"
     again = runs.maintain(damaged, **how)
     assert again["ended"] == "nothing to do"

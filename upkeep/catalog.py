@@ -63,6 +63,7 @@ class ForeignKey:
     ``is_full``: MATCH FULL, by which a composite key that is NULL in part is a violation.
     ``alike``: both sides hold values of one kind, so that a plain comparison, for which an index of the child's serves,
     says the same as the engine's own.
+    ``single``: no row of the child can find two parents; False where that is not known.
     ``indexed``: the child's rows that point at one parent are found without reading the whole table.
     """
 
@@ -79,6 +80,7 @@ class ForeignKey:
     comparisons: tuple[Comparison, ...] = ()
     is_full: bool = False
     alike: bool = field(default=False, compare=False)
+    single: bool = field(default=False, compare=False)
     indexed: bool = field(default=True, compare=False)
 
     def __str__(self) -> str:

@@ -82,10 +82,10 @@ def bereaved(key: ForeignKey, below: tuple[str, ...], above: tuple[str, ...], do
     """
     columns = ", ".join([*(f"c.{dialect.quote(k)}" for k in below), *(f"p.{dialect.quote(k)}" for k in above)])
     parent = dialect.source(key.parent)
-    other = (
-        f"SELECT 1 FROM {parent} AS q WHERE {points_at(key, 'q', dialect)} AND NOT {among('q', above, doomed, dialect)}"
-    )
-    found = f"{points_at(key, 'p', dialect)} AND {among('p', above, doomed, dialect)} AND NOT EXISTS ({other})"
+    found = f"{points_at(key, 'p', dialect)} AND {among('p', above, doomed, dialect)}"
+    if not key.single:
+        spared = f"{points_at(key, 'q', dialect)} AND NOT {among('q', above, doomed, dialect)}"
+        found += f" AND NOT EXISTS (SELECT 1 FROM {parent} AS q WHERE {spared})"
     join = "CROSS JOIN"
     if key.alike:
         pairs = zip(key.columns, key.parent_columns, strict=True)

@@ -138,6 +138,9 @@ class Engine(Protocol):
     def absent(self) -> Base:
         """A name under which there is no database yet."""
 
+    def counting(self, *tables: str) -> tuple[str, ...]:
+        """Statements after which the engine knows how many rows the tables have."""
+
     def refusing(self, table: str) -> tuple[str, ...]:
         """Statements that make a trigger which lets no row of the table go, and says: rows of ledger stay."""
 

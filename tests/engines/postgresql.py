@@ -170,6 +170,10 @@ class PostgresqlEngine:
         """A name."""
         return PostgresqlBase(self.server, f"fresh_{secrets.token_hex(5)}")
 
+    def counting(self, *tables: str) -> tuple[str, ...]:
+        """One for each."""
+        return tuple(f"ANALYZE {table}" for table in tables)
+
     def refusing(self, table: str) -> tuple[str, ...]:
         """A trigger that raises."""
         return self._trigger(table, "stays", "BEFORE", "RAISE EXCEPTION 'rows of ledger stay'")

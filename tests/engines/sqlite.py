@@ -144,6 +144,10 @@ class SqliteEngine:
         """A name in the folder."""
         return SqliteBase(self.folder / f"{secrets.token_hex(5)}.db")
 
+    def counting(self, *tables: str) -> tuple[str, ...]:
+        """One for each."""
+        return tuple(f"ANALYZE {table}" for table in tables)
+
     def refusing(self, table: str) -> tuple[str, ...]:
         """A trigger that raises."""
         raises = "BEGIN SELECT RAISE(ABORT, 'rows of ledger stay'); END"

@@ -32,11 +32,11 @@ class Side:
 
     def has_index(self, columns: tuple[str, ...]) -> bool:
         """Has it a unique index over these columns, or any that begins with them? InnoDB wants no more of a parent."""
-        return any(
-            (index.is_unique and sorted(map(str, index.columns)) == sorted(columns))
-            or index.columns[: len(columns)] == columns
-            for index in self.indexes
-        )
+        return self.is_unique(columns) or any(index.columns[: len(columns)] == columns for index in self.indexes)
+
+    def is_unique(self, columns: tuple[str, ...]) -> bool:
+        """Has it a unique index over these columns?"""
+        return any(index.is_unique and sorted(map(str, index.columns)) == sorted(columns) for index in self.indexes)
 
 
 def read_foreign_keys(conversation: Conversation, database: str) -> Iterator[tuple[ForeignKey, str]]:
@@ -80,13 +80,15 @@ def judge_key(key: ForeignKey, sides: Mapping[str, Side], relations: Mapping[str
 
 def _with_comparisons(key: ForeignKey, child: Side, parent: Side) -> ForeignKey:
     compare = _as_innodb_does if key.declared else _as_sql_does
-    found = [compare(parent.kinds[p], child.kinds[c]) for p, c in zip(key.parent_columns, key.columns, strict=True)]
+    kinds = [(parent.kinds[p], child.kinds[c]) for p, c in zip(key.parent_columns, key.columns, strict=True)]
+    found = [compare(*pair) for pair in kinds]
     comparisons = tuple(one for one in found if one is not None)
     if len(comparisons) < len(found):
-        kinds = zip((parent.kinds[p] for p in key.parent_columns), (child.kinds[c] for c in key.columns), strict=True)
         told = ", ".join(f"{_told(p)} and {_told(c)}" for p, c in kinds)
         return replace(key, fault=f"its two sides cannot be compared: {told}", askable=False)
-    key = replace(key, comparisons=() if set(comparisons) == {Comparison("=")} else comparisons)
+    # As the unique index itself compares: of wider numbers SQL could take two for one (P-116).
+    single = parent.is_unique(key.parent_columns) and all(_as_innodb_does(*pair) == Comparison("=") for pair in kinds)
+    key = replace(key, comparisons=() if set(comparisons) == {Comparison("=")} else comparisons, single=single)
     if parent.has_index(key.parent_columns):
         return key
     named = f"{key.parent}({', '.join(key.parent_columns)})"
