@@ -22,7 +22,7 @@ from tests.shell import (
     upkeep,
     upkeep_in_a_process,
 )
-from upkeep.databases import open_database
+from upkeep.databases.opening import open_database
 
 LOOKING = [("check",), ("backup",), ("maintain",), ("policy", "check")]
 APPROVAL = "write `upkeep maintain --perform ask --approve DIGEST --by NAME --reason TEXT`"

@@ -9,7 +9,7 @@ import pytest
 
 from tests.schemas import FAMILIES
 from upkeep.catalog import ForeignKey
-from upkeep.databases import open_database
+from upkeep.databases.opening import open_database
 from upkeep.orphans import bereaved
 
 VALUES = [value for family in FAMILIES for value in family]

@@ -10,7 +10,7 @@ from tests.servers.mariadb import MariadbServer
 from tests.servers.postgresql import PostgresServer
 from tests.shell import upkeep, upkeep_in_a_process
 from upkeep.cli.demonstration import prepare
-from upkeep.databases import open_database
+from upkeep.databases.opening import open_database
 from upkeep.equipment import equip
 
 HINT = "name an empty one, or remove DATABASE_URL from the environment and .env to try it on a file"

@@ -17,7 +17,8 @@ from tests.engines import Base, Engine, unless_it_cannot
 from tests.engines.house import BY_DELETION, NOW, House, engine, house, orphans
 from upkeep.backups import Manifest, bring_back, take_backup
 from upkeep.census import take_census
-from upkeep.databases import Database, Reading, open_database
+from upkeep.databases import Database, Reading
+from upkeep.databases.opening import open_database
 from upkeep.errors import Damaged, Refused, RowRefused, Unreachable, UpkeepError
 from upkeep.workplaces import workplace
 
@@ -349,7 +350,7 @@ def killed(house: House, act: str) -> None:
     """Another Upkeep that holds the lock, does something and is killed."""
     program = (
         "import os, sys\nfrom io import BytesIO\nfrom pathlib import Path\n"
-        "from upkeep.databases import open_database\nfrom upkeep.workplaces import workplace\n"
+        "from upkeep.databases.opening import open_database\nfrom upkeep.workplaces import workplace\n"
         "database = open_database('clinic', os.environ['URL'])\n"
         "with database.held('run 7'), workplace(Path(sys.argv[1]), 'clinic', 'run-7') as place:\n"
         "    with database.snapshot(place) as snapshot, snapshot.dump() as dump:\n"

@@ -36,7 +36,7 @@ DYING = """
 import os, pickle, sys
 from pathlib import Path
 from upkeep import mending
-from upkeep.databases import open_database
+from upkeep.databases.opening import open_database
 from upkeep.finding import keys_of
 
 plan, by = pickle.loads(Path(sys.argv[1]).read_bytes())

@@ -19,8 +19,9 @@ from sqlalchemy.engine import URL
 
 from tests.servers.mariadb import MariadbServer
 from upkeep.backups import Manifest, bring_back, list_backups, prove, take_backup
-from upkeep.databases import Database, Reading, Writing, open_database
+from upkeep.databases import Database, Reading, Writing
 from upkeep.databases.mariadb import MariadbDatabase
+from upkeep.databases.opening import open_database
 from upkeep.errors import Damaged, Refused, Unreachable, UpkeepError
 from upkeep.stores import Store, open_store
 
@@ -468,7 +469,7 @@ def test_a_restore_that_was_killed_is_taken_for_no_database_promise_4(house: Hou
     empty = house.server.make_database()
     program = (
         "import os\nfrom io import BytesIO, RawIOBase\nfrom pathlib import Path\n"
-        "from upkeep.databases import open_database\n"
+        "from upkeep.databases.opening import open_database\n"
         "source = open_database('clinic', os.environ['SOURCE'])\n"
         "with source.snapshot(Path(os.environ['PLACE'])) as snapshot, snapshot.dump() as dump:\n"
         "    content = dump.read()\n"
@@ -549,7 +550,7 @@ def test_a_scratch_of_a_run_that_was_killed_is_gone_after_the_next_and_one_that_
     bring_back(house.store, manifest, scratch)
     program = (
         "import os, sys\nfrom io import BytesIO\nfrom pathlib import Path\n"
-        "from upkeep.databases import open_database\n"
+        "from upkeep.databases.opening import open_database\n"
         "database = open_database('clinic', os.environ['URL'])\n"
         "place = Path(sys.argv[1])\n"
         "with database.snapshot(place) as snapshot, snapshot.dump() as dump:\n"
@@ -655,7 +656,7 @@ def test_a_second_upkeep_is_kept_out_p83_p94(house: House) -> None:
 
 def test_a_lock_ends_with_the_process_that_was_killed_p83(house: House) -> None:
     program = (
-        "import os\nfrom upkeep.databases import open_database\n"
+        "import os\nfrom upkeep.databases.opening import open_database\n"
         "with open_database('clinic', os.environ['URL']).held('run 7'):\n    os.kill(os.getpid(), 9)\n"
     )
     environment = os.environ | {"URL": house.server.url(house.base)}

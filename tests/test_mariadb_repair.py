@@ -353,7 +353,7 @@ def test_promise_4_what_a_killed_run_had_sent_to_the_server_is_waited_for(mariad
     slow = "CREATE TRIGGER slow BEFORE DELETE ON notes FOR EACH ROW DO SLEEP(4)"
     base = made(mariadb, *FAMILY, slow)
     program = (
-        "import os\nfrom upkeep.databases import open_database\n"
+        "import os\nfrom upkeep.databases.opening import open_database\n"
         "with open_database('live', os.environ['URL'], 30).writing() as writing:\n"
         "    writing.change('DELETE FROM notes WHERE id = 100')\n"
     )

@@ -14,8 +14,9 @@ from expectations.run import run_suites
 from expectations.suites import NO_ROWS, Rule, Suite
 from tests.servers.postgresql import PostgresServer, replica_of
 from upkeep.answers import Answer, Question
-from upkeep.databases import Database, Sight, open_database
+from upkeep.databases import Database, Sight
 from upkeep.databases import postgresql_observing as observing
+from upkeep.databases.opening import open_database
 from upkeep.errors import Refused, Unreachable
 from upkeep.finding import find
 from upkeep.orphans import counting

@@ -12,7 +12,8 @@ from tests.servers.postgresql import PostgresServer
 from tests.shell import upkeep
 from tests.test_postgresql import NOW, House, house, one_house
 from upkeep.backups import Manifest, bring_back, find_backup, list_backups, remove_backup, take_backup
-from upkeep.databases import Counter, Database, open_database
+from upkeep.databases import Counter, Database
+from upkeep.databases.opening import open_database
 from upkeep.streams import Unpacking, buffered
 
 __all__ = ["house", "one_house"]

@@ -17,7 +17,7 @@ from psycopg import sql
 from tests.servers.postgresql import PostgresServer
 from upkeep.backups import bring_back, prove, take_backup, utc_now
 from upkeep.census import Census, Count, differences
-from upkeep.databases import open_database
+from upkeep.databases.opening import open_database
 from upkeep.databases.postgresql_digest import KIND
 from upkeep.databases.postgresql_reading import PostgresqlReading
 from upkeep.stores import open_store

@@ -18,7 +18,8 @@ from tasks.migration import Door, MigrationFailed, alembic
 from tests.alembic_projects import ASYNC_ENV, ENV, project
 from tests.servers.plugin import absent
 from tests.servers.postgresql import PostgresServer, postgresql_server, system_programs
-from upkeep.databases import Bench, Database, open_database
+from upkeep.databases import Bench, Database
+from upkeep.databases.opening import open_database
 from upkeep.databases.postgresql_wire import Borrowed, Splitter, message
 from upkeep.errors import Escaped, Refused, Unreachable
 from upkeep.settings import Settings
@@ -321,7 +322,7 @@ KILLED = """
 import os, sys
 from pathlib import Path
 from tasks.migration import alembic
-from upkeep.databases import open_database
+from upkeep.databases.opening import open_database
 from upkeep.settings import Settings
 folder = Path(sys.argv[1])
 database = open_database("clinic", os.environ["DATABASE_URL"], 2.0)

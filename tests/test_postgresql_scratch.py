@@ -14,7 +14,8 @@ from sqlalchemy.engine import make_url
 from tests.servers.postgresql import PostgresServer, postgresql_server
 from tests.test_postgresql import ORPHAN, SHAPES, TABLES, House, one_house
 from upkeep.backups import bring_back, list_backups
-from upkeep.databases import Database, open_database
+from upkeep.databases import Database
+from upkeep.databases.opening import open_database
 from upkeep.databases.postgresql_place import Place
 from upkeep.databases.postgresql_scratch_probe import Server, judge_server
 from upkeep.errors import Refused, Unreachable
@@ -92,7 +93,7 @@ def test_a_scratch_of_a_killed_run_is_swept_there_and_one_that_lives_is_not_p95(
     bring_back(one_house.store, manifest, scratch)
     program = (
         "import os, sys\nfrom io import BytesIO\nfrom pathlib import Path\n"
-        "from upkeep.databases import open_database\n"
+        "from upkeep.databases.opening import open_database\n"
         "database = open_database('clinic', os.environ['URL'], scratch=os.environ['ELSEWHERE'] or None)\n"
         "place = Path(sys.argv[1])\n"
         "with database.snapshot(place) as snapshot, snapshot.dump() as dump:\n"

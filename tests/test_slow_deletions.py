@@ -9,7 +9,8 @@ import pytest
 
 from tests.servers.postgresql import PostgresServer
 from tests.shell import DELETES, family
-from upkeep.databases import Database, open_database
+from upkeep.databases import Database
+from upkeep.databases.opening import open_database
 from upkeep.finding import find
 from upkeep.plan import Plan
 from upkeep.planning import Planner

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from upkeep.backups import utc_now
-from upkeep.databases import Database, backend_of, open_database
+from upkeep.databases import Database
+from upkeep.databases.opening import backend_of, open_database
 from upkeep.errors import Refused, UpkeepError
 from upkeep.ledger import Evidence, Kind, Link
 from upkeep.policy import Policy, load_policy

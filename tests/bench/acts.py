@@ -156,7 +156,7 @@ def _unwrapped(step: Callable[..., Any]) -> Callable[..., Any]:
 
 def _opened(database: str, programs: str | None = None) -> Any:
     """The database behind a URL, and in which folder the engine's own programs are."""
-    from upkeep.databases import open_database
+    from upkeep.databases.opening import open_database
 
     return open_database("bench", database, programs=Path(programs) if programs else None)
 

@@ -56,7 +56,7 @@ def plain_postgresql(database: str) -> Said:
 
 def workers(database: str) -> Said:
     """How many processes beside its own a PostgreSQL server uses for all keys, by hand and by the kernel's query."""
-    from upkeep.databases import open_database
+    from upkeep.databases.opening import open_database
     from upkeep.finding import keys_of
     from upkeep.orphans import counting
     from upkeep.policy import Policy

@@ -20,7 +20,8 @@ from upkeep.backups import (
 from upkeep.census import differences, take_census
 from upkeep.cli.documents import backup_document, pruning_document
 from upkeep.cli.saying import Json, end_badly, say
-from upkeep.databases import Database, backend_of, open_database
+from upkeep.databases import Database
+from upkeep.databases.opening import backend_of, open_database
 from upkeep.equipment import equip
 from upkeep.errors import Damaged, Refused, UpkeepError
 from upkeep.proofs import manifest_evidence

@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from upkeep.databases.dump_failure import failure
 from upkeep.databases.mariadb_place import Place
 from upkeep.databases.mariadb_tools import Program
-from upkeep.errors import Damaged, Refused, Unreachable, UpkeepError
+from upkeep.errors import Damaged, Unreachable
 
 COMPLETE = re.compile(rb"\n-- Dump completed[^\n]*\s*\Z")
 _BEGUN = re.compile(rb"-- (Table|Sequence|Temporary table) structure for|-- Dump completed")
@@ -37,6 +38,7 @@ _SIP_SECONDS = 10.0
 _SIP = 4 << 20
 _PASSES = re.compile(r"\b(2002|2003|2006|2013|1053|1927|1205|1412)\b|Lost connection|gone away|Can't connect")
 _MAY_NOT = re.compile(r"denied|insufficient privileges|\b(1044|1045|1142|1227|1356)\b")
+_RIGHT = "GRANT what it lacks to the role of DATABASE_URL"
 
 
 @contextmanager
@@ -118,7 +120,7 @@ class Dump(io.RawIOBase):
             self._tail = (self._tail + bytes(buffer[max(0, size - _TAIL) : size]))[-_TAIL:]
             return int(size)
         if (code := self._process.wait()) != 0:
-            raise _failure(code, self._errors)
+            raise failure("mariadb-dump", code, self._errors, _MAY_NOT, _PASSES, _RIGHT)
         if not COMPLETE.search(self._tail):
             raise Damaged("mariadb-dump ended without its last line", "nothing was kept; run it again")
         return 0
@@ -135,19 +137,3 @@ class Dump(io.RawIOBase):
         if self._sipping is not None:
             self._sipping.join()
             self._sipping = None
-
-
-def _failure(code: int, errors: IO[bytes]) -> UpkeepError:
-    errors.seek(0)
-    said = errors.read().decode("utf-8", "replace")
-    first = next((line for line in said.splitlines() if "rror" in line), said.strip().partition("\n")[0])
-    first = first.partition(": ")[2] or first or "it said nothing"
-    if code < 0:
-        return Unreachable(f"mariadb-dump was ended by signal {-code}", "nothing was kept; run it again")
-    if _MAY_NOT.search(said):
-        return Refused(
-            f"mariadb-dump may not read all of it: {first}", "GRANT what it lacks to the role of DATABASE_URL"
-        )
-    if _PASSES.search(said):
-        return Unreachable(f"mariadb-dump lost the server: {first}", "nothing was kept; run it again")
-    return Refused(f"mariadb-dump ended with {code}: {first}", "nothing was kept; correct what it complains of")

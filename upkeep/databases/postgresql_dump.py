@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, BinaryIO
 
+from upkeep.databases.dump_failure import failure
 from upkeep.databases.postgresql_place import Connection, for_a_program
 from upkeep.databases.postgresql_tools import Program
-from upkeep.errors import Refused, Unreachable, UpkeepError
 
 _CHUNK = 1 << 20
 _PASSES = re.compile(r"connection to server|server closed|terminating connection|lock timeout|could not (send|receive)")
 _MAY_NOT = re.compile(r"row-level security|permission denied")
+_RIGHT = "give the role of DATABASE_URL the right to read all"
 
 
 @contextmanager
@@ -60,25 +61,9 @@ class _Output(io.RawIOBase):
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]  # typeshed asks for a Buffer
         size: int = self._pipe.readinto(buffer)  # type: ignore[attr-defined]  # unbuffered, so it is a FileIO
         if size == 0 and (code := self._process.wait()) != 0:
-            raise _failure(code, self._errors)
+            raise failure("pg_dump", code, self._errors, _MAY_NOT, _PASSES, _RIGHT)
         return size
 
     def close(self) -> None:
         self._pipe.close()
         super().close()
-
-
-def _failure(code: int, errors: IO[bytes]) -> UpkeepError:
-    errors.seek(0)
-    said = errors.read().decode("utf-8", "replace")
-    first = next((line for line in said.splitlines() if "error:" in line), said.strip().partition("\n")[0])
-    first = first.removeprefix("pg_dump: error: ") or "it said nothing"
-    if code < 0:
-        return Unreachable(f"pg_dump was ended by signal {-code}", "nothing was kept; run it again")
-    if _MAY_NOT.search(said):
-        return Refused(
-            f"pg_dump may not read all of it: {first}", "give the role of DATABASE_URL the right to read all"
-        )
-    if _PASSES.search(said):
-        return Unreachable(f"pg_dump lost the server: {first}", "nothing was kept; run it again")
-    return Refused(f"pg_dump ended with {code}: {first}", "nothing was kept; correct what it complains of")
