@@ -9,7 +9,7 @@ SERVERS := openssl ceph-common ceph-mon ceph-osd radosgw curl sqlite3 zstd chrom
 APT := DEBIAN_FRONTEND=noninteractive apt-get -y -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo serve test test-slow test-all lint bench pictures servers clean
+.PHONY: help venv demo serve test test-slow test-all test-exhaustive lint bench pictures servers clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,13 +23,16 @@ serve: $(MADE) ## Prefect's server, the deployments, the schedule and a worker
 	$(BIN)/upkeep serve
 
 test: $(MADE) ## the tests that take no more than seconds
-	$(PYTEST) -m 'not slow' $(ARGS)
+	$(PYTEST) -m 'not slow and not exhaustive' $(ARGS)
 
 test-slow: $(MADE) ## the other tests
-	$(PYTEST) -m slow $(ARGS)
+	$(PYTEST) -m 'slow and not exhaustive' $(ARGS)
 
-test-all: $(MADE) ## all tests
-	$(PYTEST) $(ARGS)
+test-all: $(MADE) ## both, as CI runs them
+	$(PYTEST) -m 'not exhaustive' $(ARGS)
+
+test-exhaustive: $(MADE) ## what says the same once more: hundreds of kills, the largest plans, a second PostgreSQL
+	$(PYTEST) -m exhaustive $(ARGS)
 
 lint: $(MADE) ## format, rules and types, as CI checks them
 	$(BIN)/ruff format --check .

@@ -32,8 +32,9 @@ Content = dict[str, Any]
 
 
 def asked(places: Iterable[str], ending: str = "") -> list[Any]:
-    """Places as parameters of a test; the second server says what the first one said, and takes as long: slow."""
-    return [pytest.param(f"{place}{ending}", marks=pytest.mark.slow if place == "wheel" else ()) for place in places]
+    """Places as parameters of a test; the second server says once more what the first one said: exhaustive."""
+    again = pytest.mark.exhaustive
+    return [pytest.param(f"{place}{ending}", marks=again if place == "wheel" else ()) for place in places]
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ def inserts(table: str, rows: Iterator[tuple[int, int | None]]) -> Iterator[str]
         yield f"INSERT INTO {table} VALUES {', '.join(said[begin : begin + 1000])}"
 
 
-@pytest.fixture(params=[20_000, 100_000])
+@pytest.fixture(params=[20_000, pytest.param(100_000, marks=pytest.mark.exhaustive)])
 def many(request: pytest.FixtureRequest) -> int:
     """Rows of a plan."""
     return int(request.param)
