@@ -16,7 +16,7 @@ class Orphans(TableMetricProvider):
     """The number of orphans of one foreign key and of the distinct keys that they miss, in one query."""
 
     metric_name = METRIC
-    value_keys = ("query",)
+    value_keys = ("query", "numbers")
 
     @metric_value(engine=SqlAlchemyExecutionEngine)
     def _ask(
@@ -27,7 +27,8 @@ class Orphans(TableMetricProvider):
         metrics: dict[str, Any],  # noqa: ARG002
         runtime_configuration: dict[str, Any],  # noqa: ARG002
     ) -> tuple[int, ...]:
-        return ask_numbers(execution_engine, metric_value_kwargs["query"], 2)
+        query, numbers = metric_value_kwargs["query"], metric_value_kwargs["numbers"]
+        return ask_numbers(execution_engine, query, 2, numbers)
 
 
 class ExpectNoOrphans(BatchExpectation):
@@ -39,9 +40,10 @@ class ExpectNoOrphans(BatchExpectation):
 
     foreign_key: str
     query: str
+    numbers: str | None = None
 
     metric_dependencies: ClassVar[tuple[str, ...]] = (METRIC,)
-    success_keys: ClassVar[tuple[str, ...]] = ("query",)
+    success_keys: ClassVar[tuple[str, ...]] = ("query", "numbers")
 
     def _validate(
         self,

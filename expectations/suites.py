@@ -54,7 +54,8 @@ def key_suite(questions: Sequence[Question]) -> Suite:
             Rule(
                 name=question.name,
                 type=NO_ORPHANS,
-                kwargs={"foreign_key": question.key, "query": question.query},
+                kwargs={"foreign_key": question.key, "query": question.query}
+                | ({"numbers": question.numbers} if question.numbers else {}),
                 description=question.description,
                 owner="upkeep",
             )

@@ -58,7 +58,9 @@ def _questions(reading: Reading, keys: tuple[ForeignKey, ...]) -> Iterator[tuple
             name = f"key-{number}-{readable}"
             origin = "" if key.declared else " (stated in the policy)"
             says = f"every {key.child} that names a {key.parent} names one that is there{origin}"
-            yield key, Question(name, str(key), counting(key, reading.dialect), says)
+            known = reading.known(key)
+            query = counting(key, reading.dialect, known)
+            yield key, Question(name, str(key), query, says, known.numbers if known else None)
 
 
 def _finding(reading: Reading, key: ForeignKey, question: Question | None, answers: dict[str, Answer]) -> Finding:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 class Question:
     """One foreign key to be asked: ``query`` gives one row of two numbers, orphans and missing keys.
 
+    Where ``numbers`` is a query, ``query`` has a parameter ``:there``, which is made of its answer (see Known).
     ``name`` is unique within a run and made of lower-case letters, digits and dashes.
     """
 
@@ -14,6 +15,7 @@ class Question:
     key: str
     query: str
     description: str
+    numbers: str | None = None
 
 
 @dataclass(frozen=True)

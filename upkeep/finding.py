@@ -23,11 +23,11 @@ def find(reading: Reading, key: ForeignKey, *, limit: int) -> Finding:
     """The orphans of one key, and the locators of the first ``limit`` of them."""
     if not key.askable:
         return Finding(key, None, unasked=unasked(key))
-    locator = reading.catalog().tables[key.child].locator
+    locator, known = reading.catalog().tables[key.child].locator, reading.known(key)
     if not (locator and limit and reading.dialect.keeps_values):
-        orphans, missing = reading.numbers(counting(key, reading.dialect))
+        orphans, missing = reading.numbers(counting(key, reading.dialect, known), known)
         return with_rows(reading, key, orphans, missing, limit)
-    found = reading.few(counting_and_listing(key, locator, limit, reading.dialect))
+    found = reading.few(counting_and_listing(key, locator, limit, reading.dialect, known), known)
     orphans, missing = (int(str(number)) for number in found[0][:2])
     return Finding(key, orphans, missing, tuple(row[2:] for row in found) if orphans else ())
 
@@ -35,21 +35,26 @@ def find(reading: Reading, key: ForeignKey, *, limit: int) -> Finding:
 def with_rows(reading: Reading, key: ForeignKey, orphans: int, missing: int, limit: int) -> Finding:
     """The finding for counts that are known, with the locators of its first rows."""
     locator = reading.catalog().tables[key.child].locator
-    listed = orphans and locator and limit
-    rows = reading.few(f"{listing(key, locator, reading.dialect)} LIMIT {limit}") if listed else ()
+    if not (orphans and locator and limit):
+        return Finding(key, orphans, missing)
+    known = reading.known(key)
+    rows = reading.few(f"{listing(key, locator, reading.dialect, known)} LIMIT {limit}", known)
     return Finding(key, orphans, missing, rows)
 
 
 def orphan_rows(reading: Reading, findings: tuple[Finding, ...]) -> int:
     """Rows that are an orphan of at least one key: a row can be two orphans (P-114)."""
-    by_table: dict[str, list[ForeignKey]] = {}
+    by_table: dict[str, list[Finding]] = {}
     for finding in findings:
         if finding.orphans:
-            by_table.setdefault(finding.key.child, []).append(finding.key)
+            by_table.setdefault(finding.key.child, []).append(finding)
     total = 0
-    for keys in by_table.values():
-        (count,) = reading.numbers(rows_of_any(tuple(keys), reading.dialect))
-        total += count
+    for found in by_table.values():
+        if len(found) == 1:
+            total += found[0].orphans or 0
+        else:
+            (count,) = reading.numbers(rows_of_any(tuple(one.key for one in found), reading.dialect))
+            total += count
     return total
 
 

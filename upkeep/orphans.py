@@ -3,6 +3,7 @@
 The condition that finds an orphan is the one that mends it and the one that the suites ask.
 """
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from upkeep.catalog import ForeignKey
@@ -40,7 +41,19 @@ class Dialect(Protocol):
         """The comparison that the engine's own foreign keys make between two column expressions (P-41, P-42, P-116)."""
 
 
-def condition(key: ForeignKey, dialect: Dialect) -> str:
+@dataclass(frozen=True)
+class Known:
+    """A quick way to pass over child rows that certainly find their parent, so that few are left to be asked exactly.
+
+    ``condition`` is SQL that is true for none but such a row ``c``; in it the parameter ``:there`` is what
+    upkeep/presence.py makes of the whole numbers that the query ``numbers`` gives.
+    """
+
+    condition: str
+    numbers: str
+
+
+def condition(key: ForeignKey, dialect: Dialect, known: Known | None = None) -> str:
     """SQL that is true for a row ``c`` of the child table that is an orphan of ``key``.
 
     A composite key with any column NULL is satisfied (MATCH SIMPLE, P-40); by MATCH FULL only one with all of them
@@ -52,7 +65,8 @@ def condition(key: ForeignKey, dialect: Dialect) -> str:
     if key.parent_missing:
         return points
     parent = f"SELECT 1 FROM {dialect.source(key.parent)} AS p WHERE {points_at(key, 'p', dialect)}"
-    return f"{points} AND NOT EXISTS ({parent})"
+    quickly = f" AND NOT ({known.condition})" if known else ""
+    return f"{points}{quickly} AND NOT EXISTS ({parent})"
 
 
 def points_at(key: ForeignKey, alias: str, dialect: Dialect) -> str:
@@ -101,17 +115,20 @@ def among(alias: str, locator: tuple[str, ...], relation: str, dialect: Dialect)
     return f"({left} IN (SELECT {keys} FROM {relation}))"
 
 
-def counting(key: ForeignKey, dialect: Dialect) -> str:
+def counting(key: ForeignKey, dialect: Dialect, known: Known | None = None) -> str:
     """One query, one row: the number of orphans of ``key`` and of distinct keys that they miss."""
     columns = ", ".join(f"c.{dialect.quote(column)}" for column in key.columns)
     return (
         "SELECT COALESCE(SUM(n), 0) AS orphans, COUNT(*) AS missing_keys FROM ("
-        f"SELECT COUNT(*) AS n FROM {dialect.source(key.child)} AS c WHERE {condition(key, dialect)} GROUP BY {columns}"
+        f"SELECT COUNT(*) AS n FROM {dialect.source(key.child)} AS c "
+        f"WHERE {condition(key, dialect, known)} GROUP BY {columns}"
         ") AS missing"
     )
 
 
-def counting_and_listing(key: ForeignKey, locator: tuple[str, ...], limit: int, dialect: Dialect) -> str:
+def counting_and_listing(
+    key: ForeignKey, locator: tuple[str, ...], limit: int, dialect: Dialect, known: Known | None = None
+) -> str:
     """Both at once, so that the child is read once: ``counting``, and beside it the first ``limit`` of ``listing``.
 
     Each row is the two numbers and one locator; where there are no orphans it is one row, its locator all NULL.
@@ -121,18 +138,20 @@ def counting_and_listing(key: ForeignKey, locator: tuple[str, ...], limit: int, 
     columns = ", ".join(f"{column} AS {name}" for name, column in (missed | told).items())
     names, orphans = ", ".join(told), dialect.quote(_ORPHANS)
     missing = f"SELECT COUNT(*) AS n FROM {orphans} GROUP BY {', '.join(missed)}"
+    found = condition(key, dialect, known)
     return (
-        f"WITH {orphans} AS (SELECT {columns} FROM {dialect.source(key.child)} AS c WHERE {condition(key, dialect)}) "
+        f"WITH {orphans} AS (SELECT {columns} FROM {dialect.source(key.child)} AS c WHERE {found}) "
         f"SELECT counted.orphans, counted.missing_keys, {names} FROM "
         f"(SELECT COALESCE(SUM(n), 0) AS orphans, COUNT(*) AS missing_keys FROM ({missing}) AS missing) AS counted "
         f"LEFT JOIN (SELECT {names} FROM {orphans} ORDER BY {names} LIMIT {limit}) AS named ON 1 = 1 ORDER BY {names}"
     )
 
 
-def listing(key: ForeignKey, locator: tuple[str, ...], dialect: Dialect) -> str:
+def listing(key: ForeignKey, locator: tuple[str, ...], dialect: Dialect, known: Known | None = None) -> str:
     """The orphans of ``key``, each by the columns that tell the child's rows apart, in their order."""
     columns = ", ".join(f"c.{dialect.quote(column)}" for column in locator)
-    return f"SELECT {columns} FROM {dialect.source(key.child)} AS c WHERE {condition(key, dialect)} ORDER BY {columns}"
+    found = condition(key, dialect, known)
+    return f"SELECT {columns} FROM {dialect.source(key.child)} AS c WHERE {found} ORDER BY {columns}"
 
 
 def rows_of_any(keys: tuple[ForeignKey, ...], dialect: Dialect) -> str:

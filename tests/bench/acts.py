@@ -27,18 +27,25 @@ def find(database: str) -> Said:
 def suites(database: str) -> Said:
     """The way of Great Expectations, as `upkeep maintain` goes it; its import stands outside the clock."""
     from expectations.run import run_suites
-    from upkeep.answers import Question
     from upkeep.finding import keys_of
-    from upkeep.orphans import counting
     from upkeep.policy import Policy
 
     target = _opened(database)
     watch = Watch()
     with target.reading() as reading:
         keys = keys_of(reading, Policy())
-        asked = [Question(f"key-{i}", str(k), counting(k, reading.dialect), str(k)) for i, k in enumerate(keys)]
-    answers = run_suites(target.alembic_url(), asked, ()).answers
+        questions = [_question(f"key-{i}", reading, key) for i, key in enumerate(keys)]
+    answers = run_suites(target.alembic_url(), questions, ()).answers
     return {**watch.said(), "orphans": sum(answer.numbers[0] for answer in answers)}
+
+
+def _question(name: str, reading: Any, key: Any) -> Any:
+    """As tasks/detection.py puts it."""
+    from upkeep.answers import Question
+    from upkeep.orphans import counting
+
+    known = reading.known(key)
+    return Question(name, str(key), counting(key, reading.dialect, known), str(key), known.numbers if known else None)
 
 
 def back_up(database: str, programs: str | None, store: str, workplace: str) -> Said:

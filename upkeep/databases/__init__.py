@@ -9,7 +9,7 @@ from typing import BinaryIO, Protocol
 from sqlalchemy.engine import URL
 
 from upkeep.catalog import Catalog, ForeignKey
-from upkeep.orphans import Dialect
+from upkeep.orphans import Dialect, Known
 from upkeep.values import Row
 
 
@@ -90,11 +90,17 @@ class Reading(Protocol):
     def rows(self, sql: str) -> Iterator[Row]:
         """Raw rows of a query, streamed; other queries may be asked before it is exhausted."""
 
-    def few(self, sql: str) -> tuple[Row, ...]:
-        """Raw rows of a query that has not many; this may use more than one processor, where ``rows`` may not."""
+    def known(self, key: ForeignKey) -> Known | None:
+        """A quick way to pass over child rows that find their parent; None where it would save nothing."""
 
-    def numbers(self, sql: str) -> tuple[int, ...]:
-        """The one row of a query that counts; this may use more than one processor too."""
+    def few(self, sql: str, known: Known | None = None) -> tuple[Row, ...]:
+        """Raw rows of a query that has not many; this may use more than one processor, where ``rows`` may not.
+
+        ``known`` is what stands in the query.
+        """
+
+    def numbers(self, sql: str, known: Known | None = None) -> tuple[int, ...]:
+        """The one row of a query that counts; otherwise as ``few``."""
 
     def count(self, table: str, *, digest: bool, like: str | None = None) -> TableCount:
         """Rows of a table and, if asked, the digest of their content.

@@ -14,6 +14,7 @@ from upkeep.databases.mariadb_dialect import MariadbDialect
 from upkeep.databases.mariadb_health import read_complaints
 from upkeep.databases.mariadb_keys import judge_key
 from upkeep.databases.mariadb_shapes import Kind
+from upkeep.orphans import Known
 from upkeep.values import Row, Value
 
 _MODULUS = 1 << 256
@@ -56,11 +57,15 @@ class MariadbReading:
         """Raw rows: each value as the text that the server prints, as bytes where it keeps bytes, or None."""
         return self._conversation.streamed(sql)
 
-    def few(self, sql: str) -> tuple[Row, ...]:
+    def known(self, key: ForeignKey) -> None:
+        """Nothing: the server looks a parent up quickly enough."""
+        del key
+
+    def few(self, sql: str, known: Known | None = None) -> tuple[Row, ...]:  # noqa: ARG002 - there is none
         """Raw rows, all at once."""
         return tuple(self.rows(sql))
 
-    def numbers(self, sql: str) -> tuple[int, ...]:
+    def numbers(self, sql: str, known: Known | None = None) -> tuple[int, ...]:  # noqa: ARG002 - there is none
         """The one row of a query that counts."""
         (row,) = self._conversation.fetched(sql)
         return tuple(int(str(number or 0)) for number in row)

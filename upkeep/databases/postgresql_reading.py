@@ -17,6 +17,7 @@ from upkeep.databases.postgresql_health import read_complaints
 from upkeep.databases.postgresql_keys import judge_key
 from upkeep.databases.postgresql_large_objects import read_large_objects
 from upkeep.databases.postgresql_sums import RowSum
+from upkeep.orphans import Known
 from upkeep.values import Row, Value
 
 _ESCAPED = str.maketrans({"\\": r"\\", '"': r"\""})
@@ -59,11 +60,15 @@ class PostgresqlReading:
         """Raw rows: each value as the text that PostgreSQL prints, or None."""
         return streamed(self._connection, sql)
 
-    def few(self, sql: str) -> tuple[Row, ...]:
+    def known(self, key: ForeignKey) -> None:
+        """Nothing: the server looks a parent up quickly enough."""
+        del key
+
+    def few(self, sql: str, known: Known | None = None) -> tuple[Row, ...]:  # noqa: ARG002 - there is none
         """Raw rows, all at once: the server may use several processes for them, as not for a cursor."""
         return tuple(fetched(self._connection, sql))
 
-    def numbers(self, sql: str) -> tuple[int, ...]:
+    def numbers(self, sql: str, known: Known | None = None) -> tuple[int, ...]:  # noqa: ARG002 - there is none
         """The one row of a query that counts."""
         (row,) = self.few(sql)
         return tuple(int(str(number or 0)) for number in row)
