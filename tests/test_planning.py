@@ -575,7 +575,7 @@ def test_rows_are_found_by_a_primary_key_of_any_value_p120(make: Make, value: Va
     change(database, "INSERT INTO c VALUES ('beside', 7)")
     by = policy(rule("c.x", "delete"), rule("d", "delete"))
     mended = performed(database, planned(database, by), by)
-    assert Counter(entry.before[0] for entry in mended.changes) == {value: 2, "beside": 1}
+    assert Counter(entry.before and entry.before[0] for entry in mended.changes) == {value: 2, "beside": 1}
     assert asked(database, "SELECT COUNT(*) FROM c") == asked(database, "SELECT COUNT(*) FROM d") == [(0,)]
 
 

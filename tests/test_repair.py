@@ -233,7 +233,7 @@ def written(situation: Situation) -> Iterator[SqliteDatabase]:
 
 def difference(changes: tuple[Change, ...]) -> tuple[Counter[tuple[str, str]], Counter[tuple[str, str]]]:
     """What changes take away and what they bring."""
-    before = Counter((change.table, exactly(change.before)) for change in changes)
+    before = Counter((change.table, exactly(change.before)) for change in changes if change.before is not None)
     after = Counter((change.table, exactly(change.after)) for change in changes if change.after is not None)
     return before - after, after - before
 

@@ -39,12 +39,12 @@ class RowsRefused(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One row before and after, stored columns in the table's order; ``after`` is None where it is gone."""
+    """One row before and after, stored columns in the table's order; None where it was not there, or is gone."""
 
     table: str
     row: Row
     columns: tuple[str, ...]
-    before: Row
+    before: Row | None
     after: Row | None
 
     def document(self) -> dict[str, Any]:
@@ -53,8 +53,8 @@ class Change:
             "table": self.table,
             "row": [encode(value) for value in self.row],
             "columns": list(self.columns),
-            "before": [encode(value) for value in self.before],
-            "after": None if self.after is None else [encode(value) for value in self.after],
+            "before": _encoded(self.before),
+            "after": _encoded(self.after),
         }
 
 
@@ -111,6 +111,14 @@ def stored_changes(store: Store, record: Record) -> Iterator[Change]:
                 said["table"],
                 tuple(decode(value) for value in said["row"]),
                 tuple(said["columns"]),
-                tuple(decode(value) for value in said["before"]),
-                None if said["after"] is None else tuple(decode(value) for value in said["after"]),
+                _decoded(said["before"]),
+                _decoded(said["after"]),
             )
+
+
+def _encoded(image: Row | None) -> list[Any] | None:
+    return None if image is None else [encode(value) for value in image]
+
+
+def _decoded(said: list[Any] | None) -> Row | None:
+    return None if said is None else tuple(decode(value) for value in said)

@@ -1,9 +1,8 @@
 """Doing what a plan says inside one transaction: the one function that rehearses and performs."""
 
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from upkeep.catalog import Catalog, ForeignKey, Table, tables_below
 from upkeep.changes import Change, Mended, Refusal, RowsRefused
@@ -14,7 +13,10 @@ from upkeep.plan import Plan, Repair
 from upkeep.policy import Action
 from upkeep.rechecks import nobody_left_behind, still_orphans, told, unchanged
 from upkeep.rows import images_of
-from upkeep.values import Row, in_pieces
+from upkeep.values import Row, Value, in_pieces
+
+Spot = tuple[str, Row]
+"""A table and the locator of a row of it."""
 
 
 def mend(writing: Writing, plan: Plan, keys: tuple[ForeignKey, ...]) -> Mended:
@@ -50,51 +52,84 @@ def _hold(writing: Writing, catalog: Catalog, plan: Plan, keys: tuple[ForeignKey
     for repair in plan.repairs:
         if repair.table in catalog.tables:
             rows[repair.table].add(repair.row)
-    orphaned = {repair.key for repair in plan.repairs if repair.wave == 0}
+    orphaned = {repair.key for repair in plan.repairs if repair.wave == 0 or repair.action is Action.RESTORE}
     writing.hold(rows, {key.parent for key in keys if str(key) in orphaned and not key.parent_missing})
 
 
 @dataclass(frozen=True)
 class _Group:
-    """Rows of one table that are deleted, or nullified in ``columns``; those of one piece by one statement."""
+    """Rows of one table to which one thing is done, those of one piece by one statement.
+
+    ``columns`` are nullified, or set to the values of each row; those of a row that is inserted are all that it has.
+    """
 
     table: Table
     action: Action
     columns: tuple[str, ...]
     pieces: list[list[Row]]
+    values: Mapping[Row, Row] = field(default_factory=dict)
 
 
 def _groups(plan: Plan, catalog: Catalog, keys: tuple[ForeignKey, ...]) -> Iterator[_Group]:
-    """What one kind of statement can do. A row that is nullified for two keys is changed once.
+    """What one kind of statement can do. A row that is set for two keys is changed once.
 
-    What is nullified comes first, then rows go, children before parents, so that an engine that enforces foreign keys
-    refuses none and cascades to none. Among tables that point at each other in a circle the wave decides. Rows of a
-    table that points at itself may need each other gone, so that they are one piece however many they are.
+    First rows are inserted, parents before children, then others are set, then rows go, children before parents: so
+    an engine that enforces foreign keys refuses none and cascades to none. Among tables that point at each other in a
+    circle the wave decides. Rows of a table that points at itself may need each other there, or gone, so that they are
+    one piece however many they are.
     """
     by_itself = {key.child for key in keys if key.child == key.parent}
-    going = {repair.table for repair in plan.repairs if repair.action is Action.DELETE}
-    below = tables_below(going, keys)
-    circular = {name for name in going if any(name in below[other] for other in below[name] - {name})}
-    columns: dict[tuple[str, Row], set[str]] = defaultdict(set)
-    for repair in plan.repairs:
-        columns[repair.table, repair.row].update(repair.columns)
-    groups: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
-    entered = set()
+    below = {action: _below(plan, action, keys) for action in (Action.RESTORE, Action.DELETE)}
+    settings: dict[Spot, dict[str, Value]] = defaultdict(dict)
+    actions: dict[Spot, Action] = {}
+    waves: dict[Spot, int] = {}
     for repair in plan.repairs:
         spot = (repair.table, repair.row)
-        if spot not in entered:
-            entered.add(spot)
-            wave = repair.wave if repair.table in circular and repair.action is Action.DELETE else 0
-            groups[repair.table, repair.action, tuple(sorted(columns[spot])), wave].append(repair.row)
+        settings[spot].update(zip(repair.columns, repair.values or (None,) * len(repair.columns), strict=True))
+        # One that is nullified for another key too is set in one statement.
+        actions[spot] = repair.action if repair.action is Action.REASSIGN else actions.get(spot, repair.action)
+        waves.setdefault(spot, repair.wave)
+    groups: dict[tuple[str, Action, tuple[str, ...], int], list[Row]] = defaultdict(list)
+    for (name, row), action in actions.items():
+        columns = tuple(settings[name, row])
+        wave = waves[name, row] if name in below.get(action, _NOWHERE).circular else 0
+        groups[name, action, columns if action is Action.RESTORE else tuple(sorted(columns)), wave].append(row)
 
-    def order(group: tuple[Any, ...]) -> tuple[int, int]:
+    def order(group: tuple[str, Action, tuple[str, ...], int]) -> tuple[int, int, int]:
         name, action, _, wave = group
-        return (len(below[name]), -wave) if action is Action.DELETE else (0, 0)
+        if action not in below:
+            return (1, 0, 0)
+        depth = len(below[action].tables[name])
+        return (0, -depth, -wave) if action is Action.RESTORE else (2, depth, -wave)
 
     for group in sorted(groups, key=order):
-        name, action, nulled, _ = group
+        name, action, columns, _ = group
         rows = groups[group]
-        yield _Group(catalog.tables[name], action, nulled, [rows] if name in by_itself else list(in_pieces(rows)))
+        values = (
+            {row: tuple(settings[name, row][column] for column in columns) for row in rows}
+            if action in (Action.RESTORE, Action.REASSIGN)
+            else {}
+        )
+        pieces = [rows] if name in by_itself else list(in_pieces(rows))
+        yield _Group(catalog.tables[name], action, columns, pieces, values)
+
+
+@dataclass(frozen=True)
+class _Below:
+    """Tables with those below each of them, and which point at each other in a circle."""
+
+    tables: dict[str, set[str]]
+    circular: frozenset[str]
+
+
+_NOWHERE = _Below({}, frozenset())
+
+
+def _below(plan: Plan, action: Action, keys: tuple[ForeignKey, ...]) -> _Below:
+    """How the tables stand to each other to which the plan does ``action``."""
+    tables = tables_below({repair.table for repair in plan.repairs if repair.action is action}, keys)
+    circular = {name for name in tables if any(name in tables[other] for other in tables[name] - {name})}
+    return _Below(tables, frozenset(circular))
 
 
 def _apply(writing: Writing, group: _Group) -> list[Refusal]:
@@ -119,56 +154,69 @@ def _apply(writing: Writing, group: _Group) -> list[Refusal]:
                 middle = len(rows) // 2
                 remaining += [rows[middle:], rows[:middle]]
         else:
-            refusals += _left_as_they_were(writing, group, rows)
+            refusals += _that_came_out_otherwise(writing, group, rows)
     return refusals
 
 
-def _left_as_they_were(writing: Writing, group: _Group, rows: list[Row]) -> Iterator[Refusal]:
-    for row, image in images_of(writing, group.table, rows).items():
-        if not _is_done(group, image):
+def _that_came_out_otherwise(writing: Writing, group: _Group, rows: list[Row]) -> Iterator[Refusal]:
+    images = images_of(writing, group.table, rows)
+    for row in images if group.action is not Action.RESTORE else ():
+        if not _is_done(group, row, images[row]):
             yield _refusal(group, row, "a trigger leaves the row as it is")
+    for row in rows if group.action is Action.RESTORE else ():
+        if row not in images or not _is_done(group, row, images[row]):
+            yield _refusal(group, row, "a trigger, or the table by now, keeps the row from being what it was")
 
 
 def _refusal(group: _Group, row: Row, said: str) -> Refusal:
     return Refusal(group.table.name, row, group.action, said)
 
 
-def _is_done(group: _Group, image: Row) -> bool:
-    """Has a row that is still there become what the group wants?"""
-    at = [group.table.stored.index(name) for name in group.columns]
-    return group.action is Action.NULLIFY and all(image[i] is None for i in at)
+def _is_done(group: _Group, row: Row, image: Row) -> bool:
+    """Has a row that is there become what the group wants?"""
+    wanted = group.values.get(row, (None,) * len(group.columns))
+    set_to = tuple(image[group.table.stored.index(name)] for name in group.columns)
+    return group.action is not Action.DELETE and set_to == wanted
 
 
 def _change(writing: Writing, group: _Group, rows: list[Row]) -> None:
-    dialect = writing.dialect
-    name = group.table.name
-    with writing.chosen(name, group.table.locator, rows) as relation:
-        which = among(dialect.table(name), group.table.locator, relation, dialect)
-        if group.action is Action.DELETE:
-            sql = f"DELETE FROM {dialect.source(name)} WHERE {which}"
-        else:
-            columns = ", ".join(f"{dialect.quote(column)} = NULL" for column in group.columns)
-            sql = f"UPDATE {dialect.source(name)} SET {columns} WHERE {which}"
-        changed = writing.change(sql)
+    changed = _do(writing, group, rows)
     if changed > len(rows):
         raise Refused(
-            f"{changed} rows of {name} changed where the plan says {len(rows)}; nothing was done",
+            f"{changed} rows of {group.table.name} changed where the plan says {len(rows)}; nothing was done",
             f"the locator ({', '.join(group.table.locator)}) does not tell its rows apart: mend them by hand",
         )
 
 
-def _changes(writing: Writing, table: Table, before: dict[Row, Row], repairs: list[Repair]) -> Iterator[Change]:
+def _do(writing: Writing, group: _Group, rows: list[Row]) -> int:
+    table, dialect = group.table, writing.dialect
+    if group.action is Action.RESTORE:
+        # The number by which SQLite tells rows apart is no column of theirs.
+        beside = [i for i, name in enumerate(table.locator) if table.column(name) is None]
+        columns = (*(table.locator[i] for i in beside), *group.columns)
+        return writing.insert(table.name, columns, [(*(r[i] for i in beside), *group.values[r]) for r in rows])
+    if group.action is Action.REASSIGN:
+        return writing.assign(table.name, group.columns, {row: group.values[row] for row in rows})
+    with writing.chosen(table.name, table.locator, rows) as relation:
+        which = among(dialect.table(table.name), table.locator, relation, dialect)
+        if group.action is Action.DELETE:
+            return writing.change(f"DELETE FROM {dialect.source(table.name)} WHERE {which}")
+        columns = tuple(f"{dialect.quote(column)} = NULL" for column in group.columns)
+        return writing.change(f"UPDATE {dialect.source(table.name)} SET {', '.join(columns)} WHERE {which}")
+
+
+def _changes(writing: Writing, table: Table, before: dict[Row, Row | None], repairs: list[Repair]) -> Iterator[Change]:
     """Every row of the plan in one table with what has become of it; Refused if that is not what was promised."""
     after = images_of(writing, table, before)
     place = {name: number for number, name in enumerate(table.stored)}
-    nulled: dict[Row, set[str]] = defaultdict(set)
+    wanted: dict[Row, dict[str, Value]] = defaultdict(dict)
     going = {repair.row for repair in repairs if repair.action is Action.DELETE}
     for repair in repairs:
-        nulled[repair.row].update(repair.columns)
+        wanted[repair.row].update(zip(repair.columns, repair.values or (None,) * len(repair.columns), strict=True))
     for row in sorted(before, key=repr):
         image = after.get(row)
         as_promised = (row in going) == (image is None) and (
-            image is None or all(image[place[name]] is None for name in nulled[row])
+            image is None or all(image[place[name]] == value for name, value in wanted[row].items())
         )
         if not as_promised:
             raise Refused(

@@ -5,16 +5,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from upkeep.policy import Action, Limits
-from upkeep.values import Row, digest, encode
+from upkeep.values import Row, digest, encode, row_digest
 
 
 @dataclass(frozen=True, slots=True)
 class Repair:
     """One action on one row.
 
-    ``row`` are the values of the table's locator; ``columns`` those that become NULL; ``before`` the digest of the
-    whole row as it was found; ``key`` and ``rule`` say why. ``wave`` is 0 for a row that was an orphan, n for one whose
-    parent goes in wave n-1.
+    ``row`` are the values of the table's locator; ``columns`` those that are set: to ``values``, raw, or to NULL where
+    there are none. A row that is restored has all stored columns there. ``before`` is the digest of the whole row as it
+    was found, '' where there was none; ``key`` and ``rule`` say why. ``wave`` is 0 for a row that was an orphan, n for
+    one whose parent goes in wave n-1.
     """
 
     table: str
@@ -25,11 +26,14 @@ class Repair:
     rule: int
     wave: int
     before: str
+    values: Row = ()
 
     def document(self) -> list[Any]:
-        """The repair as JSON."""
+        """The repair as JSON. Of values there is only the digest: a plan is shown to people."""
         row = [encode(value) for value in self.row]
-        return [self.table, row, self.action.value, list(self.columns), self.key, self.rule, self.wave, self.before]
+        set_to = [row_digest(self.values)] if self.values else []
+        said = [self.table, row, self.action.value, list(self.columns), self.key, self.rule, self.wave, self.before]
+        return said + set_to
 
 
 @dataclass(frozen=True, order=True)

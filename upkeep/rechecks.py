@@ -14,17 +14,23 @@ from upkeep.values import Row, encode, row_digest
 _AGAIN = "nothing was done; run it again for a new plan"
 
 
-def unchanged(reading: Reading, catalog: Catalog, name: str, repairs: list[Repair]) -> dict[Row, Row]:
-    """The rows of the plan in the table ``name`` as they are now; Refused unless each is what it was."""
+def unchanged(reading: Reading, catalog: Catalog, name: str, repairs: list[Repair]) -> dict[Row, Row | None]:
+    """The rows of the plan in the table ``name`` as they are now; Refused unless each is what it was.
+
+    One that is to be inserted was not there, and is None.
+    """
     if name not in catalog.tables:
         raise Refused(f"the table {name} of the plan is gone", _AGAIN)
     images = images_of(reading, catalog.tables[name], {repair.row for repair in repairs})
     for repair in repairs:
         image = images.get(repair.row)
-        if image is None or row_digest(image) != repair.before:
+        if repair.action is Action.RESTORE:
+            if image is not None:
+                raise Refused(f"row {told(repair.row)} of {name} stands there again since the rehearsal", _AGAIN)
+        elif image is None or row_digest(image) != repair.before:
             what = "is gone" if image is None else "has changed"
             raise Refused(f"row {told(repair.row)} of {name} {what} since the rehearsal", _AGAIN)
-    return images
+    return {repair.row: images.get(repair.row) for repair in repairs}
 
 
 def told(row: Row) -> str:
@@ -37,7 +43,7 @@ def still_orphans(reading: Reading, catalog: Catalog, plan: Plan, keys: tuple[Fo
     by_name = {str(key): key for key in keys}
     groups: dict[str, list[Repair]] = defaultdict(list)
     for repair in plan.repairs:
-        if repair.wave == 0:
+        if repair.wave == 0 and repair.action is not Action.RESTORE:
             groups[repair.key].append(repair)
     for name, repairs in groups.items():
         key = by_name.get(name)

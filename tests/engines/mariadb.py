@@ -97,7 +97,8 @@ class MariadbBase:
             gone = cursor.execute(f"DELETE FROM `{change.table}` WHERE {which}", list(map(_told, change.row)))
             assert gone == (change.after is not None)
             into = f"INSERT INTO `{change.table}` ({names}) VALUES ({marks})"
-            cursor.execute(into, list(map(_told, change.before)))
+            if change.before is not None:
+                cursor.execute(into, list(map(_told, change.before)))
 
     def copied(self) -> "MariadbBase":
         """Table by table, as the server says that it would make them."""

@@ -91,7 +91,8 @@ class PostgresqlBase:
             connection.execute(_ASLEEP)
             gone = connection.execute(sql.SQL("DELETE FROM {} WHERE {}").format(table, which), change.row).rowcount
             assert gone == (change.after is not None)
-            connection.execute(into, change.before)
+            if change.before is not None:
+                connection.execute(into, change.before)
 
     def copied(self) -> "PostgresqlBase":
         """By the server, file for file."""

@@ -67,13 +67,15 @@ class SqliteBase:
     def put_back(self, change: Change, columns: tuple[str, ...]) -> None:
         """By the values of the row's locator."""
         which = " AND ".join(f"{column} IS ?" for column in columns)
-        marks = ", ".join("CAST(? AS TEXT)" if isinstance(value, str) else "?" for value in change.before)
-        raw = [v.encode("utf-8", "surrogateescape") if isinstance(v, str) else v for v in change.before]
+        came = change.before or ()
+        marks = ", ".join("CAST(? AS TEXT)" if isinstance(value, str) else "?" for value in came)
+        raw = [v.encode("utf-8", "surrogateescape") if isinstance(v, str) else v for v in came]
         with closing(sqlite3.connect(self.path)) as connection:
             gone = connection.execute(f"DELETE FROM {change.table} WHERE {which}", change.row).rowcount
             assert gone == (change.after is not None)
             into = f"{change.table} ({', '.join(change.columns)})"
-            connection.execute(f"INSERT INTO {into} VALUES ({marks})", raw)
+            if came:
+                connection.execute(f"INSERT INTO {into} VALUES ({marks})", raw)
             connection.commit()
 
     def scratches(self, root: Path) -> set[str]:

@@ -1,6 +1,6 @@
 """The databases that Upkeep looks after: the verbs of an engine."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -137,6 +137,18 @@ class Writing(Reading, Protocol):
 
     def change(self, sql: str) -> int:
         """Run one statement and return the number of rows that it named; raises RowRefused where a row refuses it."""
+
+    def insert(self, table: str, columns: tuple[str, ...], rows: Sequence[Row]) -> int:
+        """Insert rows of raw values as they are, identity columns too, never over another row; how many there came.
+
+        Raises RowRefused where a row is refused; the transaction is then as it was.
+        """
+
+    def assign(self, table: str, columns: tuple[str, ...], rows: Mapping[Row, Row]) -> int:
+        """Set these columns of rows, by their locators, to the raw values of each; how many rows that named.
+
+        Raises RowRefused where a row refuses it; the transaction is then as it was.
+        """
 
     def changed_in_all(self) -> int:
         """Rows inserted, updated or deleted so far in this transaction, by triggers too (P-58).

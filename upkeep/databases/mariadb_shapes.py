@@ -2,11 +2,13 @@
 
 import re
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from upkeep.catalog import Column, Trigger
 from upkeep.databases.mariadb_asking import Conversation, quoted
 from upkeep.databases.mariadb_dialect import Relation
+from upkeep.values import Row, Value
 
 MARK = "upkeep mark"
 """The table by which a scratch, or a restore that has not ended, is known; it is no part of any catalog."""
@@ -84,6 +86,20 @@ class Kind:
         if self.name == "bit":  # it is compared as a number
             return f"CAST(CONV({column}, 16, 10) AS UNSIGNED)"
         return f"UNHEX({column})" if self.clan == "bytes" else column
+
+    def literal(self, value: Value) -> str:
+        """A raw value of this type as it stands in a statement: text by its bytes, which nobody converts."""
+        if value is None:
+            return "NULL"
+        raw = value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogateescape")
+        if self.clan == "text":
+            return f"_{self.charset} X'{raw.hex()}'"
+        return f"X'{raw.hex()}'" if isinstance(value, bytes) else quoted(str(value))
+
+
+def literals(values: Row, kinds: Sequence[Kind]) -> str:
+    """Raw values of these types, one after the other, as they stand in a statement."""
+    return ", ".join(kind.literal(value) for value, kind in zip(values, kinds, strict=True))
 
 
 @dataclass(frozen=True)

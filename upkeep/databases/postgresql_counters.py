@@ -6,8 +6,9 @@ from typing import Any, TypeVar
 from psycopg import Connection
 
 from upkeep.databases import Counter
-from upkeep.databases.postgresql_asking import fetched
+from upkeep.databases.postgresql_asking import fetched, quoted
 from upkeep.databases.postgresql_shapes import OURS
+from upkeep.values import Row
 
 _T = TypeVar("_T")
 _AT_ONCE = 100
@@ -18,14 +19,15 @@ WHERE {OURS} AND c.relpersistence <> 't' AND NOT EXISTS (
   SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e') ORDER BY 1"""
 
 # Owned by a column, as that of serial and of identity is, or named by its default.
-_FILLED = f"""
+_FILLING = """
 WITH filled (sequence, relation, attnum) AS (
   SELECT objid, refobjid, refobjsubid FROM pg_depend
   WHERE classid = 'pg_class'::regclass AND refclassid = 'pg_class'::regclass AND deptype IN ('a', 'i')
   AND refobjsubid > 0
   UNION SELECT d.refobjid, e.adrelid, e.adnum FROM pg_attrdef e
   JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = e.oid AND d.refclassid = 'pg_class'::regclass
-  WHERE pg_get_expr(e.adbin, e.adrelid) LIKE 'nextval(%::regclass)')
+  WHERE pg_get_expr(e.adbin, e.adrelid) LIKE 'nextval(%::regclass)')"""
+_FILLED = f"""{_FILLING}
 SELECT FORMAT('%I.%I', n.nspname, c.relname), FORMAT('%I', a.attname),
   FORMAT('%s %I.%I', CASE WHEN t.relkind = 'p' THEN '' ELSE 'ONLY' END, m.nspname, t.relname)
 FROM filled f JOIN pg_sequence s ON s.seqrelid = f.sequence JOIN pg_class c ON c.oid = f.sequence
@@ -34,6 +36,30 @@ JOIN pg_class t ON t.oid = f.relation AND t.relkind IN ('r', 'p') AND NOT t.reli
 JOIN pg_namespace m ON m.oid = t.relnamespace
 JOIN pg_attribute a ON a.attrelid = f.relation AND a.attnum = f.attnum
   AND a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) ORDER BY 1, 3, 2"""
+
+_FILLED_OF = f"""{_FILLING}
+SELECT FORMAT('%I.%I', n.nspname, c.relname), a.attname
+FROM filled f JOIN pg_sequence s ON s.seqrelid = f.sequence AND NOT s.seqcycle
+JOIN pg_class c ON c.oid = f.sequence JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_attribute a ON a.attrelid = f.relation AND a.attnum = f.attnum
+  AND a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) WHERE f.relation = """
+
+
+def move_on(connection: Connection[Any], relation: int, columns: Sequence[str], rows: Sequence[Row]) -> None:
+    """Let the sequences of a table, by its oid, give nothing again of what these rows of it hold (P-69).
+
+    They are in no transaction: where that is undone they stay where they are, and some numbers are never given.
+    """
+    for name, column in fetched(connection, f"{_FILLED_OF}{relation}"):
+        values = [int(str(row[columns.index(str(column))])) for row in rows] if column in columns else []
+        if values:
+            most = f"CASE WHEN s.seqincrement > 0 THEN {max(values)} ELSE {min(values)} END::bigint"
+            following = "q.last_value + CASE WHEN q.is_called THEN s.seqincrement ELSE 0 END"
+            fetched(
+                connection,
+                f"SELECT setval(s.seqrelid, {most}) FROM {name!s} q, pg_sequence s "
+                f"WHERE s.seqrelid = {quoted(str(name))}::regclass AND ({most} - ({following})) * s.seqincrement >= 0",
+            )
 
 
 def read_counters(connection: Connection[Any]) -> dict[str, Counter]:

@@ -1,12 +1,13 @@
 """PostgreSQL: one transaction that changes rows, beside an application that goes on working."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import psycopg
 from psycopg import Connection
 
 from upkeep.databases.postgresql_asking import fetched, run
+from upkeep.databases.postgresql_counters import move_on
 from upkeep.databases.postgresql_errors import refusal_of
 from upkeep.databases.postgresql_locks import patient
 from upkeep.databases.postgresql_reading import PostgresqlReading
@@ -61,19 +62,39 @@ class PostgresqlWriting(PostgresqlReading):
     def change(self, sql: str) -> int:
         """Run one statement; the number of rows that it named. A refused statement leaves the transaction as it was.
 
-        Where a foreign key refuses to let rows go, those that can wait until all is done are told to: rows that point
-        at each other in a circle can only go together.
+        Where a foreign key refuses to let rows go or come, those that can wait until all is done are told to: rows that
+        point at each other in a circle can only go, or come, together.
         """
         try:
             return self._tried(sql)
         except psycopg.Error as fault:
-            if not (sql.startswith("DELETE") and isinstance(fault, psycopg.errors.ForeignKeyViolation)):
+            if not (sql.startswith(("DELETE", "INSERT")) and isinstance(fault, psycopg.errors.ForeignKeyViolation)):
                 raise _refusal(fault) from None
         run(self._connection, "SET CONSTRAINTS ALL DEFERRED")
         try:
             return self._tried(sql)
         except psycopg.Error as fault:
             raise _refusal(fault) from None
+
+    def insert(self, table: str, columns: tuple[str, ...], rows: Sequence[Row]) -> int:
+        """Plain INSERT. Identity columns take the value that they are given; their sequences are moved on (P-69)."""
+        names = ", ".join(map(self.dialect.quote, columns))
+        keys = ", ".join(f"k{i}" for i in range(len(columns)))
+        with self.chosen(table, columns, rows) as relation:
+            into = f"INSERT INTO {self.dialect.table(table)} ({names}) OVERRIDING SYSTEM VALUE"
+            came = self.change(f"{into} SELECT {keys} FROM {relation}")
+        move_on(self._connection, self._look().relations[table].oid, columns, rows)
+        return came
+
+    def assign(self, table: str, columns: tuple[str, ...], rows: Mapping[Row, Row]) -> int:
+        """One UPDATE, joined with the rows and their values."""
+        locator = self.catalog().tables[table].locator
+        given = [(*row, *values) for row, values in rows.items()]
+        with self.chosen(table, (*locator, *columns), given) as relation:
+            width = len(locator)
+            sets = ", ".join(f"{self.dialect.quote(name)} = k{width + i}" for i, name in enumerate(columns))
+            which = " AND ".join(f"c.{self.dialect.quote(name)} = k{i}" for i, name in enumerate(locator))
+            return self.change(f"UPDATE {self.dialect.source(table)} AS c SET {sets} FROM {relation} WHERE {which}")
 
     def _tried(self, sql: str) -> int:
         counted = self._counted()

@@ -17,7 +17,8 @@ from upkeep.databases.sqlite_copy import copy_pages
 from upkeep.databases.sqlite_exchange import exchange
 from upkeep.databases.sqlite_files import place_whole, speaking
 from upkeep.databases.sqlite_probe import try_a_violation
-from upkeep.databases.sqlite_reading import SqliteReading, SqliteWriting
+from upkeep.databases.sqlite_reading import SqliteReading
+from upkeep.databases.sqlite_writing import SqliteWriting
 from upkeep.errors import Refused
 
 _CACHE_KIB = 32 * 1024

@@ -1,17 +1,17 @@
-"""SQLite: one consistent look at a database, and one transaction that changes it."""
+"""SQLite: one consistent look at a database."""
 
 import hashlib
 import marshal
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from upkeep.catalog import Catalog, ForeignKey
 from upkeep.databases import Counter, TableCount
+from upkeep.databases.sqlite_binding import run_for_each
 from upkeep.databases.sqlite_catalog import judge_key, read_catalog
 from upkeep.databases.sqlite_dialect import SqliteDialect
 from upkeep.databases.sqlite_presence import known_parents
-from upkeep.errors import RowRefused, TransactionEnded
 from upkeep.orphans import Known
 from upkeep.presence import presence
 from upkeep.values import Row, Value
@@ -126,64 +126,13 @@ class SqliteReading:
         self._connection.execute(f"CREATE TEMP TABLE {_CHOSEN} ({names}, n INTEGER PRIMARY KEY)")
         try:
             begun = self._connection.total_changes
-            _insert(self._connection, f"temp.{_CHOSEN}", list(rows), width)
+            into = f"INSERT INTO temp.{_CHOSEN} ({names})"
+            run_for_each(self._connection, lambda marks: f"{into} VALUES ({', '.join(marks)})", list(rows))
             self._chosen_rows += self._connection.total_changes - begun
             yield f"temp.{_CHOSEN}"
         finally:
             # A trigger's RAISE(ROLLBACK) takes it away with the transaction.
             self._connection.execute(f"DROP TABLE IF EXISTS temp.{_CHOSEN}")
-
-
-class SqliteWriting(SqliteReading):
-    """One transaction that changes rows."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        super().__init__(connection)
-        self._changes_at_begin = connection.total_changes
-
-    def hold(self, rows: Mapping[str, Collection[Row]], steady: Collection[str]) -> None:
-        """Nothing to do: since BEGIN IMMEDIATE nobody else writes."""
-
-    def change(self, sql: str, parameters: tuple[Value, ...] = ()) -> int:
-        """Run one statement; the number of rows that it named. A refused statement leaves the transaction as it was."""
-        # A savepoint, for RAISE(FAIL) keeps the rows that the statement had changed before it.
-        self._connection.execute("SAVEPOINT upkeep_change")
-        try:
-            changed = self._connection.execute(sql, parameters).rowcount
-        except (sqlite3.IntegrityError, sqlite3.OperationalError) as fault:
-            if not self._connection.in_transaction:
-                raise TransactionEnded(
-                    f"a trigger ended the whole transaction: {fault}", "change the trigger, or the rule"
-                ) from None
-            self._connection.execute("ROLLBACK TO upkeep_change")
-            self._connection.execute("RELEASE upkeep_change")
-            # A trigger may call a function or name a table that is not here, which is an error like any other (P-119).
-            if not isinstance(fault, sqlite3.IntegrityError) and fault.sqlite_errorname != "SQLITE_ERROR":
-                raise
-            raise RowRefused(str(fault), "change the rule for these rows, or the rows by hand") from None
-        self._connection.execute("RELEASE upkeep_change")
-        return changed
-
-    def changed_in_all(self) -> int:
-        """SQLite's own count, in which triggers and cascades are; our temporary relations are taken out of it."""
-        return self._connection.total_changes - self._changes_at_begin - self._chosen_rows
-
-
-def _insert(connection: sqlite3.Connection, relation: str, rows: list[Row], width: int) -> None:
-    """Insert raw rows. Text that is not UTF-8 cannot be bound as text: it goes in by its bytes (P-120)."""
-    into = f"INSERT INTO {relation} ({', '.join(f'k{i}' for i in range(width))})"
-    try:
-        connection.executemany(f"{into} VALUES ({', '.join('?' * width)})", rows)
-    except UnicodeEncodeError:
-        connection.execute(f"DELETE FROM {relation}")
-        for row in rows:
-            marks = ", ".join("CAST(? AS TEXT)" if isinstance(value, str) else "?" for value in row)
-            raw = [_raw(value) if isinstance(value, str) else value for value in row]
-            connection.execute(f"{into} VALUES ({marks})", raw)
-
-
-def _raw(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
 
 
 def _lenient(raw: bytes) -> str:

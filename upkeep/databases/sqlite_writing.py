@@ -1,0 +1,66 @@
+"""SQLite: one transaction that changes rows."""
+
+import sqlite3
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+from upkeep.databases.sqlite_binding import run_for_each
+from upkeep.databases.sqlite_reading import SqliteReading
+from upkeep.errors import RowRefused, TransactionEnded
+from upkeep.values import Row, Value
+
+
+class SqliteWriting(SqliteReading):
+    """One transaction that changes rows."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__(connection)
+        self._changes_at_begin = connection.total_changes
+
+    def hold(self, rows: Mapping[str, Collection[Row]], steady: Collection[str]) -> None:
+        """Nothing to do: since BEGIN IMMEDIATE nobody else writes."""
+
+    def change(self, sql: str, parameters: tuple[Value, ...] = ()) -> int:
+        """Run one statement; the number of rows that it named. A refused statement leaves the transaction as it was."""
+        return self._tried(lambda: self._connection.execute(sql, parameters).rowcount)
+
+    def insert(self, table: str, columns: tuple[str, ...], rows: Sequence[Row]) -> int:
+        """Plain INSERT of values as they are. AUTOINCREMENT takes note of a number by itself (P-69)."""
+        into = f"INSERT INTO {self.dialect.quote(table)} ({', '.join(map(self.dialect.quote, columns))})"
+        return self._tried(
+            lambda: run_for_each(self._connection, lambda marks: f"{into} VALUES ({', '.join(marks)})", rows)
+        )
+
+    def assign(self, table: str, columns: tuple[str, ...], rows: Mapping[Row, Row]) -> int:
+        """One UPDATE, run for each row."""
+        names = [self.dialect.quote(name) for name in (*columns, *self.catalog().tables[table].locator)]
+        source, width = self.dialect.quote(table), len(columns)
+
+        def statement(marks: Sequence[str]) -> str:
+            told = [f"{name} = {mark}" for name, mark in zip(names, marks, strict=True)]
+            return f"UPDATE {source} SET {', '.join(told[:width])} WHERE {' AND '.join(told[width:])}"
+
+        given = [(*values, *row) for row, values in rows.items()]
+        return self._tried(lambda: run_for_each(self._connection, statement, given))
+
+    def _tried(self, work: Callable[[], int]) -> int:
+        # A savepoint, for RAISE(FAIL) keeps the rows that the statement had changed before it.
+        self._connection.execute("SAVEPOINT upkeep_change")
+        try:
+            changed = work()
+        except (sqlite3.IntegrityError, sqlite3.OperationalError) as fault:
+            if not self._connection.in_transaction:
+                raise TransactionEnded(
+                    f"a trigger ended the whole transaction: {fault}", "change the trigger, or the rule"
+                ) from None
+            self._connection.execute("ROLLBACK TO upkeep_change")
+            self._connection.execute("RELEASE upkeep_change")
+            # A trigger may call a function or name a table that is not here, which is an error like any other (P-119).
+            if not isinstance(fault, sqlite3.IntegrityError) and fault.sqlite_errorname != "SQLITE_ERROR":
+                raise
+            raise RowRefused(str(fault), "change the rule for these rows, or the rows by hand") from None
+        self._connection.execute("RELEASE upkeep_change")
+        return changed
+
+    def changed_in_all(self) -> int:
+        """SQLite's own count, in which triggers and cascades are; our temporary relations are taken out of it."""
+        return self._connection.total_changes - self._changes_at_begin - self._chosen_rows
