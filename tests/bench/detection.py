@@ -25,9 +25,8 @@ def measure(sizes: Sizes, folder: Path, engine: Engine) -> Figure:
     if len(counted) != 1:
         raise RuntimeError(f"the {len(ways)} ways counted {sorted(counted)} orphans")
     series = {name: inner(name, several) for name, several in ran.items()}
-    plain, *others = (series[name] for name in engine.ways)
+    by_hand = [(series[name], engine.aims.get(name)) for name in engine.ways]
     ours = [series[name] for name in OURS]
-    aim = sizes.aim(engine.aims["detection"])
     return Figure(
         "detection",
         "Detection",
@@ -35,9 +34,8 @@ def measure(sizes: Sizes, folder: Path, engine: Engine) -> Figure:
         "imports left out",
         tuple(series.values()),
         (
-            *(ratio(one, plain, aim) for one in ours),
-            *(cpu_ratio(one, plain) for one in ours if engine.works_here),
-            *(ratio(one, other) for other in others for one in ours),
+            *(ratio(one, other, aim and sizes.aim(aim)) for other, aim in by_hand for one in ours),
+            *(cpu_ratio(one, other) for other, _ in by_hand for one in ours if engine.works_here),
         ),
         engine.notes(url, folder),
     )

@@ -24,8 +24,8 @@ class Sizes:
         return ratio if self.is_judged else None
 
 
-FULL = Sizes("full", 3, 3_000_000, 500, 100, 5.0, (100_000, 2_000_000), 1000, is_judged=True)
-QUICK = Sizes("quick", 2, 300_000, 50, 10, 2.0, (20_000, 400_000), 1000, wal_nightly=False, starts=1)
+FULL = Sizes("full", 3, 10_000_000, 500, 100, 5.0, (100_000, 2_000_000), 1000, is_judged=True)
+QUICK = Sizes("quick", 2, 1_000_000, 50, 10, 2.0, (20_000, 400_000), 1000, wal_nightly=False, starts=1)
 TINY = Sizes("tiny", 1, 2_000, 1, 1, 0.2, (3_000, 9_000), 60, wal_nightly=False, starts=1)
 """For the smoke test: what it gives says nothing of any speed."""
 
