@@ -37,6 +37,7 @@ def _of(door: Callable[[], AbstractContextManager[Engine]], measure: Measure) ->
 
 ON_EVERY_ENGINE: dict[str, Measure] = {
     "detection": detection.measure,
+    "many-keys": detection.measure_many_keys,
     "backup": backup.measure,
     "restore": restore.measure,
     "waiting": waiting.measure,

@@ -59,6 +59,17 @@ def make_references(into: Into, rows: int) -> None:
     )
 
 
+def make_many_keys(into: Into) -> None:
+    """A hundred foreign keys, four in each of 25 tables, each of which holds one row with one orphan."""
+    parents = range(20)
+    for parent in parents:
+        into.run(f"CREATE TABLE parent{parent} (id INTEGER PRIMARY KEY)")
+    for child in range(25):
+        keys = [f"ref{i} INTEGER REFERENCES parent{(child + i) % len(parents)} (id)" for i in range(4)]
+        into.run(f"CREATE TABLE child{child} (id INTEGER PRIMARY KEY, {', '.join(keys)})")
+        into.fill(f"child{child}", [(1, 5, None, None, None)])
+
+
 def _reference(rng: Random, count: int) -> int | None:
     chance = rng.random()
     if chance < 0.0001:
