@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from tasks.closing import close
 from tasks.detection import Looked
 from tasks.rehearsal import Rehearsed
 from tasks.step import step
@@ -51,7 +52,7 @@ def attest_rehearsal(
     """The backup is proven, the plan drawn up and rehearsed; the lock is about to be given back."""
     contents = _backup(equipment, manifest) | {
         "found": attestations.found(detected),
-        "plan": attestations.planned(rehearsed.plan, manifest.census),
+        "plan": attestations.planned(rehearsed.plan, manifest.census, equipment.policy),
         "rehearsal": attestations.judged(rehearsed.verdict),
     }
     _attest_with_evidence(equipment, "rehearsed", run, manifest, contents)
@@ -99,7 +100,7 @@ def attest_end(equipment: Equipment, report: RunReport, scratches: int, left: in
         "scratches": {"made": scratches, "left": left},
         "steps": attestations.timed(report.steps),
     }
-    return equipment.attest("ended", report.run, contents, evidence_of(equipment.store, report.database, report.run))
+    return close(equipment, "ended", report.run, contents)
 
 
 @step("receipt")
@@ -118,7 +119,7 @@ def attest_stop(equipment: Equipment, report: RunReport, fault: Exception) -> No
         "performed": report.performed,
         "steps": attestations.timed(report.steps),
     }
-    equipment.attest("ended", report.run, contents, evidence_of(store, name, report.run))
+    close(equipment, "ended", report.run, contents)
 
 
 def _backup(equipment: Equipment, manifest: Manifest) -> attestations.Contents:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
+from tasks.closing import close
 from tasks.step import step
 from upkeep.backups import utc_now
 from upkeep.changes import Change, stored_changes
@@ -15,7 +16,7 @@ from upkeep.equipment import Equipment
 from upkeep.errors import Refused
 from upkeep.journal import Intention, clear_intention, intentions
 from upkeep.ledger import UNDER_LOCK, begun_at
-from upkeep.receipts import evidence_of, last_receipt
+from upkeep.receipts import last_receipt
 from upkeep.rows import images_of
 from upkeep.stores import Store
 
@@ -56,7 +57,7 @@ def attest_deaths(equipment: Equipment) -> None:
     for run, stage in last.receipt.open.items() if last else ():
         if stage in UNDER_LOCK or utc_now() - begun_at(run) > longest:
             contents = {"last_receipt": stage, "outcome": _outcome(store, name, run)}
-            equipment.attest("died", run, contents, evidence_of(store, name, run))
+            close(equipment, "died", run, contents)
 
 
 def _outcome(store: Store, database: str, run: str) -> dict[str, Any]:

@@ -31,6 +31,7 @@ ROOMS = {
     "upkeep.databases.opening": "database opening",  # which class serves which URL
     "upkeep.stores": "store protocol",
     "upkeep.stores.": "stores",
+    "upkeep.pages": "pages",  # the auditor's pages, drawn of receipts and of nothing else
     "upkeep.cli": "cli",
 }
 TOP = {name for name in ROOMS if "." not in name}
@@ -39,7 +40,7 @@ KERNEL = {"nouns", "database protocol", "database opening", "store protocol", "e
 # room: the rooms that it may import; "lazily" are those that it may import inside functions alone
 MAY_IMPORT = {
     "flows": {"flows", "tasks", "equipment", "databases", "stores"} | KERNEL,
-    "tasks": {"tasks", "expectations", "equipment", "databases", "stores"} | KERNEL,
+    "tasks": {"tasks", "expectations", "pages", "equipment", "databases", "stores"} | KERNEL,
     "expectations": {"expectations", "databases", "stores"} | KERNEL,
     "examples": {"examples"},
     "nouns": {"nouns", "database protocol", "store protocol", "errors"},
@@ -51,19 +52,23 @@ MAY_IMPORT = {
     "settings": {"errors"},
     "equipment": KERNEL,
     "errors": set[str](),
+    "pages": {"pages", "nouns", "errors"},
     "cli": {"cli", "equipment", "databases", "stores"} | KERNEL,
 }
 MAY_IMPORT_LAZILY = {
     "database opening": {"databases"},
     "store protocol": {"stores"},
-    "cli": {"flows", "tasks", "expectations", "examples"},
+    "cli": {"flows", "tasks", "expectations", "pages", "examples"},
 }
 
 # outside library: the only files that may import it (the examples stand for somebody else's application)
 LIVES_IN = {
     "prefect": ("flows/*", "tasks/*"),
     "great_expectations": ("expectations/*",),
-    "pandas": ("expectations/*",),
+    "pandas": ("expectations/*", "upkeep/pages/frames.py"),
+    "jinja2": ("upkeep/pages/html.py",),
+    "markupsafe": ("upkeep/pages/html.py",),
+    "typst": ("upkeep/pages/pdf.py",),
     "alembic": ("tasks/*",),
     "boto3": ("upkeep/stores/s3*",),
     "botocore": ("upkeep/stores/s3*",),
@@ -79,8 +84,8 @@ LIVES_IN = {
 IN_ONE_FILE = ("alembic",)
 READS_THE_ENVIRONMENT = "upkeep/settings.py"  # others may set a name before a library is imported, never read one
 
-WITHOUT_PREFECT = (["--help"], ["restore", "--help"], ["ledger", "verify", "--help"])
-HEAVY = ("prefect", "great_expectations", "pandas", "boto3", "alembic")
+WITHOUT_PREFECT = (["--help"], ["restore", "--help"], ["ledger", "verify", "--help"], ["report", "--help"])
+HEAVY = ("prefect", "great_expectations", "pandas", "boto3", "alembic", "typst")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ import os
 import platform
 import pwd
 import socket
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from upkeep.backups import Manifest, Proof
 from upkeep.census import Census
 from upkeep.databases import Identity
 from upkeep.plan import Plan
+from upkeep.policy import Policy
 from upkeep.pruning import Pruning
 from upkeep.report import Detected, Step
 from upkeep.verdict import Verdict
@@ -90,8 +92,11 @@ def found(detected: Detected) -> Contents:
     }
 
 
-def planned(plan: Plan, census: Census) -> Contents:
-    """What would be done, by table and action, with the rows of each table before; what is left as it is, by key."""
+def planned(plan: Plan, census: Census, policy: Policy) -> Contents:
+    """What would be done, by table and action, with the rows of each table before; what is left as it is, by key.
+
+    ``rules`` counts the same rows by the rule that decided, 0 for none; a row that two rules speak of counts for both.
+    """
     return {
         "sha256": plan.digest,
         "rows": plan.rows,
@@ -99,6 +104,7 @@ def planned(plan: Plan, census: Census) -> Contents:
             {"table": table, "action": action.value, "rows": rows, "table_rows": census.tables[table].rows}
             for (table, action), rows in plan.by_table().items()
         ],
+        "rules": list(_by_rule(plan, policy)),
         "kept": [{"key": kept.key, "orphans": kept.rows} for kept in plan.kept],
         "migration": {
             "from": list(plan.migration.found),
@@ -109,6 +115,14 @@ def planned(plan: Plan, census: Census) -> Contents:
         if plan.migration
         else None,
     }
+
+
+def _by_rule(plan: Plan, policy: Policy) -> Iterator[Contents]:
+    rows = {(repair.rule, repair.table, repair.action.value, repair.row) for repair in plan.repairs}
+    for (number, table, action), count in sorted(Counter(one[:3] for one in rows).items()):
+        rule = policy.rule[number - 1] if number else None
+        told = {"child": rule.child, "parent": rule.parent, "why": rule.why} if rule else {}
+        yield {"rule": number, "table": table, "action": action, "rows": count, **told}
 
 
 def judged(verdict: Verdict) -> Contents:

@@ -84,6 +84,32 @@ def last_receipt(store: Store, database: str) -> Link | None:
     return link
 
 
+def receipts_of(store: Store, database: str, run: str) -> tuple[Link, ...]:
+    """The receipts of a run that is still open, in their order, read from the end back to where it began.
+
+    What cannot be read ends the search: whether the chain is whole is the verifier's to say, who reads all of it.
+    """
+    link = last_receipt(store, database)
+    found: list[Link] = []
+    while link and run in link.receipt.open:
+        if link.receipt.run == run:
+            found.append(link)
+        link = None if link.receipt.kind == "begun" and link.receipt.run == run else _before(store, link)
+    return tuple(reversed(found))
+
+
+def _before(store: Store, link: Link) -> Link | None:
+    name = name_of(link.receipt.database, link.receipt.number - 1)
+    if not store.exists(name):
+        return None
+    with store.get(name) as file:
+        content = file.read()
+    try:
+        return link_of(content)
+    except ValueError:
+        return None
+
+
 def _not_whole(name: str, what: str) -> Damaged:
     return Damaged(f"the end of the ledger, {name}, {what}", "stop; run `upkeep ledger verify` and find out who did it")
 

@@ -1,0 +1,34 @@
+"""The end of a run in the ledger: its page is drawn and stored, then the receipt is written that names all it left."""
+
+from io import BytesIO
+from typing import Any
+
+from upkeep.backups import utc_now
+from upkeep.equipment import Equipment
+from upkeep.ledger import Kind, Link
+from upkeep.pages.composing import Source, run_page
+from upkeep.pages.contents import LAST, Told, told
+from upkeep.pages.files import files_of
+from upkeep.receipts import evidence_of, receipts_of
+from upkeep.stores import Store
+
+
+def close(equipment: Equipment, kind: Kind, run: str, contents: dict[str, Any]) -> Link:
+    """Write the last receipt of a run, with everything that stands in the store of it as evidence, its page included.
+
+    The page comes first, so that the receipt vouches for it. It says what that receipt will say and cannot say its
+    number and hash.
+    """
+    store, name = equipment.store, equipment.settings.database
+    if own := receipts_of(store, name, run):  # one that has ended has its page, and its last receipt vouches for that
+        _draw(store, name, run, told(own), kind, contents)
+    return equipment.attest(kind, run, contents, evidence_of(store, name, run))
+
+
+def _draw(store: Store, name: str, run: str, own: tuple[Told, ...], kind: Kind, contents: dict[str, Any]) -> None:
+    """What a run that was killed had drawn is drawn anew: no receipt names it yet."""
+    now = utc_now()
+    closing = Told(LAST, "", kind, run, f"{now:%Y-%m-%dT%H:%M:%SZ}", contents)
+    page = run_page(Source(name, store.url, now), (*own, closing), run, None)
+    for file, content in files_of(page, now, with_pdf=True, zipped=True):
+        store.put(f"{name}/evidence/{run}/{file}", BytesIO(content))

@@ -1,0 +1,191 @@
+"""What receipts say is wrong: findings that are open and since when, alarms, and what was left unasked."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+from upkeep.ledger import ENDS
+from upkeep.pages.contents import Told, answer, number, part, parts, text, words
+from upkeep.pages.runs import Run, claim_rows
+
+Row = dict[str, Any]
+SILENCE = 2
+"""So many days may pass from one run to the next before the page says that none began."""
+
+
+@dataclass
+class _Open:
+    """A finding that is open since its first receipt in an unbroken row of looks."""
+
+    since: Told
+    last: Told
+    seen: Row = field(default_factory=dict)
+
+
+def look_rows(told: Iterable[Told]) -> list[Row]:
+    """How many orphans each look saw."""
+    return [
+        {
+            "day": one.day,
+            "when": one.written,
+            "run": one.run,
+            "rows": number(one.contents, "found", "rows"),
+            "orphans": number(one.contents, "found", "orphans"),
+            "orphan_rows": number(one.contents, "found", "orphan_rows"),
+            "receipts": (one.number,),
+        }
+        for one in told
+        if part(one.contents, "found")
+    ]
+
+
+def finding_rows(told: Iterable[Told]) -> tuple[list[Row], list[Row]]:
+    """The findings that are open at the last look, with their age in days there; and those that are open no more."""
+    opened: dict[str, _Open] = {}
+    closed: list[Row] = []
+    last, kept = None, set[str]()
+    for one in told:
+        if plan := part(one.contents, "plan"):
+            kept = {text(some, "key") for some in parts(plan, "kept")}
+        if not part(one.contents, "found"):
+            continue
+        last, now = one, dict(_seen(one))
+        for key in [key for key in opened if key not in now]:
+            closed.append(_closed(key, opened.pop(key), one))
+        for key, seen in now.items():
+            before = opened.get(key)
+            opened[key] = _Open(before.since if before else one, one, seen)
+    rows = [_still_open(key, one, last, key in kept) for key, one in opened.items()] if last else []
+    return sorted(rows, key=lambda row: (-row["days"], -(row["orphans"] or 0), row["key"])), closed
+
+
+def alarm_rows(runs: Iterable[Run], told: Iterable[Told], until: str) -> list[Row]:
+    """What somebody should have heard of: runs that died or were stopped, claims that do not hold, days of silence.
+
+    ``until`` is the day up to which a run could have begun.
+    """
+    runs = tuple(runs)
+    rows = (*_of_runs(runs), *_of_claims(runs), *_of_proofs(told), *_silences(runs, until))
+    return sorted(rows, key=lambda row: row["day"])
+
+
+def exception_rows(runs: Iterable[Run], told: Iterable[Told]) -> list[Row]:
+    """What was not asked, not compared or not removed; each as one sentence that may come again and again."""
+    runs = tuple(runs)
+    rows = [
+        _row("not asked" if row["said"] == "could not be asked" else row["said"], row["claim"].partition(":")[0], row)
+        for row in claim_rows(runs)
+        if row["holds"] is None
+    ]
+    for one in told:
+        stands = {"day": one.day, "receipts": (one.number,)}
+        rows += [_row("key not asked", key, stands) for key in words(one.contents, "found", "keys_not_asked")]
+        rows += [
+            _row("not compared after a restore", what, stands) for what in words(one.contents, "proof", "uncompared")
+        ]
+        if left := number(one.contents, "scratches", "left"):
+            rows.append(_row("scratches left", f"{left} were still there when the run ended", stands))
+    return rows
+
+
+def _seen(one: Told) -> Iterator[tuple[str, Row]]:
+    for finding in parts(one.contents, "found", "findings"):
+        yield (
+            text(finding, "key"),
+            {
+                "orphans": number(finding, "orphans"),
+                "missing": number(finding, "missing_keys"),
+                "diagnosis": text(finding, "diagnosis"),
+            },
+        )
+    for key in words(one.contents, "found", "keys_not_asked"):
+        yield key, {"orphans": None, "missing": None, "diagnosis": "could not be asked"}
+
+
+def _still_open(key: str, one: _Open, last: Told, is_kept: bool) -> Row:
+    return {
+        "day": one.since.day,
+        "key": key,
+        **one.seen,
+        "since": one.since.written,
+        "days": days_between(one.since.day, last.day),
+        "standing": "kept by the policy" if is_kept else "open",
+        "receipts": tuple(dict.fromkeys((one.since.number, one.last.number))),
+    }
+
+
+def _closed(key: str, one: _Open, by: Told) -> Row:
+    return {
+        "day": by.day,
+        "key": key,
+        "orphans": one.seen["orphans"],
+        "since": one.since.written,
+        "closed": by.written,
+        "days": days_between(one.since.day, by.day),
+        "receipts": tuple(dict.fromkeys((one.since.number, by.number))),
+    }
+
+
+def _of_runs(runs: tuple[Run, ...]) -> Iterator[Row]:
+    for run in runs:
+        end = run.of(*ENDS)
+        last, numbers = run.told[-1], tuple(one.number for one in run.told)
+        common = {"day": last.day, "run": run.name, "receipts": numbers}
+        if end is None:
+            yield {**common, "alarm": "run not ended", "told": run.ended}
+        elif end.kind == "died":
+            yield {**common, "alarm": "run died", "told": run.ended}
+        elif text(end.contents, "how").startswith("stopped"):
+            step = text(end.contents, "step")
+            yield {**common, "alarm": "run stopped", "told": f"{run.ended}{f', at {step}' if step else ''}"}
+
+
+def _of_claims(runs: tuple[Run, ...]) -> Iterator[Row]:
+    for row in claim_rows(runs):
+        if row["holds"] is False:
+            common = {name: row[name] for name in ("day", "run", "receipts")}
+            yield {**common, "alarm": "claim does not hold", "told": f"{row['verdict']}: {row['claim']}"}
+
+
+def _of_proofs(told: Iterable[Told]) -> Iterator[Row]:
+    for one in told:
+        said = one.contents if one.kind == "restored" else part(one.contents, "proof")
+        if answer(said, "holds") is False:
+            backup = text(one.contents, "backup", "id") or text(one.contents, "backup")
+            against = f"backup {backup} came back otherwise than it was stored"
+            yield {
+                "day": one.day,
+                "run": one.run,
+                "alarm": "backup does not hold",
+                "told": against,
+                "receipts": (one.number,),
+            }
+
+
+def _silences(runs: tuple[Run, ...], until: str) -> Iterator[Row]:
+    """Days between two runs, and after the last one."""
+    begun = [run.told[0] for run in runs]
+    for before, after in zip(begun, [*begun[1:], None], strict=True):
+        day = after.day if after else until
+        days = days_between(before.day, day)
+        if days > SILENCE:
+            yield {
+                "day": day,
+                "run": after.run if after else "",
+                "alarm": "silence",
+                "told": f"no run began for {days} days, since {before.day}",
+                "receipts": (before.number, after.number) if after else (before.number,),
+            }
+
+
+def days_between(first: str, last: str) -> int:
+    """Whole days from one day to another; 0 where one of them is no day."""
+    try:
+        return (date.fromisoformat(last) - date.fromisoformat(first)) // timedelta(days=1)
+    except ValueError:
+        return 0
+
+
+def _row(what: str, sentence: str, stands: Row) -> Row:
+    return {"day": stands["day"], "what": what, "told": sentence, "receipts": stands["receipts"]}
