@@ -12,7 +12,7 @@ SAID = {True: "holds", False: "does not hold", None: "could not be asked"}
 COLUMNS = ("suite", "description", "severity", "answer", "seen", "number", "owner")
 
 
-def findings_table(answers: Sequence[Answer]) -> list[dict[str, str | int]]:
+def rules_table(answers: Sequence[Answer]) -> list[dict[str, str | int]]:
     """One row for each answer; ``number`` counts what was found against the rule, 0 where there is nothing to count.
 
     What fails or could not be asked comes before what holds, the gravest first, then the greatest number.

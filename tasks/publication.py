@@ -2,8 +2,9 @@
 
 from io import BytesIO
 
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
+from expectations.tables import rules_table
 from tasks.detection import Looked, zipped
 from tasks.rehearsal import Rehearsed
 from tasks.step import step
@@ -62,11 +63,21 @@ def publish(equipment: Equipment, report: RunReport) -> None:
     put_document(equipment.store, f"{folder}/report.json", report.document())
     equipment.store.put(f"{folder}/report.md", BytesIO(markdown.summary(report).encode()))
     create_markdown_artifact(markdown.summary(report), key="summary", description=report.ended)
+    create_link_artifact(
+        f"{report.store}/{folder}/page.html",
+        link_text="the auditor's page of this run",
+        key="page",
+        description="drawn when the run ends; a browser follows no link to a file or a bucket: copy it",
+    )
     if report.verification:
         _show_verdict(report.verification, "the verification: what was checked after the performance")
 
 
 def _keep_what_was_seen(store: Store, folder: str, looked: Looked, census: Census) -> None:
+    if looked.detected.rules:
+        create_table_artifact(
+            rules_table(looked.detected.rules), key="rules", description="the hand-written rules, what fails first"
+        )
     put_document(store, f"{folder}/census.json", census.model_dump(mode="json"))
     put_document(store, f"{folder}/suites.json", looked.results)
     if looked.docs is not None:

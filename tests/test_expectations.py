@@ -26,7 +26,7 @@ from expectations.meaning import understood
 from expectations.run import SuiteRun, run_suites
 from expectations.sources import read_only_sqlite
 from expectations.suites import KEY_SUITE, NO_ORPHANS, NO_ROWS, Rule, Suite, expectation_suite, key_suite
-from expectations.tables import findings_table
+from expectations.tables import rules_table
 from upkeep.answers import Answer, Question
 from upkeep.catalog import ForeignKey
 from upkeep.databases.sqlite_dialect import SqliteDialect
@@ -542,7 +542,7 @@ def test_the_table_puts_first_what_needs_a_person() -> None:
     def said(name: str, severity: str, holds: bool | None, numbers: tuple[int, ...] = ()) -> Answer:
         return Answer("rules", name, name, severity, holds, "seen", numbers, "owner")
 
-    table = findings_table(
+    table = rules_table(
         [
             said("fine", "critical", True, (0,)),
             said("small", "critical", False, (1,)),
@@ -555,4 +555,4 @@ def test_the_table_puts_first_what_needs_a_person() -> None:
     assert table[2]["answer"] == "could not be asked"
     assert {type(value) for row in table for value in row.values()} == {str, int}
     assert json.loads(json.dumps(table)) == table
-    assert findings_table([]) == []
+    assert rules_table([]) == []

@@ -125,7 +125,8 @@ def _nothing(_line: str) -> None:
 def _where_to_look(folder: Path, report: RunReport) -> str:
     store = folder / "store"
     places = {
-        "the report of the second run": store / (report.evidence or "") / "report.md",
+        "the auditor's page of the second run": store / (report.evidence or "") / "page.html",
+        "its report as text": store / (report.evidence or "") / "report.md",
         "every changed row, before and after": store / "clinic" / "repairs" / report.run,
         "the policy that decided": clinic_folder() / "policy.toml",
     }

@@ -2,9 +2,10 @@
 
 import os
 import shutil
+from collections.abc import Iterable
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -23,9 +24,6 @@ from upkeep.cli.reading import (
 )
 from upkeep.cli.saying import Json, end_badly, say
 from upkeep.errors import Refused
-
-if TYPE_CHECKING:
-    from upkeep.pages.page import Page
 
 
 def add_to(app: typer.Typer) -> None:
@@ -55,6 +53,7 @@ def report(
     """Draw the auditor's page of a period or of a run, with its tables as CSV; checks the ledger first."""
     from upkeep.pages.composing import Period, Source, period_page, run_page
     from upkeep.pages.contents import told
+    from upkeep.pages.files import files_of
 
     if (first is None) == (run == ""):
         raise Refused("say of what: a period or a run", "write `upkeep report --from 2026-07-01 --to 2026-09-30`")
@@ -71,13 +70,13 @@ def report(
         page = run_page(source, told(links), run, verdict)
     else:
         page = period_page(source, told(links), Period(first.date(), _until(first, last, now)), verdict)
-    written = _write(folder, page, now, with_pdf=pdf)
-    figures = {figure.noun: figure.shown for figure in page.figures}
-    document: dict[str, Any] = {"page": str(folder / "page.html"), "files": written, "figures": figures}
+    written = _write(folder, files_of(page, now, with_pdf=pdf, zipped=False))
+    document: dict[str, Any] = {"page": str(folder / "page.html"), "files": written}
+    document["figures"] = {figure.section: figure.shown for figure in page.figures}
     document |= ledger_document(verdict, ()) | {"receipts": verdict.receipts}
     text = "\n".join(
         (
-            f"{page.title}: {', '.join(f'{shown} {noun}' for noun, shown in figures.items())}",
+            f"{page.title}: {', '.join(f'{figure.shown} {figure.noun}' for figure in page.figures)}",
             page.banner.sentence,
             f"page: {folder / 'page.html'}",
         )
@@ -99,15 +98,13 @@ def _refuse_a_full(folder: Path) -> None:
         raise Refused(f"{folder} is there and not an empty folder", "name a new one with --output")
 
 
-def _write(folder: Path, page: "Page", now: datetime, *, with_pdf: bool) -> list[str]:
+def _write(folder: Path, files: Iterable[tuple[str, bytes]]) -> list[str]:
     """Every file, in a folder that appears when it is whole; their names."""
-    from upkeep.pages.files import files_of
-
     part = folder.with_name(f".{folder.name}.{os.getpid()}")
     part.mkdir(parents=True)
     try:
         names = []
-        for name, content in files_of(page, now, with_pdf=with_pdf, zipped=False):
+        for name, content in files:
             (part / name).parent.mkdir(exist_ok=True)
             (part / name).write_bytes(content)
             names.append(name)

@@ -1,7 +1,7 @@
 """How a page is put together: of one run as it ends or later, or of a period."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -148,13 +148,18 @@ def _figures(parts: tuple[Section, ...]) -> tuple[Figure, ...]:
 
     alarms, holding, restores = len(tables["alarms"].rows), total("restores", "holds"), len(tables["restores"].rows)
     return (
-        Figure(f"{len(tables['runs'].rows):,}", "runs", "runs"),
-        Figure(f"{len(tables['approvals'].rows):,}", "approvals", "approvals"),
-        Figure(f"{total('changes', 'rows'):,}", "rows changed", "changes"),
+        _figure(len(tables["runs"].rows), "run", "runs"),
+        _figure(len(tables["approvals"].rows), "approval", "approvals"),
+        _figure(total("changes", "rows"), "row", "changes", " changed"),
         Figure(f"{holding:,} of {restores:,}", "restores hold", "restores", "plain" if holding == restores else "bad"),
-        Figure(f"{total('findings', 'orphans'):,}", "orphans left", "findings"),
-        Figure(f"{alarms:,}", "alarms", "alarms", "bad" if alarms else "plain"),
+        _figure(total("findings", "orphans"), "orphan", "findings", " left"),
+        replace(_figure(alarms, "alarm", "alarms"), tone="bad" if alarms else "plain"),
     )
+
+
+def _figure(count: int, noun: str, section: str, more: str = "") -> Figure:
+    shown, _, word = several(count, noun).partition(" ")
+    return Figure(shown, word + more, section)
 
 
 def _left_by_the_run() -> Banner:

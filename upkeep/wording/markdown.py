@@ -49,6 +49,7 @@ def _facts(report: RunReport) -> str:
         "recovered": "; ".join(report.recovered),
         "removed backups": ", ".join(report.removed),
         "evidence": report.evidence and f"{report.store}/{report.evidence}",
+        "the auditor's page": report.evidence and f"{report.store}/{report.evidence}/page.html",
         "notes": "; ".join(report.notes),
     }
     return "\n".join(f"- {name}: `{value}`" for name, value in facts.items() if value)
