@@ -26,6 +26,7 @@ from tasks.accounting import (
 )
 from tasks.backup import back_up, snapshot
 from tasks.looking import assure, look_live
+from tasks.models import with_models
 from tasks.performance import perform as perform_plan
 from tasks.preparation import preflight
 from tasks.publication import evidence_folder, keep_look, keep_rehearsal, publish
@@ -144,6 +145,7 @@ class _Runbook:
         with clock("recover"):
             facts["recovered"] = recover_runs(equipment)
         with clock("preflight"):
+            self._equipment = equipment = with_models(equipment, folder)
             facts["assurance"] = assurance = assure(equipment)
             performs = perform != "never"
             restores = assurance.is_due or performs

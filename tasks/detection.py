@@ -13,7 +13,7 @@ from upkeep.answers import Answer, Question
 from upkeep.catalog import ForeignKey
 from upkeep.databases import Database, Reading, Sight
 from upkeep.equipment import Equipment
-from upkeep.finding import detected, keys_of, unasked, with_rows
+from upkeep.finding import detected, diagnosed, keys_of, unasked, with_rows
 from upkeep.findings import Finding
 from upkeep.orphans import counting
 from upkeep.report import Detected
@@ -41,14 +41,15 @@ def detect_in(equipment: Equipment, sight: Sight, *, docs: Path | None = None) -
     """Ask every key and every hand-written rule of one state."""
     suites = load_suites(equipment.settings.suites) if equipment.settings.suites else ()
     reading = sight.reading
-    keys = keys_of(reading, equipment.policy)
+    keys = keys_of(reading, equipment.policy, equipment.models)
     questions = dict(_questions(reading, keys))
     run = run_suites(sight.url, list(questions.values()), suites, at_begin=sight.at_begin, docs_folder=docs)
     by_name = {answer.name: answer for answer in run.answers}
     asked = {question.name for question in questions.values()}
     rules = tuple(answer for answer in run.answers if answer.name not in asked)
-    findings = tuple(_finding(reading, key, questions.get(key), by_name) for key in keys)
-    return Looked(detected(reading, findings, rules), run.results, run.docs)
+    asked_of = tuple(_finding(reading, key, questions.get(key), by_name) for key in keys)
+    findings = diagnosed(reading, asked_of, equipment.policy)
+    return Looked(detected(reading, findings, rules, equipment.policy), run.results, run.docs)
 
 
 def _questions(reading: Reading, keys: tuple[ForeignKey, ...]) -> Iterator[tuple[ForeignKey, Question]]:
@@ -56,7 +57,7 @@ def _questions(reading: Reading, keys: tuple[ForeignKey, ...]) -> Iterator[tuple
         if key.askable:
             readable = re.sub(r"[^a-z0-9]+", "-", f"{key.child}-{'-'.join(key.columns)}".lower()).strip("-")
             name = f"key-{number}-{readable}"
-            origin = "" if key.declared else " (stated in the policy)"
+            origin = "" if key.declared else f" (stated by {key.stated_by})"
             says = f"every {key.child} that names a {key.parent} names one that is there{origin}"
             known = reading.known(key)
             query = counting(key, reading.dialect, known)

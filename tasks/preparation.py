@@ -37,7 +37,7 @@ def preflight(
     with equipment.database.reading() as reading:
         if not reading.catalog().tables:
             raise Refused(f"the database {identity.place} has no tables", "check DATABASE_URL: is this the right one?")
-        keys_of(reading, equipment.policy)
+        keys_of(reading, equipment.policy, equipment.models)
         found = reading.revision()
     migration = pending_migration(equipment.settings, found, workplace) if migrate else None
     if migration and performs and equipment.database.unmigratable:

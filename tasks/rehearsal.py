@@ -87,7 +87,7 @@ def drawn_up(
 ) -> Plan:
     """The plan for what was found in ``target``."""
     with target.reading() as reading:
-        planner = Planner(reading, keys_of(reading, equipment.policy), equipment.policy, refusals)
+        planner = Planner(reading, keys_of(reading, equipment.policy, equipment.models), equipment.policy, refusals)
         return planner.plan(equipment.settings.database, detected.findings, migration)
 
 

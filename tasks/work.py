@@ -70,7 +70,7 @@ def _mended(equipment: Equipment, bench: Bench | Database, plan: Plan, record: C
     if not plan.repairs:
         return Mended()
     with bench.writing() as writing:
-        mended = mend(writing, plan, keys_of(writing, equipment.policy))
+        mended = mend(writing, plan, keys_of(writing, equipment.policy, equipment.models))
         record(mended)
     return mended
 

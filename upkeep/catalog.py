@@ -65,6 +65,8 @@ class ForeignKey:
     says the same as the engine's own.
     ``single``: no row of the child can find two parents; False where that is not known.
     ``indexed``: the child's rows that point at one parent are found without reading the whole table.
+    ``stated_by`` says who states a key that the schema does not declare: the policy, the models. ``meant`` is the key
+    as they say that a declared one should be, where it points elsewhere (P-108); ``confirmed``: they say the same.
     """
 
     child: str
@@ -82,6 +84,9 @@ class ForeignKey:
     alike: bool = field(default=False, compare=False)
     single: bool = field(default=False, compare=False)
     indexed: bool = field(default=True, compare=False)
+    stated_by: str = field(default="", compare=False)
+    meant: "ForeignKey | None" = field(default=None, compare=False)
+    confirmed: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
         return f"{self.child}({', '.join(self.columns)}) -> {self.parent}({', '.join(self.parent_columns)})"

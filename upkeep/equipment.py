@@ -11,6 +11,7 @@ from upkeep.databases import Database
 from upkeep.databases.opening import backend_of, open_database
 from upkeep.errors import Refused, UpkeepError
 from upkeep.ledger import Evidence, Kind, Link
+from upkeep.models import SILENT, Models
 from upkeep.policy import Policy, load_policy
 from upkeep.receipts import write_receipt
 from upkeep.settings import Settings, load_settings
@@ -21,7 +22,7 @@ from upkeep.workplaces import workplace
 
 @dataclass(frozen=True)
 class Equipment:
-    """Settings that were checked, and what they name, opened."""
+    """Settings that were checked, and what they name, opened. ``models`` are silent until somebody has read them."""
 
     settings: Settings
     database: Database
@@ -29,6 +30,7 @@ class Equipment:
     policy: Policy
     replica: Database | None = None
     signer: Signer | None = None
+    models: Models = SILENT
 
     @property
     def observable(self) -> Database:

@@ -4,14 +4,17 @@ from upkeep.answers import Answer
 from upkeep.catalog import ForeignKey
 from upkeep.databases import Reading
 from upkeep.findings import Finding
+from upkeep.inquiry import Inquiry, rows_by_cause
+from upkeep.models import SILENT, Models
 from upkeep.orphans import counting, counting_and_listing, listing, rows_of_any
-from upkeep.policy import Policy, all_keys
+from upkeep.policy import SILENCE, Policy
+from upkeep.references import known_keys
 from upkeep.report import Detected
 
 
-def keys_of(reading: Reading, policy: Policy) -> tuple[ForeignKey, ...]:
-    """Declared keys and those that the policy states, as the engine sees them."""
-    return all_keys(reading.catalog(), tuple(reading.stated(reference.as_key()) for reference in policy.reference))
+def keys_of(reading: Reading, policy: Policy, models: Models = SILENT) -> tuple[ForeignKey, ...]:
+    """Declared keys and those that the policy or the models state, as the engine sees them."""
+    return known_keys(reading, policy, models)
 
 
 def unasked(key: ForeignKey) -> str | None:
@@ -58,8 +61,17 @@ def orphan_rows(reading: Reading, findings: tuple[Finding, ...]) -> int:
     return total
 
 
-def detected(reading: Reading, findings: tuple[Finding, ...], rules: tuple[Answer, ...] = ()) -> Detected:
+def diagnosed(reading: Reading, findings: tuple[Finding, ...], policy: Policy) -> tuple[Finding, ...]:
+    """The findings with what their diagnosis is judged by."""
+    inquiry = Inquiry(reading, policy.diagnosis.sentinels)
+    return tuple(inquiry.into(finding) for finding in findings)
+
+
+def detected(
+    reading: Reading, findings: tuple[Finding, ...], rules: tuple[Answer, ...] = (), policy: Policy = SILENCE
+) -> Detected:
     """The findings together with how much was looked at."""
     tables = reading.catalog().tables
     rows = sum(reading.count(table, digest=False).rows for table in tables)
-    return Detected(len(tables), rows, findings, orphan_rows(reading, findings), rules)
+    by_cause = rows_by_cause(reading, findings, policy.diagnosis.sentinels)
+    return Detected(len(tables), rows, findings, orphan_rows(reading, findings), rules, by_cause)

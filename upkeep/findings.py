@@ -1,19 +1,13 @@
-"""What was found about one foreign key, and why: the diagnosis."""
+"""What was found about one foreign key: its orphans, and why they are there."""
 
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, field
 
 from upkeep.catalog import ForeignKey
+from upkeep.diagnosis import Cause, Diagnosis, causes, diagnose
+from upkeep.facts import Facts, Share, Trait
 from upkeep.values import Row
 
-
-class Diagnosis(StrEnum):
-    """Why a foreign key has orphans."""
-
-    NONE = "none"
-    PARENTS_MISSING = "parents missing"
-    PARENT_TABLE_MISSING = "parent table missing"
-    UNUSABLE_KEY = "unusable key"
+__all__ = ["Cause", "Diagnosis", "Finding"]
 
 
 @dataclass(frozen=True)
@@ -22,6 +16,7 @@ class Finding:
 
     ``orphans`` counts pairs of a row and this key, ``missing_keys`` the distinct keys that they point at. Both are
     None where the key could not be asked: that is not a zero. ``rows`` are the locators of the first orphans.
+    ``facts`` are what was gathered of them; without any they are just missing.
     """
 
     key: ForeignKey
@@ -29,17 +24,20 @@ class Finding:
     missing_keys: int | None = None
     rows: tuple[Row, ...] = ()
     unasked: str | None = None
+    facts: Facts = field(default=Facts(), compare=False)
 
     @property
     def diagnosis(self) -> Diagnosis:
-        """The judgement over what is known of the key."""
-        return diagnose(self.key, self.orphans)
+        """The one word for why."""
+        return diagnose(self.key, self.orphans, self._known)
 
+    @property
+    def causes(self) -> tuple[Cause, ...]:
+        """Why, part by part."""
+        return causes(self.key, self.orphans, self._known)
 
-def diagnose(key: ForeignKey, orphans: int | None) -> Diagnosis:
-    """Why ``key`` has so many ``orphans``; a key that the engine cannot use is told even without any."""
-    if key.parent_missing:
-        return Diagnosis.PARENT_TABLE_MISSING
-    if key.fault is not None:
-        return Diagnosis.UNUSABLE_KEY
-    return Diagnosis.PARENTS_MISSING if orphans else Diagnosis.NONE
+    @property
+    def _known(self) -> Facts:
+        if self.facts.shares:
+            return self.facts
+        return Facts({Trait.MISSING: Share(self.orphans or 0, self.missing_keys or 0)})

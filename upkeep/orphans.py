@@ -40,6 +40,15 @@ class Dialect(Protocol):
     def same(self, parent: str, child: str) -> str:
         """The comparison that the engine's own foreign keys make between two column expressions (P-41, P-42, P-116)."""
 
+    def literal(self, text: str) -> str:
+        """The text as a constant."""
+
+    def as_text(self, expression: str) -> str:
+        """The value as a person would write it, to be compared with a text."""
+
+    def is_no_number(self, expression: str) -> str:
+        """SQL that is true for a value that is no whole number in a column of whole numbers, where there can be one."""
+
 
 @dataclass(frozen=True)
 class Known:

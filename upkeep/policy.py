@@ -46,6 +46,16 @@ class Run(_Frozen):
     snapshot: Restores = "nightly"
 
 
+NONE_MEANT = ("0", "-1", "", "00000000-0000-0000-0000-000000000000")
+"""What many programs write into a pointer that points at nothing (P-117)."""
+
+
+class Diagnosing(_Frozen):
+    """How orphans are judged: ``sentinels`` are the values that mean none, as text, in place of the usual ones."""
+
+    sentinels: tuple[str, ...] = NONE_MEANT
+
+
 _COLUMNS = re.compile(r"^(?P<table>[^()]+)\((?P<columns>[^()]+)\)$")
 
 
@@ -90,7 +100,13 @@ class Reference(_Frozen):
     def as_key(self) -> ForeignKey:
         """The reference as a foreign key like any other, not declared."""
         return ForeignKey(
-            self.child.table, self.child.columns, self.parent.table, self.parent.columns, ondelete="", declared=False
+            self.child.table,
+            self.child.columns,
+            self.parent.table,
+            self.parent.columns,
+            ondelete="",
+            declared=False,
+            stated_by="the policy",
         )
 
 
@@ -124,6 +140,7 @@ class Policy(_Frozen):
 
     run: Run = Run()
     limits: Limits = Limits()
+    diagnosis: Diagnosing = Diagnosing()
     reference: tuple[Reference, ...] = ()
     rule: tuple[Rule, ...] = ()
 
@@ -140,10 +157,14 @@ class Policy(_Frozen):
         return tuple(n for n, rule in enumerate(self.rule, 1) if n not in met and not any(map(rule.matches, keys)))
 
 
+SILENCE = Policy()
+"""No policy is set: every row is kept."""
+
+
 def load_policy(path: Path) -> Policy:
     """The policy in a TOML file; a file that is not there is silence. Raises Refused with every fault at once."""
     if not path.exists():
-        return Policy()
+        return SILENCE
     try:
         return Policy.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError) as fault:

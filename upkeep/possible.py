@@ -64,9 +64,17 @@ def _impossible(
 ) -> str | None:
     if not catalog.tables[key.child].locator:
         return f"the rows of {key.child} cannot be told apart"
-    if (key.fault or key.parent_missing) and not rule.names(key):
-        what = key.fault or f"the table {key.parent} is gone"
-        return f"{what}, and no rule was written for that very key"
+    if (fault := _fault_of_the_schema(key)) and not rule.names(key):
+        return f"{fault}, and no rule was written for that very key"
     if action is Action.NULLIFY and not nullable_columns(key, catalog, keys):
         return f"no column of {', '.join(key.columns)} may be NULL and is free of other keys"
     return None
+
+
+def _fault_of_the_schema(key: ForeignKey) -> str | None:
+    """What is wrong with the key and not with the rows; None where nothing is known (P-108)."""
+    if key.fault:
+        return key.fault
+    if key.parent_missing:
+        return f"the table {key.parent} is gone"
+    return f"by {key.meant.stated_by} the key points at {key.meant.parent}" if key.meant else None

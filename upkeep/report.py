@@ -1,12 +1,13 @@
 """What one run of the runbook came to: the facts, from which one file makes text and another Markdown."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from upkeep.answers import Answer
 from upkeep.assurance import Assurance
-from upkeep.catalog import Catalog
-from upkeep.findings import Diagnosis, Finding
+from upkeep.catalog import Catalog, ForeignKey
+from upkeep.findings import Cause, Diagnosis, Finding
 from upkeep.ledger import Link
 from upkeep.plan import Plan
 from upkeep.values import encode
@@ -22,19 +23,45 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Toll:
+    """How many orphans (pairs), rows and keys one diagnosis comes to."""
+
+    diagnosis: Diagnosis
+    orphans: int
+    rows: int
+    keys: int
+
+
+@dataclass(frozen=True)
 class Detected:
-    """What was found: every key's finding, the hand-written rules' answers, and how much was looked at."""
+    """What was found: every key's finding, the hand-written rules' answers, and how much was looked at.
+
+    ``rows_by_cause`` are rows by the diagnosis of their orphans; a row with two reasons stands under both.
+    """
 
     tables: int
     rows: int
     findings: tuple[Finding, ...]
     orphan_rows: int
     rules: tuple[Answer, ...] = ()
+    rows_by_cause: Mapping[str, int] = field(default_factory=dict, hash=False)
 
     @property
     def orphans(self) -> int:
         """Pairs of a row and a key that points at nothing."""
         return sum(finding.orphans or 0 for finding in self.findings)
+
+    @property
+    def causes(self) -> tuple["Toll", ...]:
+        """Why there are orphans, over all keys, in the order of the diagnoses."""
+        tolls = []
+        for diagnosis in Diagnosis:
+            several = [cause for f in self.findings for cause in f.causes if cause.diagnosis is diagnosis]
+            if orphans := sum(cause.orphans for cause in several):
+                rows = self.rows_by_cause.get(diagnosis.value, orphans)
+                keys = sum(cause.orphans > 0 for cause in several)
+                tolls.append(Toll(diagnosis, orphans, rows, keys))
+        return tuple(tolls)
 
     @property
     def troubled(self) -> tuple[Finding, ...]:
@@ -153,9 +180,26 @@ def finding_document(finding: Finding) -> dict[str, Any]:
         "orphans": finding.orphans,
         "missing_keys": finding.missing_keys,
         "diagnosis": finding.diagnosis.value,
+        "causes": [_cause_document(cause) for cause in finding.causes],
+        "meant": _meant_document(key.meant) if key.meant else None,
+        "stated_by": key.stated_by or None,
         "fault": key.fault,
         "rows": [[encode(value) for value in row] for row in finding.rows],
     }
+
+
+def _cause_document(cause: Cause) -> dict[str, Any]:
+    """A part of the orphans of one key: a pair of a row and this key is one row."""
+    return {
+        "diagnosis": cause.diagnosis.value,
+        "orphans": cause.orphans,
+        "missing_keys": cause.missing_keys,
+        "evidence": str(cause),
+    }
+
+
+def _meant_document(meant: ForeignKey) -> dict[str, Any]:
+    return {"parent": meant.parent, "parent_columns": list(meant.parent_columns), "stated_by": meant.stated_by}
 
 
 def detected_document(engine: str, detected: Detected, catalog: Catalog, complaints: tuple[str, ...]) -> dict[str, Any]:
@@ -167,6 +211,10 @@ def detected_document(engine: str, detected: Detected, catalog: Catalog, complai
         "foreign_keys": len(detected.findings),
         "orphans": detected.orphans,
         "orphan_rows": detected.orphan_rows,
+        "causes": [
+            {"diagnosis": one.diagnosis.value, "orphans": one.orphans, "rows": one.rows, "keys": one.keys}
+            for one in detected.causes
+        ],
         "findings": [finding_document(finding) for finding in detected.findings],
         "complaints": list(complaints),
         "unasked": [{"key": str(f.key), "why": f.unasked} for f in detected.findings if f.orphans is None],

@@ -12,7 +12,7 @@ from upkeep.cli.saying import DOES_NOT_HOLD, HOLDS, Json, end, end_badly, say
 from upkeep.databases import Reading
 from upkeep.equipment import Equipment, equip
 from upkeep.errors import Damaged, Refused
-from upkeep.finding import detected, find, keys_of
+from upkeep.finding import detected, diagnosed, find, keys_of
 from upkeep.report import detected_document
 from upkeep.wording import text
 
@@ -29,7 +29,7 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Find orphans and say why they are there; changes nothing."""
-    equipment = equip()
+    equipment = equipped_with_models()
     engine = equipment.database.engine
     with _looked_at(equipment, backup) as reading:
         catalog = reading.catalog()
@@ -38,8 +38,9 @@ def check(
                 f"the database {equipment.settings.database} has no tables",
                 "check DATABASE_URL: is this the right one?",
             )
-        findings = tuple(find(reading, key, limit=limit) for key in keys_of(reading, equipment.policy))
-        found = detected(reading, findings)
+        keys = keys_of(reading, equipment.policy, equipment.models)
+        findings = diagnosed(reading, tuple(find(reading, key, limit=limit) for key in keys), equipment.policy)
+        found = detected(reading, findings, policy=equipment.policy)
         complaints = reading.complaints()
     document = detected_document(engine, found, catalog, complaints)
     told = text.check(equipment.settings.database, engine, found, complaints, limit)
@@ -49,6 +50,17 @@ def check(
         end_badly(as_json, document, told, Damaged(what, hint))
     say(as_json, document, told)
     end(DOES_NOT_HOLD if found.troubled else HOLDS)
+
+
+def equipped_with_models() -> Equipment:
+    """What the settings name, with what the application's models say where they name any."""
+    equipment = equip()
+    if equipment.settings.metadata is None:
+        return equipment
+    from tasks.models import with_models
+
+    with equipment.workplace("models") as folder:
+        return with_models(equipment, folder)
 
 
 @contextmanager

@@ -5,8 +5,8 @@ from typing import Any
 import typer
 
 from upkeep.catalog import ForeignKey
+from upkeep.cli.looking import equipped_with_models
 from upkeep.cli.saying import Json, say
-from upkeep.equipment import equip
 from upkeep.finding import keys_of
 from upkeep.policy import Policy
 from upkeep.wording.text import folded
@@ -17,9 +17,9 @@ app = typer.Typer(help="Explain the policy.")
 @app.command()
 def check(as_json: Json = False) -> None:
     """Which rule meets which foreign key, what it wants on delete, and what the schema says."""
-    equipment = equip()
+    equipment = equipped_with_models()
     with equipment.database.reading() as reading:
-        keys = keys_of(reading, equipment.policy)
+        keys = keys_of(reading, equipment.policy, equipment.models)
     documents = [_document(equipment.policy, key) for key in keys]
     idle = equipment.policy.idle_rules(keys)
     wide = max((len(document["key"]) for document in documents), default=0)

@@ -57,3 +57,15 @@ class MariadbDialect:
     def same(self, parent: str, child: str) -> str:
         """As InnoDB compares: both sides of its keys have one type and one collation, padding and case included."""
         return f"{parent} = {child}"
+
+    def literal(self, text: str) -> str:
+        """In single quotes, those within doubled: a backslash is itself (NO_BACKSLASH_ESCAPES)."""
+        return "'" + text.replace("'", "''") + "'"
+
+    def as_text(self, expression: str) -> str:
+        """As the server prints it."""
+        return f"CAST({expression} AS CHAR)"
+
+    def is_no_number(self, expression: str) -> str:
+        """A column of numbers takes nothing else."""
+        return f"{expression} IS NULL AND FALSE"

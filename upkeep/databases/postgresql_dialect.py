@@ -78,3 +78,15 @@ class PostgresqlDialect:
     def same(self, parent: str, child: str) -> str:
         """For a key that nobody declared: a declared one brings its own operators."""
         return f"{parent} = {child}"
+
+    def literal(self, text: str) -> str:
+        """In single quotes, those within doubled: a backslash is itself (standard_conforming_strings)."""
+        return "'" + text.replace("'", "''") + "'"
+
+    def as_text(self, expression: str) -> str:
+        """As the server prints it."""
+        return f"CAST({expression} AS TEXT)"
+
+    def is_no_number(self, expression: str) -> str:
+        """A column of numbers takes nothing else."""
+        return f"{expression} IS NULL AND FALSE"

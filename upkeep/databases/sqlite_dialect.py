@@ -39,3 +39,15 @@ class SqliteDialect:
     def same(self, parent: str, child: str) -> str:
         """Parent on the left for its collation (P-42), ``+`` to take the child's affinity away (P-41, P-116)."""
         return f"{parent} = +{child}"
+
+    def literal(self, text: str) -> str:
+        """In single quotes, those within doubled."""
+        return "'" + text.replace("'", "''") + "'"
+
+    def as_text(self, expression: str) -> str:
+        """As the engine prints it."""
+        return f"CAST({expression} AS TEXT)"
+
+    def is_no_number(self, expression: str) -> str:
+        """A column takes any value here, whatever its type says (P-48)."""
+        return f"typeof({expression}) NOT IN ('integer', 'null')"

@@ -71,9 +71,9 @@ def findings(detected: Detected, plan: Plan | None) -> Table:
 
 
 def _diagnosis(finding: Finding) -> str:
-    """Why, where the numbers beside it do not say it all."""
+    """Why, and what speaks for it."""
     word = finding.diagnosis.value
-    return word if finding.diagnosis in (Diagnosis.NONE, Diagnosis.PARENTS_MISSING) else f"{word}: {trouble(finding)}"
+    return word if finding.diagnosis is Diagnosis.NONE else f"{word}: {trouble(finding)}"
 
 
 def plan_table(plan: Plan) -> Table:

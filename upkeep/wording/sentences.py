@@ -21,25 +21,17 @@ def size_of_damage(detected: Detected) -> str:
     )
 
 
-def several(number: int, noun: str) -> str:
-    """A number and its noun: 1 key, 2 keys."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def trouble(finding: Finding) -> str:
-    """What is wrong with one key, without its name."""
+    """What is wrong with one key, and what speaks for it, without its name."""
     if finding.orphans is None:
         return f"could not be asked: {finding.unasked}"
-    counted = "no orphans"
     if finding.orphans:
-        verb = "misses" if finding.orphans == 1 else "miss"
-        missed = several(finding.missing_keys or 0, "key")
-        counted = f"{several(finding.orphans, 'orphan')} that {verb} {missed}"
+        return "; ".join(map(str, finding.causes))
     if finding.diagnosis is Diagnosis.PARENT_TABLE_MISSING:
-        return f"the table {finding.key.parent} is gone; {counted}"
+        return f"the table {finding.key.parent} is gone; no orphans"
     if finding.diagnosis is Diagnosis.UNUSABLE_KEY:
-        return f"the key cannot be used: {finding.key.fault}; {counted}"
-    return counted
+        return f"the key cannot be used: {finding.key.fault}; no orphans"
+    return "no orphans"
 
 
 def what_would_be_done(plan: Plan, key: ForeignKey) -> str:

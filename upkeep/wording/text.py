@@ -5,12 +5,13 @@ from collections.abc import Iterable
 
 from upkeep.backups import Backup, Manifest
 from upkeep.findings import Diagnosis, Finding
+from upkeep.numbers import several
 from upkeep.plan import Plan
 from upkeep.pruning import Pruning
 from upkeep.report import Detected, RunReport, Step
 from upkeep.values import Row, encode
 from upkeep.verdict import Verdict
-from upkeep.wording.sentences import mark, outcome, plan_in_short, size_of_damage, slow_deletions
+from upkeep.wording.sentences import mark, outcome, plan_in_short, size_of_damage, slow_deletions, trouble
 
 WIDTH = 100
 """Columns of the terminal that long lines are folded for."""
@@ -18,9 +19,14 @@ WIDTH = 100
 _TIED = "\N{NO-BREAK SPACE}"
 Cells = tuple[str, str, str, str]
 _ADVICE = {
+    Diagnosis.MISDECLARED: "these keys are declared to the wrong table: correct the schema, the rows may be right",
     Diagnosis.PARENT_TABLE_MISSING: "the table that these point at is gone: a fault of the schema, not of the rows",
     Diagnosis.UNUSABLE_KEY: "the database itself cannot use these keys: correct the schema",
     Diagnosis.PARENTS_MISSING: "the rows that these point at are gone",
+    Diagnosis.SUSPECT: "what these point at stands in another table: find out which is meant before anything is done",
+    Diagnosis.SENTINEL: "these hold a value that means none: no row is missing",
+    Diagnosis.NEVER_A_KEY: "these hold what can be no key: a mistake in writing, no row is missing",
+    Diagnosis.PARTIAL_KEY: "only a part of these keys is filled in",
 }
 
 
@@ -147,8 +153,8 @@ def _by_key(plan: Plan, letters: dict[str, str]) -> dict[str, list[str]]:
 
 
 def _kept_for(plan: Plan | None, reason: str) -> str:
-    several = [kept for kept in plan.kept if kept.reason == reason] if plan else []
-    return f"{sum(kept.rows for kept in several):,} orphans of {_counted(len(several), 'key')}"
+    alike = [kept for kept in plan.kept if kept.reason == reason] if plan else []
+    return f"{sum(kept.rows for kept in alike):,} orphans of {several(len(alike), 'key')}"
 
 
 def _by_table(plan: Plan) -> str:
@@ -188,47 +194,67 @@ def check(name: str, engine: str, detected: Detected, complaints: tuple[str, ...
     silent = [finding for finding in troubled if finding.orphans is None]
     lines = [f"{name} ({engine}): {size_of_damage(detected)}"]
     if troubled:
-        lines += folded("why: ", _reasons(troubled))
+        lines += folded("why: ", _reasons(detected))
     if complaints:
         lines += folded("the engine's own check complains: ", "; ".join(complaints))
-    lines.append(f"next: {_after_check(detected, complaints)}")
+    lines += folded("next: ", _after_check(detected, complaints))
     for diagnosis, advice in _ADVICE.items():
-        several = [f for f in troubled if f.diagnosis is diagnosis and f not in silent]
-        if several:
-            cells = [_cells(finding, limit) for finding in several]
-            lines += ["", f"{diagnosis.value}: {advice}", *_table(("orphans", "missed", "foreign key", "rows"), cells)]
+        alike = [f for f in troubled if f.diagnosis is diagnosis and f not in silent]
+        if alike:
+            lines += ["", f"{diagnosis.value}: {advice}", *_keys(alike, limit)]
     if silent:
         lines += ["", "could not be asked, which is not a yes"]
         lines += [line for f in silent for line in folded("  ", f"{f.key}: {f.unasked}")]
     return "\n".join(lines)
 
 
-def _reasons(troubled: list[Finding]) -> str:
+def _reasons(detected: Detected) -> str:
+    """Each diagnosis with its orphans, the rows of these where they are fewer, and its keys."""
     said = []
-    for diagnosis in _ADVICE:
-        several = [finding for finding in troubled if finding.diagnosis is diagnosis and finding.orphans is not None]
-        if several:
-            orphans = sum(finding.orphans or 0 for finding in several)
-            said.append(f"{diagnosis.value} ({orphans:,} over {_counted(len(several), 'key')})")
-    silent = sum(finding.orphans is None for finding in troubled)
-    return ", ".join([*said, *([f"{_counted(silent, 'key')} could not be asked"] if silent else [])])
+    for one in detected.causes:
+        rows = f" in {several(one.rows, 'row')}" if one.rows != one.orphans else ""
+        said.append(f"{one.diagnosis.value} {one.orphans:,}{rows} ({several(one.keys, 'key')})".replace(" ", _TIED))
+    without = sum(finding.orphans == 0 for finding in detected.troubled)
+    said += [f"{several(without, 'key')} that cannot be used"] if without else []
+    silent = sum(finding.orphans is None for finding in detected.troubled)
+    return ", ".join([*said, *([f"{several(silent, 'key')} could not be asked"] if silent else [])])
 
 
 def _after_check(detected: Detected, complaints: tuple[str, ...]) -> str:
     if complaints:
         return "stop; `upkeep restore latest --to URL` brings the newest verified backup back beside it"
+    wrong = [f for f in detected.troubled if f.diagnosis is Diagnosis.MISDECLARED]
+    first = f"correct {several(len(wrong), 'key')} with a migration, not the rows; " if wrong else ""
     if detected.orphans:
-        return "`upkeep maintain` rehearses the repair on a copy and changes nothing"
+        return f"{first}`upkeep maintain` rehearses the repair on a copy and changes nothing"
     return "correct the schema of the keys below" if detected.troubled else "nothing"
 
 
-def _cells(finding: Finding, limit: int) -> Cells:
-    named = []
-    if finding.rows and limit:
-        more = " ..." if (finding.orphans or 0) > len(finding.rows) else ""
-        named = ["; ".join(map(_locator, finding.rows)) + more]
-    told = [finding.key.fault] if finding.key.fault else []
-    return _number(finding.orphans), _number(finding.missing_keys), str(finding.key), " - ".join([*told, *named])
+def _keys(findings: list[Finding], limit: int) -> list[str]:
+    """Each key with its first rows, and below it what else is to be said of it."""
+    numbers = [(_number(finding.orphans), _number(finding.missing_keys)) for finding in findings]
+    one, two = (max(map(len, column)) for column in zip(("orphans", "missed"), *numbers, strict=True))
+    room = max(len(str(finding.key)) for finding in findings)
+    lines = [f"  {'orphans':>{one}}  {'missed':>{two}}  foreign key".rstrip()]
+    for (orphans, missed), finding in zip(numbers, findings, strict=True):
+        lines += folded(f"  {orphans:>{one}}  {missed:>{two}}  {finding.key!s:{room}}  ", _first_rows(finding, limit))
+        told = _plain_trouble(finding)
+        lines += folded(" " * (one + two + 6), told) if told else []
+    return [line.rstrip() for line in lines]
+
+
+def _first_rows(finding: Finding, limit: int) -> str:
+    if not (finding.rows and limit):
+        return ""
+    more = " ..." if (finding.orphans or 0) > len(finding.rows) else ""
+    return "; ".join(map(_locator, finding.rows)).replace(" ", _TIED) + more
+
+
+def _plain_trouble(finding: Finding) -> str:
+    """What the heading and the numbers do not say already."""
+    if finding.diagnosis in (Diagnosis.PARENTS_MISSING, Diagnosis.PARENT_TABLE_MISSING) and len(finding.causes) < 2:
+        return "".join(cause.remark for cause in finding.causes)
+    return trouble(finding)
 
 
 def _locator(row: Row) -> str:
@@ -268,10 +294,6 @@ def _number(count: int | None) -> str:
     return "?" if count is None else f"{count:,}"
 
 
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
 def taken(manifest: Manifest) -> str:
     """What ``upkeep backup`` says."""
     return (
@@ -308,4 +330,4 @@ def retention(pruning: Pruning, *, done: bool) -> str:
         return "no backups"
     if pruning.going and not done:
         return "\n".join([*lines, "nothing was removed; `upkeep prune --yes` removes"])
-    return "\n".join([*lines, f"{_counted(len(pruning.going), 'backup')} removed" if done else "nothing to remove"])
+    return "\n".join([*lines, f"{several(len(pruning.going), 'backup')} removed" if done else "nothing to remove"])
