@@ -25,9 +25,8 @@ class SomeDiagnosed:
     def statements(self) -> list[str]:
         """SQL for any engine that lets a key be violated."""
         made = [f"CREATE TABLE {name} (id INTEGER PRIMARY KEY)" for name in PARENTS]
-        made += [
-            f"CREATE TABLE {CHILD} (id INTEGER PRIMARY KEY, ref INTEGER, FOREIGN KEY (ref) REFERENCES {PARENTS[0]} (id))"
-        ]
+        to = f"FOREIGN KEY (ref) REFERENCES {PARENTS[0]} (id)"
+        made.append(f"CREATE TABLE {CHILD} (id INTEGER PRIMARY KEY, ref INTEGER, {to})")
         made += [
             f"INSERT INTO {n} VALUES ({i})" for n, ids in zip(PARENTS, self.parents, strict=True) for i in sorted(ids)
         ]
@@ -61,7 +60,7 @@ class SomeDiagnosed:
 
 
 def _is_suspicious(ids: frozenset[int], refs: set[int], missing: set[int]) -> bool:
-    """All that is missing is here; and either that is no accident, or most of the column is missing and nothing here."""
+    """All that is missing is here, and that is no accident; or most of the column is missing, and here nothing is."""
     if len(missing) < 2 or not missing <= ids:
         return False
     chance = (len(ids) / (max(ids) - min(ids) + 1)) ** len(missing)
@@ -73,9 +72,11 @@ def diagnosed_databases(draw: st.DrawFn) -> SomeDiagnosed:
     """Numbers that stand close together, as they do in life, or far apart, so that they meet only for a reason."""
     far = draw(st.booleans())
     numbers = st.integers(1, 10**6) if far else st.integers(1, 30)
-    own, other = (draw(st.frozensets(numbers, max_size=25)) for _ in range(2))
+    own, other = (draw(st.frozensets(numbers, min_size=least, max_size=25)) for least in (0, 5))
     third = draw(st.one_of(st.frozensets(numbers, max_size=25), st.just(other | own)))
-    pool = sorted(own | other) + draw(st.lists(numbers, max_size=4)) + draw(st.sampled_from(([], [0, -1])))
-    refs = draw(st.lists(st.sampled_from([None, *pool]), max_size=40))
+    wrong = draw(st.sampled_from((sorted(other), sorted(other), sorted(own | other), sorted(own) or [1])))
+    strays = draw(st.lists(numbers, max_size=2)) if draw(st.booleans()) else []
+    pool = [*wrong, *strays, *draw(st.sampled_from(([], [], [0, -1])))]
+    refs = draw(st.lists(st.sampled_from([None, *pool]), min_size=draw(st.sampled_from((0, 8, 20))), max_size=40))
     modelled = draw(st.sampled_from([None, None, *PARENTS]))
     return SomeDiagnosed((own, other, third), tuple(refs), modelled)
