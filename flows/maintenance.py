@@ -29,7 +29,7 @@ from tasks.looking import assure, look_live
 from tasks.models import with_models
 from tasks.performance import perform as perform_plan
 from tasks.preparation import preflight
-from tasks.publication import evidence_folder, keep_look, keep_rehearsal, publish
+from tasks.publication import evidence_folder, keep_look, keep_rehearsal, keep_verification, publish
 from tasks.recovery import recover_runs
 from tasks.rehearsal import Rehearsed, look, rehearse
 from tasks.retention import prune
@@ -165,7 +165,7 @@ class _Runbook:
             looked, facts["look"], facts["told"] = look_live(equipment, folder, facts["assurance"], migration)
             facts["detected"] = looked.detected
         with clock("evidence"):
-            keep_look(equipment, self._run, looked, facts["look"], manifest.census)
+            keep_look(equipment, self._run, manifest.id, looked, facts["look"], manifest.census)
             attest_look(equipment, self._run, manifest, looked, facts["look"])
 
     def _rehearse(self, folder: Path, manifest: Manifest, migration: Migration | None) -> Rehearsed:
@@ -181,7 +181,7 @@ class _Runbook:
             facts["plan"], facts["rehearsal"] = rehearsed.plan, rehearsed.verdict
             facts["unmigratable"] = equipment.database.unmigratable if rehearsed.plan.migration else ""
         with clock("evidence"):
-            keep_rehearsal(equipment, self._run, looked, rehearsed, census)
+            keep_rehearsal(equipment, self._run, manifest.id, looked, rehearsed, census)
             attest_rehearsal(equipment, self._run, manifest, looked.detected, rehearsed)
         return rehearsed
 
@@ -228,6 +228,7 @@ class _Runbook:
             with clock("verify"):
                 looked = look(equipment, restored, folder)
                 facts["verification"] = verify(equipment, restored, manifest, looked.detected, plan, worked)
+                keep_verification(equipment, self._run, manifest.id, looked)
                 attest_performance(equipment, self._run, manifest, looked.detected, plan, facts["verification"])
 
     def _publish(self, ended: str) -> RunReport:

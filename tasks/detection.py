@@ -3,7 +3,7 @@
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +31,14 @@ class Looked:
     docs: Path | None
 
 
-def detect(equipment: Equipment, target: Database, *, docs: Path | None = None) -> Looked:
+def detect(equipment: Equipment, target: Database, *, docs: Path | None = None, remembers: bool = False) -> Looked:
     """Ask every key and every hand-written rule of ``target``, which nobody else uses."""
     with target.reading() as reading:
-        return detect_in(equipment, Sight(reading, target.alembic_url()), docs=docs)
+        return detect_in(equipment, Sight(reading, target.alembic_url()), docs=docs, remembers=remembers)
 
 
-def detect_in(equipment: Equipment, sight: Sight, *, docs: Path | None = None) -> Looked:
-    """Ask every key and every hand-written rule of one state."""
+def detect_in(equipment: Equipment, sight: Sight, *, docs: Path | None = None, remembers: bool = False) -> Looked:
+    """Ask every key and every hand-written rule of one state; if it ``remembers``, beside what the last run saw."""
     suites = load_suites(equipment.settings.suites) if equipment.settings.suites else ()
     reading = sight.reading
     keys = keys_of(reading, equipment.policy, equipment.models)
@@ -49,7 +49,10 @@ def detect_in(equipment: Equipment, sight: Sight, *, docs: Path | None = None) -
     rules = tuple(answer for answer in run.answers if answer.name not in asked)
     asked_of = tuple(_finding(reading, key, questions.get(key), by_name) for key in keys)
     findings = diagnosed(reading, asked_of, equipment.policy)
-    return Looked(detected(reading, findings, rules, equipment.policy), run.results, run.docs)
+    found = detected(reading, findings, rules, equipment.policy)
+    if remembers:
+        found = replace(found, history=equipment.remember(reading, findings))
+    return Looked(found, run.results, run.docs)
 
 
 def _questions(reading: Reading, keys: tuple[ForeignKey, ...]) -> Iterator[tuple[ForeignKey, Question]]:

@@ -13,6 +13,7 @@ from upkeep.verdict import (
     judge_business_rules,
     judge_complaints,
     judge_freshness,
+    judge_history,
     judge_keys_asked,
 )
 
@@ -36,13 +37,14 @@ def look_live(
     """
     seconds = equipment.settings.look_seconds
     with equipment.observable.observed(workplace, seconds) as sight:
-        looked = detect_in(equipment, sight, docs=workplace / "data-docs")
+        looked = detect_in(equipment, sight, docs=workplace / "data-docs", remembers=True)
         found = looked.detected
         checks = (
             judge_assurance(assurance),
             *judge_freshness(sight.behind, _DAY),
             judge_complaints(sight.reading.complaints()),
             judge_keys_asked(found.findings, tables=found.tables),
+            *judge_history(found.history),
             *judge_business_rules(found.rules),
         )
     return looked, Verdict(checks=checks, left_out=_left_out(assurance, migration)), sight.told

@@ -28,7 +28,7 @@ def tables_of(metadata: Any) -> list[dict[str, Any]]:
                 }
                 for column in table.columns
             ],
-            "keys": [key for one in table.foreign_key_constraints if (key := _key(one))],
+            "foreign_keys": [key for one in table.foreign_key_constraints if (key := _key(one))],
         }
         for table in sorted(metadata.tables.values(), key=lambda table: str(table.fullname))
     ]

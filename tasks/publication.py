@@ -8,9 +8,12 @@ from expectations.tables import rules_table
 from tasks.detection import Looked, zipped
 from tasks.rehearsal import Rehearsed
 from tasks.step import step
+from upkeep.backups import utc_now
 from upkeep.census import Census
 from upkeep.documents import put_document
 from upkeep.equipment import Equipment
+from upkeep.history import Moment
+from upkeep.remembering import record_name
 from upkeep.report import RunReport
 from upkeep.stores import Store
 from upkeep.verdict import Verdict
@@ -23,11 +26,14 @@ def evidence_folder(database: str, run: str) -> str:
 
 
 @step("keep evidence")
-def keep_rehearsal(equipment: Equipment, run: str, looked: Looked, rehearsed: Rehearsed, census: Census) -> None:
+def keep_rehearsal(
+    equipment: Equipment, run: str, backup: str, looked: Looked, rehearsed: Rehearsed, census: Census
+) -> None:
     """The census, the suites' results, the Data Docs, the plan and the rehearsal's verdict, before anybody is asked."""
     store, name, plan = equipment.store, equipment.settings.database, rehearsed.plan
     folder = evidence_folder(name, run)
     _keep_what_was_seen(store, folder, looked, census)
+    _keep_record(equipment, run, backup, looked)
     put_document(store, f"{folder}/rehearsal.json", rehearsed.verdict.document())
     put_document(store, f"{name}/repairs/{run}/plan.json", plan.document() | {"digest": plan.digest})
     create_table_artifact(
@@ -40,10 +46,11 @@ def keep_rehearsal(equipment: Equipment, run: str, looked: Looked, rehearsed: Re
 
 
 @step("keep evidence")
-def keep_look(equipment: Equipment, run: str, looked: Looked, verdict: Verdict, census: Census) -> None:
+def keep_look(equipment: Equipment, run: str, backup: str, looked: Looked, verdict: Verdict, census: Census) -> None:
     """What a run without a restore saw: the census of its backup, the suites' results, the Data Docs, the verdict."""
     store, folder = equipment.store, evidence_folder(equipment.settings.database, run)
     _keep_what_was_seen(store, folder, looked, census)
+    _keep_record(equipment, run, backup, looked)
     put_document(store, f"{folder}/look.json", verdict.document())
     create_table_artifact(
         markdown.findings(looked.detected, None),
@@ -51,6 +58,12 @@ def keep_look(equipment: Equipment, run: str, looked: Looked, verdict: Verdict, 
         description="foreign keys with orphans, and what is wrong with each",
     )
     _show_verdict(verdict, "the look: what was checked, with no backup proven")
+
+
+@step("keep evidence")
+def keep_verification(equipment: Equipment, run: str, backup: str, looked: Looked) -> None:
+    """What was seen after the performance, which the next run begins from."""
+    _keep_record(equipment, run, backup, looked, is_after=True)
 
 
 @step("publish")
@@ -83,6 +96,15 @@ def _keep_what_was_seen(store: Store, folder: str, looked: Looked, census: Censu
     if looked.docs is not None:
         with zipped(looked.docs).open("rb") as pages:
             store.put(f"{folder}/data-docs.zip", pages)
+
+
+def _keep_record(equipment: Equipment, run: str, backup: str, looked: Looked, *, is_after: bool = False) -> None:
+    """What is needed to say at the next look what is new and what is gone."""
+    if looked.detected.history is not None:
+        moment = Moment(run=run, taken=utc_now(), backup=backup)
+        record = looked.detected.history.now.at(moment, is_after=is_after)
+        name = record_name(equipment.settings.database, run, is_after=is_after)
+        put_document(equipment.store, name, record.model_dump(mode="json"))
 
 
 def _show_verdict(verdict: Verdict, description: str) -> None:

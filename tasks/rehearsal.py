@@ -22,6 +22,7 @@ from upkeep.verdict import (
     judge_backup,
     judge_business_rules,
     judge_enforcement,
+    judge_history,
     judge_keys_asked,
     judge_limits,
     judge_orphans_left,
@@ -43,7 +44,7 @@ class Rehearsed:
 @step("detect")
 def look(equipment: Equipment, scratch: Database, workplace: Path) -> Looked:
     """Ask every foreign key and every rule of the scratch; the live database is left in peace."""
-    return detect(equipment, scratch, docs=workplace / "data-docs")
+    return detect(equipment, scratch, docs=workplace / "data-docs", remembers=True)
 
 
 @step("rehearse")
@@ -62,6 +63,7 @@ def rehearse(
     checks = [
         judge_backup((), len(rows_of), manifest.census.rows),
         judge_keys_asked(detected.findings, tables=detected.tables),
+        *judge_history(detected.history),
         judge_limits(beyond(plan, equipment.policy.limits, rows_of), plan),
         *worked.checks,
         *measured(scratch, after, plan),

@@ -39,7 +39,7 @@ class SomeDiagnosed:
         if self.modelled is None:
             return Models()
         key = ModelledKey(columns=("ref",), parent=self.modelled, parent_columns=("id",))
-        return Models(tables=(ModelledTable(name=CHILD, keys=(key,)),))
+        return Models(tables=(ModelledTable(name=CHILD, foreign_keys=(key,)),))
 
     @property
     def truth(self) -> Counter[Diagnosis]:

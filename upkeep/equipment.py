@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from upkeep.backups import utc_now
-from upkeep.databases import Database
+from upkeep.databases import Database, Reading
 from upkeep.databases.opening import backend_of, open_database
 from upkeep.errors import Refused, UpkeepError
+from upkeep.findings import Finding
+from upkeep.history import History
 from upkeep.ledger import Evidence, Kind, Link
 from upkeep.models import SILENT, Models
 from upkeep.policy import Policy, load_policy
 from upkeep.receipts import write_receipt
+from upkeep.remembering import record_of, remember
 from upkeep.settings import Settings, load_settings
 from upkeep.signatures import Signer, signer_from
 from upkeep.stores import Store, open_store
@@ -36,6 +39,18 @@ class Equipment:
     def observable(self) -> Database:
         """What is looked at on a night without a restore: the replica where the settings name one."""
         return self.replica or self.database
+
+    def remember(self, reading: Reading, findings: tuple[Finding, ...]) -> History:
+        """What is found now beside what the last run found."""
+        return remember(reading, findings, self.store, self.settings.database, self._secret)
+
+    def see(self, reading: Reading, findings: tuple[Finding, ...]) -> History:
+        """What is found now, without a look into the store."""
+        return History(record_of(reading, self.settings.database, findings, None, self._secret))
+
+    @property
+    def _secret(self) -> str:
+        return self.settings.secret_key.get_secret_value() if self.settings.secret_key else ""
 
     def attest(self, kind: Kind, run: str, contents: dict[str, Any], evidence: Iterable[Evidence] = ()) -> Link:
         """Write the next receipt of this database's ledger, signed where the settings name a key."""

@@ -35,7 +35,7 @@ class ModelledTable(_Frozen):
     name: str
     namespace: str | None = None
     columns: tuple[ModelledColumn, ...] = ()
-    keys: tuple[ModelledKey, ...] = ()
+    foreign_keys: tuple[ModelledKey, ...] = ()
 
 
 class Models(_Frozen):
@@ -43,7 +43,7 @@ class Models(_Frozen):
 
     tables: tuple[ModelledTable, ...] = ()
 
-    def keys(self, catalog: Catalog) -> tuple[ForeignKey, ...]:
+    def references(self, catalog: Catalog) -> tuple[ForeignKey, ...]:
         """The models' foreign keys in the names of the database, those whose child is not there left out.
 
         A table that is not there may come with a migration that is pending: that is no matter for its rows.
@@ -60,7 +60,7 @@ class Models(_Frozen):
             )
             for table in self.tables
             if (child := shown_as(table.name, table.namespace, catalog)) is not None
-            for key in table.keys
+            for key in table.foreign_keys
         )
 
 

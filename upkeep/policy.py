@@ -56,6 +56,12 @@ class Diagnosing(_Frozen):
     sentinels: tuple[str, ...] = NONE_MEANT
 
 
+class Checking(_Frozen):
+    """What `upkeep check` compares with: ``baseline`` is a file beside the policy, or ``latest`` for the last run."""
+
+    baseline: str | None = None
+
+
 _COLUMNS = re.compile(r"^(?P<table>[^()]+)\((?P<columns>[^()]+)\)$")
 
 
@@ -141,6 +147,7 @@ class Policy(_Frozen):
     run: Run = Run()
     limits: Limits = Limits()
     diagnosis: Diagnosing = Diagnosing()
+    check: Checking = Checking()
     reference: tuple[Reference, ...] = ()
     rule: tuple[Rule, ...] = ()
 

@@ -20,7 +20,7 @@ def known_keys(reading: Reading, policy: Policy, models: Models) -> tuple[Foreig
     """
     catalog = reading.catalog()
     stated = tuple(reading.stated(reference.as_key()) for reference in policy.reference)
-    modelled = models.keys(catalog)
+    modelled = models.references(catalog)
     said: dict[_Place, list[ForeignKey]] = defaultdict(list)
     for key in (*stated, *modelled):
         said[_place(key)].append(key)

@@ -6,8 +6,10 @@ from typing import Any
 
 from upkeep.answers import Answer
 from upkeep.assurance import Assurance
+from upkeep.baseline import Against
 from upkeep.catalog import Catalog, ForeignKey
 from upkeep.findings import Cause, Diagnosis, Finding
+from upkeep.history import History
 from upkeep.ledger import Link
 from upkeep.plan import Plan
 from upkeep.values import encode
@@ -37,6 +39,8 @@ class Detected:
     """What was found: every key's finding, the hand-written rules' answers, and how much was looked at.
 
     ``rows_by_cause`` are rows by the diagnosis of their orphans; a row with two reasons stands under both.
+    ``history`` is what is new and gone since the last run, where somebody asked for it, ``unremembered`` why that
+    cannot be told; ``against`` is the same with a baseline.
     """
 
     tables: int
@@ -45,6 +49,9 @@ class Detected:
     orphan_rows: int
     rules: tuple[Answer, ...] = ()
     rows_by_cause: Mapping[str, int] = field(default_factory=dict, hash=False)
+    history: History | None = None
+    unremembered: str = ""
+    against: Against | None = None
 
     @property
     def orphans(self) -> int:
@@ -141,7 +148,8 @@ class RunReport:
             "removed": list(self.removed),
             "steps": [{"name": step.name, "seconds": round(step.seconds, 3)} for step in self.steps],
             "evidence": self.evidence,
-            "findings": [finding_document(f) for f in self.detected.troubled] if self.detected else [],
+            "findings": [_with_since(f, self.detected) for f in self.detected.troubled] if self.detected else [],
+            "history": self.detected.history.document() if self.detected and self.detected.history else None,
             "notes": list(self.notes),
             **({"receipt": receipt_document(self.receipt)} if self.receipt else {}),
         }
@@ -202,6 +210,15 @@ def _meant_document(meant: ForeignKey) -> dict[str, Any]:
     return {"parent": meant.parent, "parent_columns": list(meant.parent_columns), "stated_by": meant.stated_by}
 
 
+def _with_since(finding: Finding, detected: Detected) -> dict[str, Any]:
+    """A finding with what earlier runs have seen of its key: the last moment without orphans, and how they grew."""
+    history, key = detected.history, str(finding.key)
+    seen = history.now.of(key) if history else None
+    since = {"since": seen.trail.model_dump(mode="json") if seen else None}
+    new = history.new_of(key) if history and history.before else None
+    return finding_document(finding) | since | {"new": new}
+
+
 def detected_document(engine: str, detected: Detected, catalog: Catalog, complaints: tuple[str, ...]) -> dict[str, Any]:
     """What ``upkeep check`` prints with ``--json``."""
     return {
@@ -215,7 +232,9 @@ def detected_document(engine: str, detected: Detected, catalog: Catalog, complai
             {"diagnosis": one.diagnosis.value, "orphans": one.orphans, "rows": one.rows, "keys": one.keys}
             for one in detected.causes
         ],
-        "findings": [finding_document(finding) for finding in detected.findings],
+        "findings": [_with_since(finding, detected) for finding in detected.findings],
+        "history": detected.history.document() if detected.history else None,
+        "baseline": detected.against.document() if detected.against else None,
         "complaints": list(complaints),
         "unasked": [{"key": str(f.key), "why": f.unasked} for f in detected.findings if f.orphans is None],
         "schema_digest": catalog.schema_digest,

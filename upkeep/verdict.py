@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from upkeep.answers import Answer
 from upkeep.databases import Behind
 from upkeep.findings import Finding
+from upkeep.history import Gone, History
 from upkeep.plan import Migration, Plan
 from upkeep.standing import Standing
 
@@ -107,6 +108,22 @@ def judge_complaints(complaints: tuple[str, ...]) -> Check:
     """Does the engine's own check find the database whole? Where a backup is restored its proof asks the same."""
     seen = "; ".join(complaints) or "it finds nothing"
     return Check(claim="the engine's own check finds nothing wrong", holds=not complaints, seen=seen)
+
+
+def judge_history(history: History | None) -> tuple[Check, ...]:
+    """Has an orphan vanished although nobody of us repaired it? () where nobody has looked before.
+
+    A parent that is there again may be another row under the same number: then the child belongs to somebody else now,
+    and no engine sees it (P-53). What the application itself has deleted, emptied or pointed elsewhere is told.
+    """
+    if history is None or history.before is None:
+        return ()
+    gone, healed = history.gone, history.healed
+    holds = False if healed else None if Gone.UNKNOWN in gone else True
+    told = [f"{number:,} of {key}: the parent is there again, is it the same row?" for key, number in healed.items()]
+    told += [f"{number:,}: {reason.value}" for reason, number in gone.items() if reason is not Gone.HEALED]
+    told += [f"{history.new:,} new"] if history.new else []
+    return (Check(claim="no orphan has healed by itself", holds=holds, seen="; ".join(told) or "none is gone or new"),)
 
 
 def judge_freshness(behind: Behind | None, longest_seconds: float) -> tuple[Check, ...]:

@@ -6,6 +6,7 @@ from upkeep.findings import Diagnosis, Finding
 from upkeep.plan import Plan
 from upkeep.report import Detected, RunReport
 from upkeep.verdict import Verdict
+from upkeep.wording.past import since_when
 from upkeep.wording.sentences import (
     mark,
     outcome,
@@ -24,7 +25,8 @@ def summary(report: RunReport) -> str:
     parts = [f"# {report.database}: {outcome(report)}", _unproven(report), _facts(report)]
     if report.detected:
         parts.append(
-            f"## What is wrong\n\n{size_of_damage(report.detected)}\n\n{_lines(findings(report.detected, report.plan))}"
+            f"## What is wrong\n\n{size_of_damage(report.detected)}\n\n{_since(report.detected)}"
+            f"{_lines(findings(report.detected, report.plan))}"
         )
     if report.plan:
         parts.append(f"## The plan\n\n{plan_in_short(report.plan)}\n\n{_lines(plan_table(report.plan))}")
@@ -53,6 +55,11 @@ def _facts(report: RunReport) -> str:
         "notes": "; ".join(report.notes),
     }
     return "\n".join(f"- {name}: `{value}`" for name, value in facts.items() if value)
+
+
+def _since(detected: Detected) -> str:
+    said = since_when(detected)
+    return f"Since: {said}\n\n" if said else ""
 
 
 def findings(detected: Detected, plan: Plan | None) -> Table:

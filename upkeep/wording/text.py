@@ -11,6 +11,7 @@ from upkeep.pruning import Pruning
 from upkeep.report import Detected, RunReport, Step
 from upkeep.values import Row, encode
 from upkeep.verdict import Verdict
+from upkeep.wording.past import baseline_said, since_when, trail_of
 from upkeep.wording.sentences import mark, outcome, plan_in_short, size_of_damage, slow_deletions, trouble
 
 WIDTH = 100
@@ -66,6 +67,7 @@ def _head(report: RunReport) -> list[str]:
     lines += [f"  {line}" for line in report.recovered]
     if report.detected:
         lines.append(size_of_damage(report.detected))
+        lines += folded("since: ", since) if (since := since_when(report.detected)) else []
     if report.plan:
         lines.append(f"plan {report.plan.digest[:12]}: {plan_in_short(report.plan)}")
     return [*lines, f"next: {next_step(report)}"]
@@ -195,13 +197,15 @@ def check(name: str, engine: str, detected: Detected, complaints: tuple[str, ...
     lines = [f"{name} ({engine}): {size_of_damage(detected)}"]
     if troubled:
         lines += folded("why: ", _reasons(detected))
+    lines += folded("since: ", since) if (since := since_when(detected)) else []
+    lines += folded("baseline: ", said) if (said := baseline_said(detected)) else []
     if complaints:
         lines += folded("the engine's own check complains: ", "; ".join(complaints))
     lines += folded("next: ", _after_check(detected, complaints))
     for diagnosis, advice in _ADVICE.items():
         alike = [f for f in troubled if f.diagnosis is diagnosis and f not in silent]
         if alike:
-            lines += ["", f"{diagnosis.value}: {advice}", *_keys(alike, limit)]
+            lines += ["", f"{diagnosis.value}: {advice}", *_keys(alike, detected, limit)]
     if silent:
         lines += ["", "could not be asked, which is not a yes"]
         lines += [line for f in silent for line in folded("  ", f"{f.key}: {f.unasked}")]
@@ -223,6 +227,8 @@ def _reasons(detected: Detected) -> str:
 def _after_check(detected: Detected, complaints: tuple[str, ...]) -> str:
     if complaints:
         return "stop; `upkeep restore latest --to URL` brings the newest verified backup back beside it"
+    if detected.against and detected.against.holds:
+        return "nothing: nothing is new; `upkeep maintain` rehearses the repair of what the baseline knows"
     wrong = [f for f in detected.troubled if f.diagnosis is Diagnosis.MISDECLARED]
     first = f"correct {several(len(wrong), 'key')} with a migration, not the rows; " if wrong else ""
     if detected.orphans:
@@ -230,7 +236,7 @@ def _after_check(detected: Detected, complaints: tuple[str, ...]) -> str:
     return "correct the schema of the keys below" if detected.troubled else "nothing"
 
 
-def _keys(findings: list[Finding], limit: int) -> list[str]:
+def _keys(findings: list[Finding], detected: Detected, limit: int) -> list[str]:
     """Each key with its first rows, and below it what else is to be said of it."""
     numbers = [(_number(finding.orphans), _number(finding.missing_keys)) for finding in findings]
     one, two = (max(map(len, column)) for column in zip(("orphans", "missed"), *numbers, strict=True))
@@ -238,8 +244,8 @@ def _keys(findings: list[Finding], limit: int) -> list[str]:
     lines = [f"  {'orphans':>{one}}  {'missed':>{two}}  foreign key".rstrip()]
     for (orphans, missed), finding in zip(numbers, findings, strict=True):
         lines += folded(f"  {orphans:>{one}}  {missed:>{two}}  {finding.key!s:{room}}  ", _first_rows(finding, limit))
-        told = _plain_trouble(finding)
-        lines += folded(" " * (one + two + 6), told) if told else []
+        for told in filter(None, (_plain_trouble(finding), trail_of(finding, detected.history))):
+            lines += folded(" " * (one + two + 6), told)
     return [line.rstrip() for line in lines]
 
 

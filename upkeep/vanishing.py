@@ -1,0 +1,129 @@
+"""Why an orphan that was seen before is none any more, asked of its row."""
+
+import hashlib
+import hmac
+import json
+import secrets
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from upkeep.catalog import ForeignKey
+from upkeep.databases import Reading
+from upkeep.findings import Finding
+from upkeep.history import Change, Gone, History, Record, SeenKey, changes_between
+from upkeep.orphans import among
+from upkeep.stores import Store
+from upkeep.values import Row, canonical, decode, encode, in_pieces
+
+
+@dataclass(frozen=True)
+class Secret:
+    """The key of a record's digests: its salt and the application's own secret, which is not in the store."""
+
+    salt: str
+    secret: str = ""
+
+    @classmethod
+    def like(cls, record: Record | None, secret: str) -> "Secret":
+        """The same as that of a record, so that the two can be compared; a new one where there is none."""
+        return cls(record.salt if record else secrets.token_hex(16), secret)
+
+    def digest(self, values: Iterable[object]) -> str:
+        """A keyed digest of raw values, in 16 hex digits."""
+        key = hashlib.sha256(f"{self.salt} {self.secret}".encode()).digest()
+        return hmac.new(key, canonical(list(values)), hashlib.sha256).hexdigest()[:16]
+
+    @property
+    def mark(self) -> str:
+        """By which two equal secrets are known."""
+        return self.digest(["upkeep"])
+
+
+def history_of(
+    reading: Reading,
+    findings: tuple[Finding, ...],
+    now: Record,
+    before: Record | None,
+    secret: str,
+    repaired: Mapping[str, frozenset[Row]],
+) -> History:
+    """What is new since ``before`` and what is gone and why. ``repaired`` are rows by table that Upkeep has changed."""
+    if before is None:
+        return History(now)
+    changes = changes_between(before, now)
+    keys = {str(finding.key): finding.key for finding in findings}
+    same = Secret.like(before, secret) if Secret.like(before, secret).mark == before.mark else None
+    why = {
+        change.key: _why(reading, before.of(change.key), keys.get(change.key), change, same, repaired)
+        for change in changes
+        if change.gone
+    }
+    return History(now, before, changes, why)
+
+
+def _why(
+    reading: Reading,
+    seen: SeenKey | None,
+    key: ForeignKey | None,
+    change: Change,
+    secret: Secret | None,
+    repaired: Mapping[str, frozenset[Row]],
+) -> Mapping[Gone, int]:
+    if seen is None or not change.is_listed:
+        return {Gone.UNKNOWN: change.gone}
+    rows = {tuple(map(decode, row.row)): row.pointing for row in change.rows}
+    ours = repaired.get(seen.child, frozenset())
+    others = {row: pointing for row, pointing in rows.items() if row not in ours}
+    counts = Counter({Gone.REPAIRED: len(rows) - len(others)})
+    there = _pointers(reading, seen, key, others)
+    counts.update(_reason(there.get(row), pointing, secret) for row, pointing in others.items())
+    return {reason: number for reason, number in counts.items() if number}
+
+
+def _reason(now: Row | None, before: str, secret: Secret | None) -> Gone:
+    if now is None:
+        return Gone.DELETED
+    if None in now:
+        return Gone.EMPTIED
+    if secret is None or secret.digest(map(encode, now)) == before:
+        return Gone.HEALED
+    return Gone.REPOINTED
+
+
+def _pointers(reading: Reading, seen: SeenKey, key: ForeignKey | None, rows: Mapping[Row, str]) -> dict[Row, Row]:
+    """What those of the rows point with that are there still."""
+    table = reading.catalog().tables.get(seen.child)
+    columns = key.columns if key else seen.columns
+    if table is None or any(table.column(column) is None for column in columns):
+        return {}
+    dialect, width = reading.dialect, len(table.locator)
+    asked = ", ".join(f"c.{dialect.quote(column)}" for column in (*table.locator, *columns))
+    found: dict[Row, Row] = {}
+    for piece in in_pieces([row for row in rows if len(row) == width]):
+        with reading.chosen(table.name, table.locator, piece) as relation:
+            which = among("c", table.locator, relation, dialect)
+            sql = f"SELECT {asked} FROM {dialect.source(table.name)} AS c WHERE {which}"
+            found.update((row[:width], row[width:]) for row in reading.rows(sql))
+    return found
+
+
+def repaired_since(store: Store, database: str, run: str, *, is_after: bool) -> dict[str, frozenset[Row]]:
+    """Rows by table that runs from ``run`` on have changed, by their plans: those that performed, as is on record.
+
+    ``is_after``: what ``run`` itself has changed was changed before it looked.
+    """
+    rows: dict[str, set[Row]] = {}
+    for entry in list(store.list(f"{database}/repairs/")):
+        _, _, by, *rest = entry.name.split("/")
+        is_since = by > run or (by == run and not is_after)
+        if rest == ["outcome.json"] and is_since and _read(store, entry.name)["found"] == "performed":
+            for table, row, *_ in _read(store, f"{database}/repairs/{by}/plan.json")["repairs"]:
+                rows.setdefault(table, set()).add(tuple(map(decode, row)))
+    return {table: frozenset(several) for table, several in rows.items()}
+
+
+def _read(store: Store, name: str) -> Any:
+    with store.get(name) as file:
+        return json.loads(file.read())

@@ -1,0 +1,79 @@
+"""What is said of the past: since when there are orphans, what is new, what is gone, what a baseline knows."""
+
+from upkeep.findings import Finding
+from upkeep.history import History, Moment, SeenKey
+from upkeep.numbers import several
+from upkeep.report import Detected
+
+
+def since_when(detected: Detected) -> str:
+    """Since when there are orphans, as far as earlier runs know, and what is new and gone since the last one."""
+    history = detected.history
+    if history is None or not (detected.orphans or history.gone):
+        return ""
+    if history.before is None:
+        return f"nobody knows: {detected.unremembered or 'no run has left what it found; `upkeep maintain` does'}"
+    return "; ".join(filter(None, (_began(history, detected.orphans), since_last(history))))
+
+
+def _began(history: History, orphans: int) -> str:
+    troubled = [seen for seen in history.now.seen if seen.orphans]
+    clean = [moment for seen in troubled if (moment := seen.trail.clean)]
+    first = [seen.trail.points[0] for seen in troubled if seen.trail.points and not seen.trail.clean]
+    said = []
+    if first:
+        looked = min((point.moment for point in first), key=lambda moment: moment.taken)
+        then = sum(point.orphans for point in first)
+        grown = f", {then:,} then and {orphans:,} now" if then != orphans else ""
+        said.append(f"before the first look on {looked} ({several(len(first), 'key')}{grown})")
+    if clean:
+        last = max(clean, key=lambda moment: moment.taken)
+        said.append(f"{several(len(clean), 'key')} clean until {_with_backup(last)}")
+    return "; ".join(said)
+
+
+def since_last(history: History | None) -> str:
+    """What is new and what is gone since the last run; '' where nobody has looked before."""
+    if history is None or history.before is None:
+        return ""
+    gone = [f"{number:,} gone ({reason.value})" for reason, number in history.gone.items()]
+    moment = history.before.moment
+    said = ", ".join([f"{history.new:,} new", *gone])
+    return f"{said} since {f'the run of {moment}' if moment else 'then'}"
+
+
+def trail_of(finding: Finding, history: History | None) -> str:
+    """Since when one key has orphans: its last clean moment with the backup of it, and how they grew."""
+    seen = history.now.of(str(finding.key)) if history and history.before else None
+    if seen is None or not finding.orphans:
+        return ""
+    new = history.new_of(seen.key) if history else 0
+    return "; ".join(filter(None, (_grown(seen), f"{new:,} new" if new else "")))
+
+
+def _grown(seen: SeenKey) -> str:
+    """A key that has always had as many says nothing of its own: the head of the page does."""
+    trail = seen.trail
+    counts = [*(point.orphans for point in trail.points), seen.orphans]
+    if trail.clean is None and len(set(counts)) < 2:
+        return ""
+    steps = ", ".join(f"{point.orphans:,} on {point.moment}" for point in trail.points)
+    grew = f"then {steps}" if steps else "these came since"
+    return f"last clean on {_with_backup(trail.clean)}, {grew}" if trail.clean else f"{steps}, {seen.orphans:,} now"
+
+
+def baseline_said(detected: Detected) -> str:
+    """How it differs from the baseline; '' where there is none."""
+    found = detected.against
+    if found is None:
+        return ""
+    taken = f" of {found.baseline.moment}" if found.baseline.moment else ""
+    keys = [f"{change.key} {change.new:,}" for change in found.changes if change.new]
+    said = [f"{found.new:,} new" + (f": {', '.join(keys)}" if keys else "")]
+    said += [f"{key} can be used no more" for key in found.faults]
+    said += [f"{found.gone:,} gone"] if found.gone else []
+    return f"the baseline{taken} has {several(found.baseline.orphans, 'orphan')}; {'; '.join(said)}"
+
+
+def _with_backup(moment: Moment) -> str:
+    return f"{moment} (backup {moment.backup})" if moment.backup else str(moment)
