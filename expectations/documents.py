@@ -2,6 +2,7 @@
 
 import datetime
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from great_expectations import __version__ as version
@@ -70,9 +71,10 @@ def _result(suite: Suite, heard: Sequence[Heard]) -> ExpectationSuiteValidationR
 
 def _entry(one: Heard) -> ExpectationValidationResult:
     unasked = one.answer.holds is None
+    rule = replace(one.rule, description=f"{one.rule.description} ({one.told})") if one.told else one.rule
     return ExpectationValidationResult(
         success=one.answer.holds is True,
-        expectation_config=expectation(one.rule, one.rule.name).configuration,
+        expectation_config=expectation(rule, rule.name).configuration,
         result=dict(one.kept) or {"observed_value": one.answer.seen},
         exception_info={
             "raised_exception": unasked,

@@ -36,11 +36,12 @@ TYPES_THAT_ONLY_SAY_YES_OR_NO = ("expect_column_to_exist",)
 
 @dataclass(frozen=True)
 class Heard:
-    """One rule, the answer that came back, and what was kept of the result behind it."""
+    """One rule, the answer that came back, what was kept of the result behind it, and in ``told`` why it is so."""
 
     rule: Rule
     answer: Answer
     kept: Mapping[str, int | float] = field(default_factory=dict, hash=False)
+    told: str = ""
 
 
 def unasked(suite: str, rule: Rule, why: str) -> Heard:

@@ -1,8 +1,8 @@
 """How suites are put to a database, and what comes back: one answer for each expectation, whatever happens."""
 
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from sqlalchemy.sql.elements import quoted_name
 from expectations.documents import write_documents
 from expectations.meaning import Heard, unasked, understood
 from expectations.sources import connected
-from expectations.suites import Rule, Suite, check, expectation_suite, key_suite
+from expectations.suites import KEY_SUITE, Rule, Suite, check, expectation_suite, key_suite
 from upkeep.answers import Answer, Question
 
 # Values of rows are neither listed nor counted one by one (P-50).
@@ -49,10 +49,12 @@ def run_suites(
     *,
     at_begin: Sequence[str] = (),
     docs_folder: Path | None = None,
+    explain: Callable[[Answer], str] = lambda _: "",
 ) -> SuiteRun:
     """Put the foreign keys and the rules to the database behind ``url``, a SQLAlchemy URL, and leave it as it is.
 
-    Every transaction begins with the statements ``at_begin``, by which all of them may see one state.
+    Every transaction begins with the statements ``at_begin``, by which all of them may see one state. ``explain``
+    says of the answer about a foreign key why it is so, in words that are shown beside it.
 
     An expectation that could not be asked has an answer that says so. Raises Unreachable where the database does not
     answer at all, Refused for a URL or a suite that cannot be used. Static pages are written below ``docs_folder``,
@@ -63,7 +65,7 @@ def run_suites(
         check(suite)
     with ONE_AT_A_TIME:
         context = _context()
-        heard = _ask(context, url, at_begin, suites) if suites else []
+        heard = _explained(_ask(context, url, at_begin, suites), explain) if suites else []
         drawn = docs_folder is not None and write_documents(context, docs_folder, heard)
     answers = tuple(one.answer for _, ones in heard for one in ones)
     return SuiteRun(answers, _document(heard), docs_folder if drawn else None)
@@ -80,6 +82,16 @@ def _ask(
 ) -> list[tuple[Suite, list[Heard]]]:
     with connected(context, url, at_begin) as source:
         return [(suite, _ask_suite(source, suite)) for suite in suites]
+
+
+def _explained(
+    heard: list[tuple[Suite, list[Heard]]], explain: Callable[[Answer], str]
+) -> list[tuple[Suite, list[Heard]]]:
+    """With the words that say why, once all was asked and the connection is given back."""
+    return [
+        (suite, [replace(one, told=explain(one.answer)) for one in ones] if suite.name == KEY_SUITE else ones)
+        for suite, ones in heard
+    ]
 
 
 def _ask_suite(source: SQLDatasource, suite: Suite) -> list[Heard]:
@@ -146,6 +158,7 @@ def _entry(one: Heard) -> dict[str, Any]:
         "owner": rule.owner,
         "holds": answer.holds,
         "seen": answer.seen,
+        "told": one.told,
         "numbers": list(answer.numbers),
         "result": dict(one.kept),
     }

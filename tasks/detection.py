@@ -13,10 +13,11 @@ from upkeep.answers import Answer, Question
 from upkeep.catalog import ForeignKey
 from upkeep.databases import Database, Reading, Sight
 from upkeep.equipment import Equipment
-from upkeep.finding import detected, diagnosed, keys_of, unasked, with_rows
+from upkeep.finding import detected, inquiry_into, keys_of, unasked, with_rows
 from upkeep.findings import Finding
 from upkeep.orphans import counting
 from upkeep.report import Detected
+from upkeep.wording.sentences import in_a_word
 
 ROWS_NAMED = 20
 """So many orphans of each key are named by their locators in the evidence; the plan names all that it touches."""
@@ -43,12 +44,25 @@ def detect_in(equipment: Equipment, sight: Sight, *, docs: Path | None = None, r
     reading = sight.reading
     keys = keys_of(reading, equipment.policy, equipment.models)
     questions = dict(_questions(reading, keys))
-    run = run_suites(sight.url, list(questions.values()), suites, at_begin=sight.at_begin, docs_folder=docs)
-    by_name = {answer.name: answer for answer in run.answers}
-    asked = {question.name for question in questions.values()}
-    rules = tuple(answer for answer in run.answers if answer.name not in asked)
-    asked_of = tuple(_finding(reading, key, questions.get(key), by_name) for key in keys)
-    findings = diagnosed(reading, asked_of, equipment.policy)
+    by_name = {question.name: key for key, question in questions.items()}
+    inquiry = inquiry_into(reading, equipment.policy)
+    by_key: dict[ForeignKey, Finding] = {}
+
+    def explain(answer: Answer) -> str:
+        key = by_name[answer.name]
+        by_key[key] = inquiry.into(_finding(reading, key, answer))
+        return in_a_word(by_key[key])
+
+    run = run_suites(
+        sight.url,
+        list(questions.values()),
+        suites,
+        at_begin=sight.at_begin,
+        docs_folder=docs,
+        explain=explain,
+    )
+    rules = tuple(answer for answer in run.answers if answer.name not in by_name)
+    findings = tuple(by_key[key] if key in by_key else _unanswered(key) for key in keys)
     found = detected(reading, findings, rules, equipment.policy)
     if remembers:
         found = replace(found, history=equipment.remember(reading, findings))
@@ -67,14 +81,15 @@ def _questions(reading: Reading, keys: tuple[ForeignKey, ...]) -> Iterator[tuple
             yield key, Question(name, str(key), query, says, known.numbers if known else None)
 
 
-def _finding(reading: Reading, key: ForeignKey, question: Question | None, answers: dict[str, Answer]) -> Finding:
+def _finding(reading: Reading, key: ForeignKey, answer: Answer) -> Finding:
     """An answer as a finding; what could not be asked is no zero (P-96)."""
-    if question is None:
-        return Finding(key, None, unasked=unasked(key))
-    answer = answers.get(question.name)
-    if answer is None or answer.holds is None or len(answer.numbers) != 2:
-        return Finding(key, None, unasked=answer.seen if answer else "no answer came back")
+    if answer.holds is None or len(answer.numbers) != 2:
+        return Finding(key, None, unasked=answer.seen)
     return with_rows(reading, key, answer.numbers[0], answer.numbers[1], ROWS_NAMED)
+
+
+def _unanswered(key: ForeignKey) -> Finding:
+    return Finding(key, None, unasked=unasked(key) if not key.askable else "no answer came back")
 
 
 def zipped(docs: Path) -> Path:

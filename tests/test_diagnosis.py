@@ -328,6 +328,20 @@ def test_a_policy_may_name_what_means_none(place: Place) -> None:
     assert {cause["diagnosis"]: cause["orphans"] for cause in finding["causes"]}["sentinel"] == 1
 
 
+def test_the_expectations_of_the_suite_carry_the_diagnosis_where_they_are_shown(place: Place) -> None:
+    from tasks.detection import detect
+    from upkeep.equipment import equip
+
+    place.policy(REFERENCE)
+    equipment = equip()
+    looked = detect(equipment, equipment.database, docs=place.folder / "docs")
+    told = {e["kwargs"]["foreign_key"]: e["told"] for suite in looked.results["suites"] for e in suite["expectations"]}
+    assert told["visits(doctor_id) -> users(id)"].startswith("misdeclared: the policy says that doctor_id points at ")
+    assert told["visits(doctor_id) -> doctors(id)"].startswith("parents missing: 1 row of visits points at 1 row of ")
+    pages = "".join(page.read_text() for page in (place.folder / "docs").glob("validations/**/*.html"))
+    assert "(misdeclared: the policy says that doctor_id points at doctors(id), not at users: 2 of its 3 " in pages
+
+
 # The models' door
 
 

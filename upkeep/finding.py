@@ -61,9 +61,14 @@ def orphan_rows(reading: Reading, findings: tuple[Finding, ...]) -> int:
     return total
 
 
+def inquiry_into(reading: Reading, policy: Policy) -> Inquiry:
+    """An inquiry that knows what the policy says of values that mean none."""
+    return Inquiry(reading, policy.diagnosis.sentinels)
+
+
 def diagnosed(reading: Reading, findings: tuple[Finding, ...], policy: Policy) -> tuple[Finding, ...]:
     """The findings with what their diagnosis is judged by."""
-    inquiry = Inquiry(reading, policy.diagnosis.sentinels)
+    inquiry = inquiry_into(reading, policy)
     return tuple(inquiry.into(finding) for finding in findings)
 
 

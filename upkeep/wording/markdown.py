@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from upkeep.findings import Diagnosis, Finding
 from upkeep.plan import Plan
 from upkeep.report import Detected, RunReport
 from upkeep.verdict import Verdict
 from upkeep.wording.past import since_when
 from upkeep.wording.sentences import (
+    in_a_word,
     mark,
     outcome,
     plan_in_short,
@@ -70,17 +70,11 @@ def findings(detected: Detected, plan: Plan | None) -> Table:
             "foreign key": str(finding.key),
             "orphans": "not asked" if finding.orphans is None else finding.orphans,
             "missing keys": "" if finding.orphans is None else finding.missing_keys,
-            "what is wrong": _diagnosis(finding),
+            "what is wrong": in_a_word(finding) or trouble(finding),
             "plan": what_would_be_done(plan, finding.key) if plan else "",
         }
         for finding in worst_first
     ]
-
-
-def _diagnosis(finding: Finding) -> str:
-    """Why, and what speaks for it."""
-    word = finding.diagnosis.value
-    return word if finding.diagnosis is Diagnosis.NONE else f"{word}: {trouble(finding)}"
 
 
 def plan_table(plan: Plan) -> Table:

@@ -34,6 +34,11 @@ def trouble(finding: Finding) -> str:
     return "no orphans"
 
 
+def in_a_word(finding: Finding) -> str:
+    """The diagnosis with what speaks for it; '' where nothing is wrong."""
+    return "" if finding.diagnosis is Diagnosis.NONE else f"{finding.diagnosis.value}: {trouble(finding)}"
+
+
 def what_would_be_done(plan: Plan, key: ForeignKey) -> str:
     """What the plan does to the orphans of one key."""
     rows: dict[str, int] = {}
