@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from upkeep.databases import Lent
+from upkeep.databases.opening import backend_of
 from upkeep.errors import Refused
 from upkeep.plan import Migration, Plan
+from upkeep.revisions import Ran, revision_of
 from upkeep.settings import Settings
 
 _DOOR = Path(__file__).with_name("alembic_door.py")
@@ -26,25 +28,21 @@ def pending_migration(settings: Settings, found: tuple[str, ...], workplace: Pat
     if settings.alembic_ini is None:
         return None
     with alembic(settings, workplace) as door:
-        said = door.ask({"verb": "inspect", "found": list(found)})
+        said = door.ask({"verb": "inspect", "found": list(found), "dialect": backend_of(settings.url_of_database())})
     heads = said["heads"]
     if len(heads) != 1:
         raise Refused(
-            f"the migrations have {len(heads)} heads: {', '.join(sorted(heads))}",
+            f"the migrations have {len(heads)} heads: {', '.join(sorted(heads))}" if heads else "there is no migration",
             "join them with `alembic merge heads`, or correct UPKEEP_ALEMBIC_INI",
         )
     if not found:
         raise Refused(
             "the database has no Alembic revision", "stamp it with the revision that it is at: `alembic stamp REVISION`"
         )
-    if "unknown" in said:
-        raise Refused(
-            f"the database is at {', '.join(found)}, which the migrations do not know: {said['unknown']}",
-            "run it with the code that the database belongs to",
-        )
     if not said["pending"]:
         return None
-    return Migration(found, heads[0], tuple(said["pending"]), said["digest"])
+    revisions = tuple(map(revision_of, said["pending"]))
+    return Migration(found, heads[0], tuple(one.name for one in revisions), said["digest"], revisions)
 
 
 class MigrationFailed(Refused):
@@ -58,23 +56,36 @@ class MigrationFailed(Refused):
 class Door:
     """One process of the application's interpreter that has Alembic loaded and waits for its one request."""
 
-    def __init__(self, process: "subprocess.Popen[str]", ini: Path, answer: Path, errors: IO[str]) -> None:
+    def __init__(self, process: "subprocess.Popen[str]", settings: Settings, answer: Path, errors: IO[str]) -> None:
         self._process = process
-        self._ini = ini
+        self._settings = settings
         self._answer = answer
         self._errors = errors
 
-    def upgrade(self, lent: Lent) -> None:
-        """Bring what was lent to the head; or raise MigrationFailed."""
-        asked = {"verb": "upgrade", "url": lent.url, "fingerprint": [lent.query, lent.answer]}
+    def upgrade(self, lent: Lent, head: str = "head") -> tuple[Ran, ...]:
+        """Bring what was lent to the head, and tell how each revision ran; or raise MigrationFailed."""
+        return self.move(lent, "upgrade", head)
+
+    def move(self, lent: Lent, verb: str, to: str) -> tuple[Ran, ...]:
+        """``upgrade`` or ``downgrade`` what was lent to a revision."""
+        asked = {"verb": verb, "to": to, "url": lent.url, "fingerprint": [lent.query, lent.answer], "watch": lent.watch}
         said = self.ask(asked)
         if said["failed"]:
-            raise MigrationFailed(f"the migration failed: {said['failed']}", said.get("state", ""))
+            raise MigrationFailed(f"the migration failed: {said['failed']}", said["state"])
+        return tuple(
+            Ran(one["revision"], one["seconds"], tuple(one["said"]), tuple((a, b) for a, b in one["effects"]))
+            for one in said["told"]
+        )
 
     def ask(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """Hand the request over and wait for the answer."""
+        """Hand the request over and wait for the answer; Refused where the scripts are not in order (P-82)."""
+        ways = {
+            "ini": str(self._settings.alembic_ini),
+            "by_environment": self._settings.alembic_url_env,
+            "by_x": self._settings.alembic_url_x,
+        }
         try:
-            print(json.dumps(asked | {"ini": str(self._ini)}), file=self._process.stdin, flush=True)
+            print(json.dumps(asked | ways), file=self._process.stdin, flush=True)
             self._process.wait(_SECONDS)
         except BrokenPipeError:
             self._process.wait()  # it died before it was asked: there is no answer, and its last words say why
@@ -88,6 +99,8 @@ class Door:
                 "check UPKEEP_APP_PYTHON and UPKEEP_ALEMBIC_INI",
             )
         said: dict[str, Any] = json.loads(self._answer.read_text())
+        if "refused" in said:
+            raise Refused(*said["refused"])
         return said
 
 
@@ -109,7 +122,7 @@ def alembic(settings: Settings, workplace: Path) -> Iterator[Door]:
             text=True,
         )
         try:
-            yield Door(process, settings.alembic_ini, answer, errors)
+            yield Door(process, settings, answer, errors)
         finally:
             process.kill()
             process.wait()

@@ -13,8 +13,9 @@ from upkeep.changes import Mended, put_changes
 from upkeep.equipment import Equipment
 from upkeep.errors import Busy, Escaped, Refused, UpkeepError
 from upkeep.journal import Intention, write_intention
+from upkeep.losses import beyond_limits
 from upkeep.plan import Plan
-from upkeep.verdict import judge_likeness
+from upkeep.verdict import judge_likeness, judge_limits
 
 _TRIES = 3
 
@@ -95,6 +96,9 @@ def _do(equipment: Equipment, run: str, plan: Plan, rehearsed: Worked, workplace
         checks = [*worked.checks]
         if worked.migrated and rehearsed.migrated:
             checks.append(judge_likeness(rehearsed.migrated.after, worked.migrated.after))
+            rows_of = {name: tally.rows for name, tally in rehearsed.migrated.before.tables.items()}
+            beyond = beyond_limits(worked.migrated.losses, equipment.policy.limits, rows_of)
+            checks.append(judge_limits(beyond, plan))
         wrong = [f"{check.claim}: {check.seen}" for check in checks if check.holds is not True]
         if wrong:
             raise Refused(

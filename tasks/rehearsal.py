@@ -13,6 +13,7 @@ from upkeep.databases import Database
 from upkeep.equipment import Equipment
 from upkeep.errors import Refused
 from upkeep.finding import keys_of
+from upkeep.losses import beyond_limits
 from upkeep.plan import Migration, Plan, beyond
 from upkeep.planning import Planner
 from upkeep.report import Detected
@@ -64,11 +65,17 @@ def rehearse(
         judge_backup((), len(rows_of), manifest.census.rows),
         judge_keys_asked(detected.findings, tables=detected.tables),
         *judge_history(detected.history),
-        judge_limits(beyond(plan, equipment.policy.limits, rows_of), plan),
+        judge_limits(_beyond(equipment, plan, worked, rows_of), plan),
         *worked.checks,
         *measured(scratch, after, plan),
     ]
     return Rehearsed(plan, worked, Verdict(checks=tuple(checks)))
+
+
+def _beyond(equipment: Equipment, plan: Plan, worked: Worked, rows_of: dict[str, int]) -> tuple[str, ...]:
+    """Rows count against the limits, whether a rule deletes them or a revision."""
+    limits, losses = equipment.policy.limits, worked.migrated.losses if worked.migrated else ()
+    return beyond(plan, limits, rows_of) + beyond_limits(losses, limits, rows_of)
 
 
 def measured(target: Database, after: Detected, plan: Plan) -> tuple[Check, ...]:

@@ -6,23 +6,37 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.migration import Door, MigrationFailed
+from upkeep.catalog import ForeignKey
 from upkeep.changes import Mended
 from upkeep.databases import Bench, Database
 from upkeep.equipment import Equipment
 from upkeep.errors import Busy, Escaped
-from upkeep.finding import keys_of
+from upkeep.finding import find, keys_of
+from upkeep.losses import Loss, converted_columns, find_losses
 from upkeep.mending import mend
+from upkeep.orphans import counting
 from upkeep.plan import Migration, Plan
+from upkeep.revisions import Ran
+from upkeep.sayings import sayings
 from upkeep.standing import Standing, take_standing
-from upkeep.verdict import Check, judge_changes, judge_failed_migration, judge_migration
+from upkeep.verdict import (
+    Check,
+    judge_changes,
+    judge_coming_keys,
+    judge_failed_migration,
+    judge_migration,
+    judge_new_keys,
+)
 
 
 @dataclass(frozen=True)
 class Migrated:
-    """How things stood before and after a migration."""
+    """How things stood before and after a migration, how each revision ran, and what is gone."""
 
     before: Standing
     after: Standing
+    ran: tuple[Ran, ...] = ()
+    losses: tuple[Loss, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,23 +93,51 @@ def _migrated(
     bench: Bench, migration: Migration, door: Door, promised: Worked | None
 ) -> tuple[list[Check], Migrated | None]:
     """The claims about the migration; one that failed is a finding of the rehearsal and not the end of the run."""
+    coming = judge_coming_keys(_coming_orphans(bench, migration))
+    if not coming.holds:
+        return [coming, judge_failed_migration("it was not begun")], None
     counted = None
     if promised and promised.migrated:
         counted = promised.migrated.after.replaced_since(promised.migrated.before)
-    before = take_standing(bench, counted)
+    foretold = sayings(Ran(revision.name, 0, revision.sql) for revision in migration.revisions)
+    converted = converted_columns(foretold)
+    known, before = _declared(bench), take_standing(bench, counted, converted=converted)
     try:
         with bench.lent() as lent:
-            door.upgrade(lent)
+            ran = door.upgrade(lent, migration.head)
     except MigrationFailed as fault:
         if bench.may_pass(fault.state):
             raise Busy(fault.message, "nothing was kept; try again when other programs are done") from None
-        return [judge_failed_migration(fault.message)], None
+        return [coming, judge_failed_migration(fault.message)], None
     except Escaped as fault:
         if promised:
             raise
-        return [judge_failed_migration(fault.message)], None
-    migrated = Migrated(before, take_standing(bench, counted))
-    return judge_migration(migration, migrated.before, migrated.after), migrated
+        return [coming, judge_failed_migration(fault.message)], None
+    after = take_standing(bench, counted, before, converted)
+    meant = {what: revision.name for revision in migration.revisions for what in revision.loses}
+    losses = find_losses(before, after, sayings(ran), meant)
+    new = judge_new_keys(_orphans(bench, _declared(bench) - known))
+    return [coming, *judge_migration(migration, after, losses), new], Migrated(before, after, ran, losses)
+
+
+def _declared(bench: Bench) -> frozenset[ForeignKey]:
+    with bench.reading() as reading:
+        return frozenset(reading.catalog().keys)
+
+
+def _orphans(bench: Bench, keys: frozenset[ForeignKey]) -> dict[str, int]:
+    """How many orphans each of some declared keys has."""
+    with bench.reading() as reading:
+        return {str(key): find(reading, key, limit=0).orphans or 0 for key in sorted(keys) if key.askable}
+
+
+def _coming_orphans(bench: Bench, migration: Migration) -> dict[str, int]:
+    """How many rows would violate each key that the revisions declare between columns that are there already."""
+    with bench.reading() as reading:
+        tables = reading.catalog().tables
+        keys = [reading.stated(key) for revision in migration.revisions for key in revision.keys]
+        there = [key for key in keys if key.askable and key.child in tables and not key.parent_missing]
+        return {str(key): reading.numbers(counting(key, reading.dialect))[0] for key in there}
 
 
 def _since(begun: float) -> float:

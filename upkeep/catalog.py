@@ -92,6 +92,29 @@ class ForeignKey:
         return f"{self.child}({', '.join(self.columns)}) -> {self.parent}({', '.join(self.parent_columns)})"
 
 
+@dataclass(frozen=True, order=True)
+class Part:
+    """One thing that a schema says, by its kind and name: ``table`` is empty for what belongs to none.
+
+    ``column``: the name of the one that it is said of, where it is said of one alone.
+    """
+
+    kind: str
+    name: str = ""
+    table: str = ""
+    column: str = ""
+
+    def __str__(self) -> str:
+        if self.column:
+            return (
+                f"{self.kind} {self.table}.{self.column}"
+                if self.kind == "column"
+                else (f"{self.kind} of {self.table}.{self.column}")
+            )
+        told = f"{self.kind} {self.name}".rstrip()
+        return f"{told} of {self.table}" if self.table else told
+
+
 @dataclass(frozen=True)
 class Catalog:
     """All tables and declared foreign keys of one database, by name; ``schema_digest`` is over its whole DDL."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from upkeep.policy import Action, Limits
+from upkeep.revisions import Revision
 from upkeep.values import Row, digest, encode, row_digest
 
 
@@ -47,12 +48,16 @@ class Kept:
 
 @dataclass(frozen=True)
 class Migration:
-    """The way from the database's revisions to the head of the scripts; ``digest`` is over the revisions' files."""
+    """The way from the database's revisions to the head of the scripts; ``digest`` is over the revisions' files.
+
+    ``revisions`` tell of each that is pending what it says it will do; they are no part of what was approved.
+    """
 
     found: tuple[str, ...]
     head: str
     pending: tuple[str, ...]
     digest: str
+    revisions: tuple[Revision, ...] = field(default=(), compare=False, repr=False)
 
     def __str__(self) -> str:
         return f"{', '.join(self.found) or 'nothing'} -> {self.head}"

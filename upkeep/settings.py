@@ -82,10 +82,28 @@ def _metadata(name: str) -> str:
     return name
 
 
+def _listed(value: str | tuple[str, ...]) -> tuple[str, ...]:
+    return value if isinstance(value, tuple) else tuple(name.strip() for name in value.split(",") if name.strip())
+
+
 def _names(value: str | tuple[str, ...]) -> tuple[str, ...]:
-    names = value if isinstance(value, tuple) else tuple(name.strip() for name in value.split(",") if name.strip())
+    names = _listed(value)
     if kept_back := [name for name in names if _NEVER_PASSED_ON.fullmatch(name)]:
         raise ValueError(f"would hand {', '.join(kept_back)} to the application's code")
+    return names
+
+
+def _words(value: str | tuple[str, ...]) -> tuple[str, ...]:
+    names = _listed(value)
+    if not all(re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]*", name) for name in names):
+        raise ValueError("is no list of names")
+    return names
+
+
+def _variables(value: str | tuple[str, ...]) -> tuple[str, ...]:
+    names = _words(value)
+    if ours := [name for name in names if _OURS.match(name) or name in ("PATH", "HOME")]:
+        raise ValueError(f"would put the URL into {', '.join(ours)}")
     return names
 
 
@@ -212,6 +230,18 @@ class Settings(BaseSettings):
     )
     alembic_ini: ExistingFile | None = _setting(
         "UPKEEP_ALEMBIC_INI", "alembic.ini", "the application's own; unset, nothing is migrated", default=None
+    )
+    alembic_url_env: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_variables)] = _setting(
+        "UPKEEP_ALEMBIC_URL_ENV",
+        "DATABASE_URL",
+        "the variables, with commas, in which env.py looks for the URL of the database to migrate",
+        default=("DATABASE_URL",),
+    )
+    alembic_url_x: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = _setting(
+        "UPKEEP_ALEMBIC_URL_X",
+        "url",
+        "the names, with commas, under which env.py looks for it among the arguments of alembic -x; unset, none",
+        default=(),
     )
     app_python: Program = _setting(
         "UPKEEP_APP_PYTHON",

@@ -9,6 +9,7 @@ from upkeep.answers import Answer
 from upkeep.databases import Behind
 from upkeep.findings import Finding
 from upkeep.history import Gone, History
+from upkeep.losses import Loss
 from upkeep.plan import Migration, Plan
 from upkeep.standing import Standing
 
@@ -159,24 +160,47 @@ def judge_failed_migration(said: str) -> Check:
     return Check(claim=_ARRIVED, holds=False, seen=said)
 
 
-def judge_migration(migration: Migration, before: Standing, after: Standing) -> list[Check]:
-    """Is the database at the head, and did the migration lose nothing? Alembic's exit code proves neither (P-115)."""
-    fewer = [
-        f"table {name} is gone" if name not in after.tables else f"{name} has lost {lost:,} rows"
-        for name, tally in sorted(before.tables.items())
-        if (lost := tally.rows - after.tables[name].rows if name in after.tables else 1) > 0
-    ]
-    fewer += [f"trigger {name} is gone" for name in sorted(before.triggers - after.triggers)]
-    fewer += [f"{name} was left behind" for name in sorted(after.tables) if name.startswith("_alembic_tmp_")]
-    at_head = after.revision == (migration.head,)
+def judge_migration(migration: Migration, after: Standing, losses: tuple[Loss, ...]) -> list[Check]:
+    """Is the database at the head, and is nothing gone of which no revision speaks? No exit code proves it (P-115)."""
+    rows = [loss for loss in losses if not loss.is_of_schema]
+    schema = [loss for loss in losses if loss.is_of_schema]
     return [
-        Check(claim=_ARRIVED, holds=at_head, seen=", ".join(after.revision) or "no revision"),
         Check(
-            claim="the migration lost no row",
-            holds=not fewer,
-            seen="; ".join(fewer) or f"{len(after.tables)} tables, none with fewer rows than before",
+            claim=_ARRIVED, holds=after.revision == (migration.head,), seen=", ".join(after.revision) or "no revision"
         ),
+        _unsaid("the migration lost no row and no value without a word", rows),
+        _unsaid("the migration lost nothing of the schema without a word", schema),
     ]
+
+
+def _unsaid(claim: str, losses: list[Loss]) -> Check:
+    unsaid = [loss.what for loss in losses if loss.by is None]
+    if not unsaid:
+        return Check(claim=claim, holds=True, seen="; ".join(map(str, losses)) or "nothing is gone")
+    meant = ", ".join(f'"{what}"' for what in unsaid)
+    return Check(
+        claim=claim,
+        holds=False,
+        seen=f"{'; '.join(unsaid)}; if that is meant, write upkeep_loses = [{meant}] into the revision",
+    )
+
+
+def judge_new_keys(orphans: dict[str, int]) -> Check:
+    """Has the migration declared a key that rows violate? Some engines take it all the same (P-91)."""
+    wrong = [f"{key} has {count:,} orphans" for key, count in orphans.items() if count]
+    seen = "; ".join(wrong) or f"{len(orphans)} new, without orphans"
+    return Check(claim="no row violates a key that the migration has declared", holds=not wrong, seen=seen)
+
+
+def judge_coming_keys(orphans: dict[str, int]) -> Check:
+    """Would rows violate a foreign key that the migration declares? Some engines take it all the same (P-91)."""
+    told = [
+        f"the migration would declare {key}, of which {count:,} row{' is an orphan' if count == 1 else 's are orphans'}"
+        for key, count in orphans.items()
+        if count
+    ]
+    seen = "; ".join(told) or f"{len(orphans)} asked"
+    return Check(claim="no row violates a key that the migration is about to declare", holds=not told, seen=seen)
 
 
 def judge_likeness(promised: Standing, came: Standing) -> Check:

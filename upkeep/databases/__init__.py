@@ -8,7 +8,7 @@ from typing import BinaryIO, Protocol
 
 from sqlalchemy.engine import URL
 
-from upkeep.catalog import Catalog, ForeignKey
+from upkeep.catalog import Catalog, ForeignKey, Part
 from upkeep.orphans import Dialect, Known
 from upkeep.values import Row
 
@@ -102,8 +102,16 @@ class Reading(Protocol):
     def numbers(self, sql: str, known: Known | None = None) -> tuple[int, ...]:
         """The one row of a query that counts; otherwise as ``few``."""
 
-    def count(self, table: str, *, digest: bool, like: str | None = None) -> TableCount:
-        """Rows of a table and, if asked, the digest of their content.
+    def parts(self) -> dict[Part, str]:
+        """All that the schema says beside the names of tables, each thing with its wording.
+
+        Two schemas that say the same in other words (quotes, blanks, the order of columns) have equal parts.
+        """
+
+    def count(
+        self, table: str, *, digest: bool, like: str | None = None, columns: tuple[str, ...] | None = None
+    ) -> TableCount:
+        """Rows of a table and, if asked, the digest of their content, or of that of some ``columns``.
 
         A digest begins with its kind and a colon where an engine has several. It is of the kind of ``like``, another
         digest that it should be compared with, if it can be taken here.
@@ -183,15 +191,24 @@ class Snapshot(Protocol):
 
 @dataclass(frozen=True)
 class Lent:
-    """For a migration's process: a URL, which is secret, and a query with its answer to know the place by (P-87)."""
+    """For a migration's process: a URL, which is secret, and a query with its answer to know the place by (P-87).
+
+    ``watch`` is a query that gives pairs, what and of which table, of what the process keeps others from or has
+    written anew so far; '' where there is nothing of the kind.
+    """
 
     url: str = field(repr=False)
     query: str
     answer: str
+    watch: str = ""
 
 
 class Bench(Protocol):
     """Where rows are cleaned up and then migrated, so that both are kept or neither is."""
+
+    @property
+    def is_a_copy(self) -> bool:
+        """Is it a copy, of which every table is counted anyway? Where it is not, others use what we would read."""
 
     def reading(self) -> AbstractContextManager[Reading]:
         """Look at what has become of it so far."""

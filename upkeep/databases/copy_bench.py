@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from typing import ClassVar
 
 from upkeep.databases import Database, Lent, Reading, Tally, Writing
 
@@ -12,6 +13,7 @@ class CopyBench:
     """A whole database for oneself. What fails on it is not undone: the copy is thrown away."""
 
     copy: Database
+    is_a_copy: ClassVar[bool] = True
 
     def reading(self) -> AbstractContextManager[Reading]:
         """Look at the copy."""

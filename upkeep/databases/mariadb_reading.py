@@ -6,13 +6,14 @@ import marshal
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 
-from upkeep.catalog import Catalog, ForeignKey
+from upkeep.catalog import Catalog, ForeignKey, Part
 from upkeep.databases import Counter, TableCount
 from upkeep.databases.mariadb_asking import Conversation, quoted
 from upkeep.databases.mariadb_catalog import Look, look
 from upkeep.databases.mariadb_dialect import MariadbDialect
 from upkeep.databases.mariadb_health import read_complaints
 from upkeep.databases.mariadb_keys import judge_key
+from upkeep.databases.mariadb_parts import read_parts
 from upkeep.databases.mariadb_shapes import Kind
 from upkeep.orphans import Known
 from upkeep.values import Row, Value
@@ -47,6 +48,10 @@ class MariadbReading:
         """The catalog, read once."""
         return self._look().catalog
 
+    def parts(self) -> dict[Part, str]:
+        """What the schema says, as the server would say it to make it."""
+        return read_parts(self._conversation, self._database, sorted(self.catalog().tables))
+
     def stated(self, key: ForeignKey) -> ForeignKey:
         """The key in the real spelling, with what MariaDB would say of it."""
         judged = judge_key(key, self._look().sides, self._look().relations)
@@ -76,6 +81,7 @@ class MariadbReading:
         *,
         digest: bool,
         like: str | None = None,  # noqa: ARG002 - there is one kind of digest
+        columns: tuple[str, ...] | None = None,
     ) -> TableCount:
         """Rows; with ``digest`` one that says the same for the same rows in any order.
 
@@ -86,9 +92,10 @@ class MariadbReading:
         if not digest:
             (rows,) = self.numbers(f"SELECT COUNT(*) FROM {source}")
             return TableCount(rows)
-        columns = ", ".join(self.dialect.value("c", table, name) for name in self.catalog().tables[table].stored)
+        names = self.catalog().tables[table].stored if columns is None else columns
+        taken = ", ".join(self.dialect.value("c", table, name) for name in names)
         rows = total = 0
-        for batch in self._conversation.raw(f"SELECT {columns} FROM {source} AS c"):
+        for batch in self._conversation.raw(f"SELECT {taken} FROM {source} AS c"):
             rows += len(batch)
             # Version 2 writes None and bytes by value alone: the same row is always the same bytes.
             total += sum(int.from_bytes(hashlib.sha256(marshal.dumps(row, 2)).digest()) for row in batch)

@@ -34,20 +34,27 @@ WHERE c.TABLE_SCHEMA = {database}"""
 
 def read_schema_digest(conversation: Conversation, database: str, tables: Sequence[str]) -> str:
     """SHA-256 over tables, views, triggers, routines and events. Where a counter stands is content, not schema."""
-    said = [["table", name, _made(conversation, database, name)] for name in tables]
+    said = [["table", name, made(conversation, database, name)] for name in tables]
+    said += others(conversation, database)
+    return hashlib.sha256(canonical(sorted(said))).hexdigest()
+
+
+def others(conversation: Conversation, database: str) -> list[list[str]]:
+    """What is no table: the kind of each thing, then its name and words about it."""
+    said: list[list[str]] = []
     for kind, sql in (_SAID | {"view column": _VIEW_COLUMNS}).items():
         rows = conversation.fetched(sql.format(database=quoted(database)))
         said += [[kind, *("" if word is None else str(word).strip() for word in row)] for row in rows]
-    said += [
+    return said + [
         ["view text", str(name), _viewed(conversation, database, str(name))]
         for (name,) in conversation.fetched(
             f"SELECT TABLE_NAME FROM information_schema.VIEWS WHERE TABLE_SCHEMA = {quoted(database)}"
         )
     ]
-    return hashlib.sha256(canonical(sorted(said))).hexdigest()
 
 
-def _made(conversation: Conversation, database: str, table: str) -> str:
+def made(conversation: Conversation, database: str, table: str) -> str:
+    """How the server would make a table, without where its counter stands."""
     ((_, said),) = conversation.fetched(f"SHOW CREATE TABLE {quote(database)}.{quote(table)}")
     return _COUNTER.sub("", str(said), count=1)
 

@@ -8,7 +8,7 @@ in the rehearsal already, which goes the same way.
 
 from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager, suppress
-from typing import Any
+from typing import Any, ClassVar
 
 import psycopg
 from psycopg import Connection, IsolationLevel
@@ -41,6 +41,8 @@ _TOLD = """
 
 class PostgresqlBench:
     """One open transaction in which rows are changed, by us and by a program that borrows the session."""
+
+    is_a_copy: ClassVar[bool] = False
 
     def __init__(self, connection: Connection[Any], relay: Relay, place: Place) -> None:
         self._connection, self._relay, self._place = connection, relay, place

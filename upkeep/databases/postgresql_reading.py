@@ -6,7 +6,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from upkeep.catalog import Catalog, ForeignKey
+from upkeep.catalog import Catalog, ForeignKey, Part
 from upkeep.databases import Counter, TableCount
 from upkeep.databases.postgresql_asking import fetched, quoted, room_for, settle, streamed
 from upkeep.databases.postgresql_catalog import Look, look
@@ -16,6 +16,7 @@ from upkeep.databases.postgresql_digest import can_digest, digest_of, digesting,
 from upkeep.databases.postgresql_health import read_complaints
 from upkeep.databases.postgresql_keys import judge_key
 from upkeep.databases.postgresql_large_objects import read_large_objects
+from upkeep.databases.postgresql_parts import read_parts
 from upkeep.databases.postgresql_sums import RowSum
 from upkeep.orphans import Known
 from upkeep.values import Row, Value
@@ -73,12 +74,19 @@ class PostgresqlReading:
         (row,) = self.few(sql)
         return tuple(int(str(number or 0)) for number in row)
 
-    def count(self, table: str, *, digest: bool, like: str | None = None) -> TableCount:
+    def parts(self) -> dict[Part, str]:
+        """What the schema says, and who may do what with it."""
+        return read_parts(self._connection, self._look().relations.items())
+
+    def count(
+        self, table: str, *, digest: bool, like: str | None = None, columns: tuple[str, ...] | None = None
+    ) -> TableCount:
         """Rows; with ``digest`` one that says the same for the same rows in any order.
 
         The server takes it (``postgresql_digest``), or where it cannot, and for older backups, it is taken here.
         """
-        source, columns = self.dialect.source(table), self.catalog().tables[table].stored
+        source = self.dialect.source(table)
+        columns = self.catalog().tables[table].stored if columns is None else columns
         if not digest:
             (rows,) = self.numbers(f"SELECT COUNT(*) FROM {source}")
             return TableCount(rows)

@@ -28,7 +28,7 @@ _NAME = "n.nspname, c.relname"
 # Nor does it whether a foreign key is valid: one that rows violate can only be restored NOT VALID (P-13).
 # One of a partitioned table is told partition by partition: before PostgreSQL 18 it can be put back only so. Of the
 # constraints below it those alone count that point where it points itself, not at a partition of the parent's.
-_SAID = {
+SAID = {
     "schema": f"SELECT n.nspname FROM pg_namespace n WHERE {_own('pg_namespace', 'n.oid')}",
     "table": f"""SELECT {_NAME}, c.relkind, c.relpersistence, c.relrowsecurity, c.relforcerowsecurity,
         pg_get_partkeydef(c.oid), pg_get_expr(c.relpartbound, c.oid),
@@ -104,7 +104,7 @@ def read_schema_digest(connection: Connection[Any]) -> str:
     """SHA-256 over the schema, extensions by name alone. The search path must be empty: names come with schemas."""
     said = sorted(
         [kind, *("" if word is None else settled(str(word)) for word in row)]
-        for kind, sql in _SAID.items()
+        for kind, sql in SAID.items()
         for row in fetched(connection, sql)
     )
     return hashlib.sha256(canonical(said)).hexdigest()

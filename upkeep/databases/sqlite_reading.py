@@ -6,11 +6,12 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from upkeep.catalog import Catalog, ForeignKey
+from upkeep.catalog import Catalog, ForeignKey, Part
 from upkeep.databases import Counter, TableCount
 from upkeep.databases.sqlite_binding import run_for_each
 from upkeep.databases.sqlite_catalog import judge_key, read_catalog
 from upkeep.databases.sqlite_dialect import SqliteDialect
+from upkeep.databases.sqlite_parts import read_parts
 from upkeep.databases.sqlite_presence import known_parents
 from upkeep.orphans import Known
 from upkeep.presence import presence
@@ -35,6 +36,10 @@ class SqliteReading:
         if self._catalog is None:
             self._catalog = read_catalog(self._connection)
         return self._catalog
+
+    def parts(self) -> dict[Part, str]:
+        """What the schema says, by the pragmas and by the statements that SQLite keeps."""
+        return read_parts(self._connection, self.catalog())
 
     def stated(self, key: ForeignKey) -> ForeignKey:
         """The key in the real spelling, with what SQLite would say of it."""
@@ -72,6 +77,7 @@ class SqliteReading:
         *,
         digest: bool,
         like: str | None = None,  # noqa: ARG002 - there is one kind of digest
+        columns: tuple[str, ...] | None = None,
     ) -> TableCount:
         """Rows; with ``digest`` a SHA-256 over every stored value in the order of the locator.
 
@@ -81,9 +87,9 @@ class SqliteReading:
         quoted = self.dialect.quote(table)
         if not digest:
             return TableCount(self._connection.execute(f"SELECT COUNT(*) FROM {quoted}").fetchone()[0])
-        columns = ", ".join(map(self.dialect.quote, described.stored))
+        taken = ", ".join(map(self.dialect.quote, described.stored if columns is None else columns))
         order = ", ".join(map(self.dialect.quote, described.locator)) or "1"
-        sql = f"SELECT {columns} FROM {quoted} ORDER BY {order}"
+        sql = f"SELECT {taken} FROM {quoted} ORDER BY {order}"
         try:
             return _digested(self._connection, sql)
         except sqlite3.OperationalError as fault:

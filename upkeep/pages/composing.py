@@ -7,10 +7,10 @@ from typing import Any
 
 from upkeep import __version__
 from upkeep.ledger_verdict import LedgerVerdict
+from upkeep.numbers import several
 from upkeep.pages import proofs, runs, sections, troubles
 from upkeep.pages.contents import Told
 from upkeep.pages.page import Banner, Figure, Page, Section
-from upkeep.wording.sentences import several
 
 Row = dict[str, Any]
 _FAULTS = 50

@@ -1,0 +1,5 @@
+DROP TABLE pets
+
+CREATE TABLE visits (id INTEGER PRIMARY KEY, person INTEGER REFERENCES people (id) ON DELETE CASCADE, cost NUMERIC)
+
+INSERT INTO visits VALUES (1, 1, 10), (2, 1, 20), (3, 3, 30)

@@ -1,0 +1,12 @@
+"""Births, then a mistake."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision, down_revision = "r2", "r1"
+
+
+def upgrade() -> None:
+    op.add_column("people", sa.Column("born", sa.Date()))
+    op.drop_column("people", "email")
+    op.execute("INSERT INTO nowhere VALUES (1)")

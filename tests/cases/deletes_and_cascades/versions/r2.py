@@ -1,0 +1,10 @@
+"""Ada goes."""
+
+from alembic import op
+
+revision, down_revision = "r2", "r1"
+
+
+def upgrade() -> None:
+    op.execute("DELETE FROM pets")
+    op.execute("DELETE FROM people WHERE id = 1")

@@ -1,0 +1,1 @@
+CREATE UNIQUE INDEX people_bob ON people (name) WHERE email IS NULL

@@ -1,0 +1,1 @@
+CREATE TABLE _alembic_tmp_people (id INTEGER NOT NULL PRIMARY KEY, name VARCHAR(80))

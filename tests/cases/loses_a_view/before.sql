@@ -1,0 +1,1 @@
+CREATE VIEW adults AS SELECT id, email FROM people

@@ -1,0 +1,1 @@
+CREATE TABLE guests (id INTEGER PRIMARY KEY, person INTEGER CHECK (person > 0), note VARCHAR(40))

@@ -1,0 +1,1 @@
+CREATE UNIQUE INDEX people_address ON people (lower(email))

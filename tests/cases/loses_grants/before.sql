@@ -1,0 +1,1 @@
+GRANT SELECT ON pets TO pg_monitor

@@ -1,0 +1,3 @@
+ALTER TABLE people ADD born DATE
+
+ALTER TABLE pets ADD note TEXT

@@ -1,0 +1,1 @@
+CREATE INDEX people_born ON people (name)

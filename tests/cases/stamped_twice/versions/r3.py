@@ -1,0 +1,10 @@
+"""Notes."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision, down_revision = "r3", "r2"
+
+
+def upgrade() -> None:
+    op.add_column("pets", sa.Column("note", sa.Text()))

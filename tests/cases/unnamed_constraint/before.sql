@@ -1,0 +1,1 @@
+CREATE TABLE guests (id INTEGER PRIMARY KEY, host INTEGER REFERENCES people (id))

@@ -1,0 +1,187 @@
+"""What a migration has lost, each thing with the revision that says so in words, or with nobody's word for it."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from upkeep.catalog import Part
+from upkeep.policy import Limits
+from upkeep.sayings import Saying, Verb, plain
+from upkeep.standing import VERSIONS, Columns, Content, Standing
+
+LEFT_BEHIND = "_alembic_tmp_"
+"""So begin the names of the copies that a batch makes."""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """One thing that was there before and is not afterwards. ``by`` is the revision that means it; None: nobody does.
+
+    ``rows`` counts those of ``table`` that are gone; a loss of none is one of the schema, or of values.
+    """
+
+    what: str
+    by: str | None = None
+    table: str = ""
+    rows: int = 0
+    is_of_schema: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.what}, as {self.by} says" if self.by else self.what
+
+
+def find_losses(before: Standing, after: Standing, said: tuple[Saying, ...], meant: dict[str, str]) -> tuple[Loss, ...]:
+    """Everything that is less or otherwise than before, but for what the revisions say they create.
+
+    ``meant`` are losses that authors have written down (``upkeep_loses``), each with its revision.
+    """
+    words = _Words(said, after)
+    found = [*_tables(before, after, words), *_rows(before, after, words), *_parts(before, after, words)]
+    return tuple(replace(loss, by=loss.by or meant.get(loss.what)) for loss in found)
+
+
+def beyond_limits(losses: Iterable[Loss], limits: Limits, rows_of: dict[str, int]) -> tuple[str, ...]:
+    """Why rows that go with a migration are more than the policy ever allows, in words; () if they are not."""
+    gone = Counter[str]()
+    for loss in losses:
+        gone[loss.table] += loss.rows
+    told = [f"{gone.total()} rows would change, the limit is {limits.rows}"] if gone.total() > limits.rows else []
+    for table, rows in sorted(gone.items()):
+        if rows > limits.share * rows_of.get(table, rows):
+            told.append(
+                f"{rows} of {rows_of.get(table, rows)} rows of {table} would change, the limit is {limits.share:.0%}"
+            )
+    return tuple(told)
+
+
+def converted_columns(said: Iterable[Saying]) -> Columns:
+    """Columns of which revisions say that they will be altered, so that their values may become others."""
+    return frozenset((one.table, one.name) for one in said if one.verb is Verb.ALTER and one.table)
+
+
+class _Words:
+    """What the revisions say, by what it is said of."""
+
+    def __init__(self, said: tuple[Saying, ...], after: Standing) -> None:
+        self._said = said
+        self._after = {plain(name): name for name in after.tables}
+        self._renamed = {one.name: one.to for one in said if one.verb is Verb.RENAME and one.to and not one.table}
+
+    def became(self, table: str) -> str | None:
+        """The name that a table has afterwards; None if it is gone."""
+        name = plain(table)
+        return self._after.get(name) or self._after.get(self._renamed.get(name, ""))
+
+    def of_rows(self, table: str, *verbs: Verb) -> str | None:
+        """The revision that says one of this of the table, or of another that then took its name."""
+        names = {plain(table)} | {old for old, new in self._renamed.items() if new == plain(table)}
+        return next((one.revision for one in self._said if one.verb in verbs and one.name in names), None)
+
+    def dropped(self, table: str) -> str | None:
+        """The revision that says DROP of a table."""
+        return next((one.revision for one in self._said if one.verb is Verb.DROP and one.name == plain(table)), None)
+
+    def of_part(self, part: Part, wording: str, *, gone: bool) -> str | None:
+        """The revision that speaks of this part: by its name, by that of its column, or of what it stands upon.
+
+        Who writes a whole CREATE TABLE says of which type its columns are. Who renames a table away to make another
+        in its place says nothing of the keys and views that go with the old one.
+        """
+        anew = self.of_rows(part.table, Verb.CREATE) if part.kind == "column" and not gone else None
+        away = {one.name for one in self._said if one.verb is Verb.RENAME and not one.table} & self._after.keys()
+        speaking = (
+            one.revision
+            for one in self._said
+            if not (one.verb is Verb.RENAME and one.name in away) and _speaks_of(one, part, wording)
+        )
+        return next(speaking, anew)
+
+
+def _speaks_of(one: Saying, part: Part, wording: str) -> bool:
+    if one.verb in (Verb.WRITE, Verb.DELETE, Verb.CREATE):
+        return False
+    table = plain(part.table) if part.table else ""
+    if part.kind in ("grant", "owner"):
+        return one.verb is Verb.REVOKE and one.name == table
+    if one.verb is Verb.REVOKE:
+        return False
+    if one.verb is Verb.RENAME and _mentions(f"{part} {wording}", one.name):
+        return True
+    if one.table and one.table != table:
+        return False
+    has_no_name = part.name.startswith("(")
+    if one.name in ("" if has_no_name or not part.name else plain(part.name), part.column.lower()):
+        return bool(one.table) or not part.column
+    if has_no_name and one.table and _IS_CONSTRAINT.search(part.kind):
+        return one.is_of_constraint or _mentions(f"{part.name} {wording}", one.name)
+    return one.verb is Verb.DROP and bool(one.table) and _mentions(f"{part.name} {wording}", one.name)
+
+
+_IS_CONSTRAINT = re.compile("key|unique|check")
+
+
+def _mentions(text: str, name: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text.lower()) is not None
+
+
+def _tables(before: Standing, after: Standing, words: _Words) -> Iterator[Loss]:
+    for name, tally in sorted(before.tables.items()):
+        if name != VERSIONS and words.became(name) is None:
+            yield Loss(f"table {name} is gone", words.dropped(name), name, tally.rows, is_of_schema=False)
+    for name in sorted(after.tables.keys() - before.tables.keys()):
+        if name.startswith(LEFT_BEHIND):
+            yield Loss(f"{name} was left behind")
+
+
+def _rows(before: Standing, after: Standing, words: _Words) -> Iterator[Loss]:
+    for name, tally in sorted(before.tables.items()):
+        now = words.became(name)
+        if name == VERSIONS or now is None:
+            continue
+        lost = tally.rows - after.tables[now].rows
+        if lost > 0:
+            told = f"{name} has lost {lost:,} row{'' if lost == 1 else 's'}"
+            yield Loss(told, words.of_rows(name, Verb.DELETE), name, lost, is_of_schema=False)
+        elif name in before.contents and now in after.contents:
+            by = words.of_rows(name, Verb.WRITE, Verb.DELETE)
+            for what in _values(name, before.contents[name], after.contents[now]):
+                yield Loss(what, by, name, is_of_schema=False)
+
+
+def _values(table: str, before: Content, after: Content) -> list[str]:
+    """Where the values of a table that has kept its rows are fewer or others."""
+    told = []
+    for column, count in before.values.items():
+        lost = count - after.values.get(column, count)
+        if lost > 0:
+            told.append(f"{table}.{column} has lost {lost:,} value{'' if lost == 1 else 's'}")
+        elif (kinds := before.kinds.get(column, 0)) > (now := after.kinds.get(column, kinds)):
+            told.append(f"{table}.{column} has {now:,} different value{'' if now == 1 else 's'}, it had {kinds:,}")
+    if not told and before.digest and after.digest and before.digest != after.digest:
+        told.append(f"the values of {table} are others")
+    return told
+
+
+def _parts(before: Standing, after: Standing, words: _Words) -> Iterator[Loss]:
+    gone = {part for part in before.parts if part.kind == "column" and _now(part, words) not in after.parts}
+    columns = {(part.table, part.column) for part in gone}
+    for part, wording in sorted(before.parts.items()):
+        now = _now(part, words)
+        if now is None or after.parts.get(now) == wording or part.table == VERSIONS:
+            continue
+        if part not in gone and (part.table, part.column) in columns:
+            continue  # it went with its column
+        by = words.of_part(part, wording, gone=now not in after.parts)
+        if now in after.parts:
+            yield Loss(f"{part} is {after.parts[now] or 'otherwise'}, it was {wording or 'otherwise'}", by)
+        else:
+            yield Loss(f"{part} is gone", by)
+
+
+def _now(part: Part, words: _Words) -> Part | None:
+    """The part by the name that its table has afterwards; None where the table is gone, which is told by itself."""
+    if not part.table:
+        return part
+    table = words.became(part.table)
+    return replace(part, table=table) if table else None
