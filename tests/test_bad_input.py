@@ -337,7 +337,7 @@ def stamp(place: Place, *revisions: str) -> None:
             [("one", None), ("two", "one")],
             ["elsewhere"],
             "the database is at elsewhere, which the migrations do not know: ",
-            "run it with the code that the database belongs to",
+            "it is ahead of this code, or of another: run it with the code that the database belongs to",
         ),
         (
             [("one", None), ("two", "one")],
