@@ -34,20 +34,23 @@ from tasks.recovery import recover_runs
 from tasks.rehearsal import Rehearsed, look, rehearse
 from tasks.retention import prune
 from tasks.verification import verify
+from tasks.work import Worked
 from upkeep.approval import Approval, judge_approval
 from upkeep.assurance import proven_tonight
 from upkeep.backups import Manifest, utc_now
+from upkeep.databases import Database
 from upkeep.equipment import Equipment, equip
 from upkeep.errors import Refused, UpkeepError
-from upkeep.plan import Migration
-from upkeep.report import RunReport
+from upkeep.plan import Migration, Plan
+from upkeep.report import Detected, RunReport
 from upkeep.settings import load_settings
+from upkeep.verdict import Verdict
 
 Perform = Literal["never", "ask", "within_limits"]
 
 
 @dataclass(frozen=True)
-class _Answered:
+class Answered:
     """What a shell says beforehand in place of the form; no digest: it says nothing."""
 
     digest: str
@@ -91,12 +94,15 @@ def maintain(
     run = f"{utc_now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     if only_if_enabled and not equipment.settings.auto_backup_enabled:
         return Completed(message="AUTO_BACKUP_ENABLED is false: nothing was done")
-    report = _Runbook(equipment, run, Asked(perform, migrate)).go(perform, wait, _Answered(approve, by, reason))
-    return _state(report)
+    report = Runbook(equipment, run, Asked(perform, migrate)).go(perform, wait, Answered(approve, by, reason))
+    return state_of(report)
 
 
-class _Runbook:
-    """One run of the runbook."""
+class Runbook:
+    """One run of the runbook. An undo is another errand on the same way: see ``flows.undoing``."""
+
+    prunes = True
+    always_restores = False
 
     def __init__(self, equipment: Equipment, run: str, asked: Asked) -> None:
         self._equipment = equipment
@@ -107,7 +113,7 @@ class _Runbook:
         self._clock = Clock()
         self._facts: dict[str, Any] = {}
 
-    def go(self, perform: Perform, wait: bool, answered: _Answered) -> RunReport:
+    def go(self, perform: Perform, wait: bool, answered: Answered) -> RunReport:
         """All of it. A run that began also ends in the ledger, whatever stops it; a killed one the next settles."""
         try:
             return self._go(perform, wait, answered)
@@ -117,7 +123,7 @@ class _Runbook:
                     attest_stop(self._equipment, self._report("stopped"), fault)
             raise
 
-    def _go(self, perform: Perform, wait: bool, answered: _Answered) -> RunReport:
+    def _go(self, perform: Perform, wait: bool, answered: Answered) -> RunReport:
         """All of it; each part adds to the facts of the report.
 
         What may be performed was rehearsed, whatever the policy says of nights without a restore.
@@ -129,7 +135,7 @@ class _Runbook:
                 self._look(folder, manifest, migration)
         if rehearsed is None:
             ended = "looked; the backup was not proven tonight"
-        elif rehearsed.plan.is_empty:
+        elif rehearsed.plan.is_empty and (rehearsed.verdict.passed or rehearsed.plan.undo is None):
             ended = "nothing to do"
         elif not rehearsed.verdict.passed:
             ended = "the rehearsal did not pass, so nothing was performed" if perform != "never" else "rehearsed"
@@ -146,9 +152,10 @@ class _Runbook:
             facts["recovered"] = recover_runs(equipment)
         with clock("preflight"):
             self._equipment = equipment = with_models(equipment, folder)
+            self._prepare()
             facts["assurance"] = assurance = assure(equipment)
             performs = perform != "never"
-            restores = assurance.is_due or performs
+            restores = assurance.is_due or performs or self.always_restores
             identity, migration = preflight(
                 equipment, folder, migrate=self._asked.migrate, restores=restores, performs=performs
             )
@@ -177,7 +184,7 @@ class _Runbook:
             looked = look(equipment, scratch, folder)
             facts["detected"] = looked.detected
         with clock("rehearse"):
-            rehearsed = rehearse(equipment, scratch, folder, manifest, looked.detected, migration)
+            rehearsed = self._rehearsed(scratch, folder, manifest, looked.detected, migration)
             facts["plan"], facts["rehearsal"] = rehearsed.plan, rehearsed.verdict
             facts["unmigratable"] = equipment.database.unmigratable if rehearsed.plan.migration else ""
         with clock("evidence"):
@@ -185,7 +192,7 @@ class _Runbook:
             attest_rehearsal(equipment, self._run, manifest, looked.detected, rehearsed)
         return rehearsed
 
-    def _ask_and_perform(self, rehearsed: Rehearsed, perform: Perform, wait: bool, answered: _Answered) -> str:
+    def _ask_and_perform(self, rehearsed: Rehearsed, perform: Perform, wait: bool, answered: Answered) -> str:
         """The line with which the run ends."""
         with self._clock("ask"):
             approval = self._approval(rehearsed, perform, wait, answered)
@@ -195,7 +202,7 @@ class _Runbook:
         self._perform(rehearsed, approval)
         return "performed and verified" if self._facts["verification"].passed else "performed, but not as promised"
 
-    def _approval(self, rehearsed: Rehearsed, perform: Perform, wait: bool, answered: _Answered) -> Approval:
+    def _approval(self, rehearsed: Rehearsed, perform: Perform, wait: bool, answered: Answered) -> Approval:
         plan = rehearsed.plan
         if perform == "within_limits":
             return Approval(given=True, by="policy", reason="within its limits")
@@ -227,13 +234,26 @@ class _Runbook:
                 facts["assurance"] = proven_tonight(facts["assurance"], manifest, utc_now())
             with clock("verify"):
                 looked = look(equipment, restored, folder)
-                facts["verification"] = verify(equipment, restored, manifest, looked.detected, plan, worked)
+                facts["verification"] = self._verified(restored, manifest, looked.detected, plan, worked)
                 keep_verification(equipment, self._run, manifest.id, looked)
                 attest_performance(equipment, self._run, manifest, looked.detected, plan, facts["verification"])
 
+    def _prepare(self) -> None:
+        """What an errand has to know before the first effect: here nothing."""
+
+    def _rehearsed(
+        self, scratch: Database, folder: Path, manifest: Manifest, detected: Detected, migration: Migration | None
+    ) -> Rehearsed:
+        return rehearse(self._equipment, scratch, folder, manifest, detected, migration)
+
+    def _verified(
+        self, restored: Database, manifest: Manifest, detected: Detected, plan: Plan, worked: Worked
+    ) -> Verdict:
+        return verify(self._equipment, restored, manifest, detected, plan, worked)
+
     def _publish(self, ended: str) -> RunReport:
         report = self._report(ended)
-        if report.passed and not report.unproven:  # only after a verified new backup (P-30)
+        if self.prunes and report.passed and not report.unproven:  # only after a verified new backup (P-30)
             with self._clock("prune"):
                 self._facts["removed"] = prune(self._equipment, self._run)
         with self._clock("publish"):
@@ -267,7 +287,7 @@ class _Runbook:
         return f"{self._equipment.store.url}/{evidence_folder(self._equipment.settings.database, self._run)}"
 
 
-def _state(report: RunReport) -> State[Any]:
+def state_of(report: RunReport) -> State[Any]:
     """How the run shows itself in Prefect; the report goes with it."""
     if report.verdict and not report.verdict.passed:
         return Failed(message=report.ended, data=report)

@@ -23,10 +23,11 @@ from upkeep.verdict import Verdict
 
 @dataclass(frozen=True)
 class Asked:
-    """What a run was started to do."""
+    """What a run was started to do; ``undoes`` is the run that it takes back, if it is an undo."""
 
     perform: str
     migrate: bool
+    undoes: str = ""
 
 
 @step("receipt")
@@ -41,6 +42,7 @@ def attest_begin(
         "policy_sha256": digest(equipment.policy.model_dump(mode="json", by_alias=True)),
         "retention_days": equipment.settings.backup_retention_days,
         "runs_recovered": recovered,
+        **({"undoes": asked.undoes} if asked.undoes else {}),
     }
     equipment.attest("begun", run, contents)
 

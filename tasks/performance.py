@@ -10,6 +10,7 @@ from tasks.step import step
 from tasks.work import Worked, work_on
 from upkeep.backups import utc_now
 from upkeep.changes import Mended, put_changes
+from upkeep.documents import put_document
 from upkeep.equipment import Equipment
 from upkeep.errors import Busy, Escaped, Refused, UpkeepError
 from upkeep.journal import Intention, write_intention
@@ -23,6 +24,11 @@ _TRIES = 3
 def changes_name(database: str, run: str, *, as_performed: bool = False) -> str:
     """Where the changes of a run stand in the store."""
     return f"{database}/repairs/{run}/changes{'-as-performed' if as_performed else ''}.jsonl.zst"
+
+
+def as_performed_name(database: str, run: str) -> str:
+    """Where the record of the changes as they were performed stands, if that was not as they were rehearsed."""
+    return f"{database}/repairs/{run}/changes-as-performed.json"
 
 
 @step("perform")
@@ -77,6 +83,16 @@ def _when_it_is_free(equipment: Equipment, plan: Plan, work: Callable[[], Worked
     return work()
 
 
+def _keep_what_differs(equipment: Equipment, run: str, mended: Mended, promised: Mended) -> None:
+    """Put the rows on record as they have become, if that is not what the rehearsal made of them."""
+    store, name = equipment.store, equipment.settings.database
+    if mended.digest != promised.digest:  # a trigger wrote the time of day, say
+        record = put_changes(store, changes_name(name, run, as_performed=True), mended.changes)
+        put_document(store, as_performed_name(name, run), record.model_dump())
+    elif store.exists(as_performed_name(name, run)):  # of a try before this one, which was undone
+        store.delete(as_performed_name(name, run))
+
+
 def _do(equipment: Equipment, run: str, plan: Plan, rehearsed: Worked, workplace: Path) -> Worked:
     def record(mended: Mended) -> None:
         promised = rehearsed.mended
@@ -85,12 +101,7 @@ def _do(equipment: Equipment, run: str, plan: Plan, rehearsed: Worked, workplace
                 f"{mended.changed_in_all} rows changed where the rehearsal changed {promised.changed_in_all}",
                 "nothing was kept; run it again for a new plan",
             )
-        if mended.digest != promised.digest:  # a trigger wrote the time of day, say
-            put_changes(
-                equipment.store,
-                changes_name(equipment.settings.database, run, as_performed=True),
-                mended.changes,
-            )
+        _keep_what_differs(equipment, run, mended, promised)
 
     def agree(worked: Worked) -> None:
         checks = [*worked.checks]

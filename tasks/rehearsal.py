@@ -29,7 +29,7 @@ from upkeep.verdict import (
     judge_orphans_left,
 )
 
-_ATTEMPTS = 20
+ATTEMPTS = 20
 """So often a plan is drawn up anew for rows that refused; each time it has fewer repairs."""
 
 
@@ -105,13 +105,11 @@ def _worked_plan(
 ) -> tuple[Plan, Worked]:
     """The plan that no row refuses: each refusal is a finding and draws the plan up anew (P-119)."""
     refusals: tuple[Refusal, ...] = ()
-    for _ in range(_ATTEMPTS):
+    for _ in range(ATTEMPTS):
         plan = drawn_up(equipment, scratch, detected, migration, refusals)
         try:
             with opened_door(equipment.settings, plan, workplace) as door:
                 return plan, work_on(equipment, scratch, plan, lambda _: None, lambda _: None, door)
         except RowsRefused as fault:
             refusals += fault.refusals
-    raise Refused(
-        f"after {_ATTEMPTS} plans there are still rows that refuse", "change the rule for their table to keep"
-    )
+    raise Refused(f"after {ATTEMPTS} plans there are still rows that refuse", "change the rule for their table to keep")

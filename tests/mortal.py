@@ -19,6 +19,7 @@ from typing import Any
 
 import expectations.run  # noqa: F401 - so that no child has to import it
 from flows.maintenance import maintain
+from flows.undoing import undo
 from tasks.performance import perform
 from tasks.recovery import recover_runs
 from upkeep.backups import take_backup, utc_now
@@ -63,6 +64,14 @@ def run_all(**parameters: Any) -> Any:
     return report.document()
 
 
+def run_undo(**parameters: Any) -> Any:
+    """An undo; its report as JSON."""
+    report: Any = undo(**parameters, return_state=True).result(raise_on_failure=False)
+    if isinstance(report, BaseException):
+        raise report
+    return report.document()
+
+
 def run_performance(rehearsal: str, run: str) -> str:
     """The performance alone, of what was pickled in the file ``rehearsal``: manifest and rehearsal."""
     equipment = equip()
@@ -89,6 +98,7 @@ def run_recovery() -> list[str]:
 
 VERBS: dict[str, Callable[..., Any]] = {
     "maintain": run_all,
+    "undo": run_undo,
     "perform": run_performance,
     "back up": run_backup,
     "recover": run_recovery,

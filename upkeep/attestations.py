@@ -17,6 +17,7 @@ from upkeep.plan import Plan
 from upkeep.policy import Policy
 from upkeep.pruning import Pruning
 from upkeep.report import Detected, Step
+from upkeep.undo import Undo
 from upkeep.verdict import Verdict
 
 Contents = dict[str, Any]
@@ -114,6 +115,7 @@ def planned(plan: Plan, census: Census, policy: Policy) -> Contents:
         }
         if plan.migration
         else None,
+        **(_undone(plan.undo) if plan.undo else {}),
     }
 
 
@@ -123,6 +125,12 @@ def _by_rule(plan: Plan, policy: Policy) -> Iterator[Contents]:
         rule = policy.rule[number - 1] if number else None
         told = {"child": rule.child, "parent": rule.parent, "why": rule.why} if rule else {}
         yield {"rule": number, "table": table, "action": action, "rows": count, **told}
+
+
+def _undone(undo: Undo) -> Contents:
+    """Which run a plan takes back, how many of its rows stay as they are, how many will point at nothing again."""
+    astray = [{"key": key, "orphans": rows} for key, rows in undo.astray or ()]
+    return {"undoes": undo.run, "conflicts": len(undo.conflicts), "there_already": undo.there, "astray": astray}
 
 
 def judged(verdict: Verdict) -> Contents:

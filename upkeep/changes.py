@@ -60,10 +60,14 @@ class Change:
 
 @dataclass(frozen=True)
 class Mended:
-    """What was done: every row of the plan before and after, and rows changed in all, those by triggers included."""
+    """What was done: every row of the plan before and after, and rows changed in all, those by triggers included.
+
+    ``astray``: how many rows an undo has left pointing at nothing, by key.
+    """
 
     changes: tuple[Change, ...] = ()
     changed_in_all: int = 0
+    astray: tuple[tuple[str, int], ...] = ()
 
     @property
     def digest(self) -> str:

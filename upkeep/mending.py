@@ -2,8 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
+from upkeep.astray import as_foreseen, foresee
 from upkeep.catalog import Catalog, ForeignKey, Table, tables_below
 from upkeep.changes import Change, Mended, Refusal, RowsRefused
 from upkeep.databases import Writing
@@ -29,21 +31,28 @@ def mend(writing: Writing, plan: Plan, keys: tuple[ForeignKey, ...]) -> Mended:
     by_table: dict[str, list[Repair]] = defaultdict(list)
     for repair in plan.repairs:
         by_table[repair.table].append(repair)
-    _hold(writing, catalog, plan, keys)
-    before = {name: unchanged(writing, catalog, name, repairs) for name, repairs in by_table.items()}
-    still_orphans(writing, catalog, plan, keys)
-    nobody_left_behind(writing, catalog, plan, keys)
-    begun = writing.changed_in_all()
-    refusals = [refusal for group in _groups(plan, catalog, keys) for refusal in _apply(writing, group)]
-    if refusals:
-        raise RowsRefused(tuple(refusals))
-    done = writing.changed_in_all() - begun
+    with ExitStack() as stack:
+        if astray := foresee(writing, plan, keys) if plan.undo else None:
+            # Before any row is held: tables are locked for it, and who held one of those rows would wait for us.
+            stack.enter_context(writing.unenforced(astray.passed_over))
+        _hold(writing, catalog, plan, keys)
+        before = {name: unchanged(writing, catalog, name, repairs) for name, repairs in by_table.items()}
+        if astray is None:
+            still_orphans(writing, catalog, plan, keys)
+            nobody_left_behind(writing, catalog, plan, keys)
+        begun = writing.changed_in_all()
+        refusals = [refusal for group in _groups(plan, catalog, keys) for refusal in _apply(writing, group)]
+        if refusals:
+            raise RowsRefused(tuple(refusals))
+        done = writing.changed_in_all() - begun
+        left = astray.counted(writing) if astray else ()
+        as_foreseen(plan, left)
     changes = [
         change
         for name in sorted(before)
         for change in _changes(writing, catalog.tables[name], before[name], by_table[name])
     ]
-    return Mended(tuple(changes), done)
+    return Mended(tuple(changes), done, left)
 
 
 def _hold(writing: Writing, catalog: Catalog, plan: Plan, keys: tuple[ForeignKey, ...]) -> None:

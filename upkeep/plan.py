@@ -6,6 +6,7 @@ from typing import Any
 
 from upkeep.policy import Action, Limits
 from upkeep.revisions import Revision
+from upkeep.undo import Undo
 from upkeep.values import Row, digest, encode, row_digest
 
 
@@ -68,6 +69,7 @@ class Plan:
     """What would be done to one database. Equal plans have equal digests, whichever run drew them up.
 
     ``scans`` are foreign keys that make its deletions slow; they are no part of what is done, so not of the digest.
+    ``undo`` stands in a plan that puts back what a run did, and in no other.
     """
 
     database: str
@@ -76,6 +78,7 @@ class Plan:
     migration: Migration | None = None
     triggers: tuple[str, ...] = ()
     scans: tuple[str, ...] = field(default=(), compare=False)
+    undo: Undo | None = None
 
     @property
     def digest(self) -> str:
@@ -97,6 +100,7 @@ class Plan:
             "kept": [[kept.key, kept.rows, kept.reason] for kept in self.kept],
             "migration": migration,
             "triggers": list(self.triggers),
+            **({"undo": self.undo.document()} if self.undo else {}),
         }
 
     def by_table(self) -> dict[tuple[str, Action], int]:

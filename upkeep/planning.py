@@ -19,7 +19,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from upkeep.catalog import ForeignKey
+from upkeep.catalog import Catalog, ForeignKey
 from upkeep.changes import Refusal
 from upkeep.databases import Reading
 from upkeep.findings import Finding
@@ -66,7 +66,7 @@ class Planner:
             tuple(repairs),
             tuple(sorted(Kept(key, rows, reason) for (key, reason), rows in kept.items() if rows)),
             migration,
-            self._triggers(repairs),
+            triggers_fired(self._catalog, repairs),
             self._scans(repairs),
         )
 
@@ -177,14 +177,16 @@ class Planner:
             for repair in several:
                 yield replace(repair, before=row_digest(images[repair.row]))
 
-    def _triggers(self, repairs: Iterable[Repair]) -> tuple[str, ...]:
-        """Triggers that the plan's own statements may fire, for the operator to read (P-57)."""
-        events = {(repair.table, "DELETE" if repair.action is Action.DELETE else "UPDATE") for repair in repairs}
-        return tuple(
-            sorted(
-                f"{t.name} ({t.event} on {table})"
-                for table, event in events
-                for t in self._catalog.tables[table].triggers
-                if t.event == event
-            )
+
+def triggers_fired(catalog: Catalog, repairs: Iterable[Repair]) -> tuple[str, ...]:
+    """Triggers that the statements for these repairs may fire, for the operator to read (P-57)."""
+    statements = {Action.DELETE: "DELETE", Action.RESTORE: "INSERT"}
+    events = {(repair.table, statements.get(repair.action, "UPDATE")) for repair in repairs}
+    return tuple(
+        sorted(
+            f"{trigger.name} ({trigger.event} on {table})"
+            for table, event in events
+            for trigger in catalog.tables[table].triggers
+            if trigger.event == event
         )
+    )

@@ -110,6 +110,23 @@ def _before(store: Store, link: Link) -> Link | None:
         return None
 
 
+def receipts_back_to(store: Store, database: str, run: str) -> tuple[Link, ...]:
+    """The receipts of one run, ended or not, the last one first; the chain is read from its end to where it began."""
+    found = []
+    for name in reversed([entry.name for entry in store.list(f"{database}/ledger/")]):
+        with store.get(name) as file:
+            content = file.read()
+        try:
+            link = link_of(content)
+        except ValueError as fault:
+            raise _not_whole(name, str(fault)) from None
+        if link.receipt.run == run:
+            found.append(link)
+            if link.receipt.kind == "begun":
+                break
+    return tuple(found)
+
+
 def _not_whole(name: str, what: str) -> Damaged:
     return Damaged(f"the end of the ledger, {name}, {what}", "stop; run `upkeep ledger verify` and find out who did it")
 

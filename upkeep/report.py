@@ -12,8 +12,12 @@ from upkeep.findings import Cause, Diagnosis, Finding
 from upkeep.history import History
 from upkeep.ledger import Link
 from upkeep.plan import Plan
+from upkeep.undo import Undo
 from upkeep.values import encode
 from upkeep.verdict import Verdict
+
+_CONFLICTS_TOLD = 1000
+"""So many conflicts of an undo a report names; all of them stand in its plan."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,8 @@ class RunReport:
     """One run: what it saw, what it would do, what it did, and how it ended in one line.
 
     ``look`` is the verdict of a run that restored nothing, ``told`` in words what it looked at. ``migrate``: it was
-    asked to migrate; ``unmigratable``: why the migration of its plan cannot be performed here.
+    asked to migrate; ``unmigratable``: why the migration of its plan cannot be performed here. ``undoes``: the run that
+    it takes back, if it is an undo, with ``only_possible`` but for the rows that cannot be put back.
     ``receipt`` is the one that was written when all else was.
     """
 
@@ -93,6 +98,8 @@ class RunReport:
     told: str | None = None
     migrate: bool = True
     unmigratable: str = ""
+    undoes: str = ""
+    only_possible: bool = False
     detected: Detected | None = None
     plan: Plan | None = None
     rehearsal: Verdict | None = None
@@ -151,6 +158,7 @@ class RunReport:
             "findings": [_with_since(f, self.detected) for f in self.detected.troubled] if self.detected else [],
             "history": self.detected.history.document() if self.detected and self.detected.history else None,
             "notes": list(self.notes),
+            **({"undoes": self.undoes, "only_possible": self.only_possible} if self.undoes else {}),
             **({"receipt": receipt_document(self.receipt)} if self.receipt else {}),
         }
 
@@ -173,6 +181,21 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "migration": str(plan.migration) if plan.migration else None,
         "triggers": list(plan.triggers),
         "scans": list(plan.scans),
+        **(undo_document(plan.undo) if plan.undo else {}),
+    }
+
+
+def undo_document(undo: Undo) -> dict[str, Any]:
+    """What an undo is beside its repairs; rows by their locator, the first of many."""
+    return {
+        "undoes": undo.run,
+        "there_already": undo.there,
+        "astray": [{"key": key, "rows": rows} for key, rows in undo.astray or ()],
+        "conflicts": len(undo.conflicts),
+        "conflicting": [
+            {"table": one.table, "row": [encode(value) for value in one.row], "why": one.why}
+            for one in undo.conflicts[:_CONFLICTS_TOLD]
+        ],
     }
 
 

@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 
@@ -57,20 +57,25 @@ def maintain(
     as_json: Json = False,
 ) -> None:
     """Back up, prove, detect, rehearse; with --perform also ask, perform and verify."""
-    _refuse_half_an_approval(perform, approve, by, reason, wait)
+    whole = "write `upkeep maintain --perform ask --approve DIGEST --by NAME --reason TEXT`"
+    if (approve or by or reason or wait) and perform != "ask":
+        raise Refused("--approve, --by, --reason and --wait go with --perform ask", whole)
+    refuse_half_an_approval(approve, by, reason, wait, whole)
     report = run_maintain(perform=perform, migrate=migrate, approve=approve, by=by, reason=reason, wait=wait)
+    say_report(report, as_json, asked=perform != "never")
+
+
+def say_report(report: RunReport, as_json: bool, *, asked: bool) -> NoReturn:
+    """Print what a run came to and leave with its exit code; a plan that was asked for and not approved is refused."""
     document, told = report.document(), text.run_report(report)
-    if perform != "never" and report.passed and not report.performed and report.plan and not report.plan.is_empty:
+    if asked and report.passed and not report.performed and report.plan and not report.plan.is_empty:
         end_badly(as_json, document, told, Refused(report.ended, f"approve it with `{text.approving(report)}`"))
     say(as_json, document, told)
     end(HOLDS if report.passed else DOES_NOT_HOLD)
 
 
-def _refuse_half_an_approval(perform: str, approve: str, by: str, reason: str, wait: bool) -> None:
-    """Before the run, which may take hours, and not after it."""
-    whole = "write `upkeep maintain --perform ask --approve DIGEST --by NAME --reason TEXT`"
-    if (approve or by or reason or wait) and perform != "ask":
-        raise Refused("--approve, --by, --reason and --wait go with --perform ask", whole)
+def refuse_half_an_approval(approve: str, by: str, reason: str, wait: bool, whole: str) -> None:
+    """Before the run, which may take hours, and not after it; ``whole`` says what to type."""
     if approve and wait:
         raise Refused("--approve and --wait exclude each other", whole)
     if (by or reason) and not approve:
@@ -84,11 +89,21 @@ def _refuse_half_an_approval(perform: str, approve: str, by: str, reason: str, w
 
 
 def run_maintain(**parameters: Any) -> RunReport:
-    """Run the flow here; its report, or the error with which it ended."""
-    equip().database.identity()  # what is plainly not there is said before Prefect has started, which takes seconds
-    keep_the_shell_clean()
+    """Run the runbook here; its report, or the error with which it ended."""
+    return run_flow(_maintain, **parameters)
+
+
+def _maintain() -> Any:
     from flows.maintenance import maintain as flow
 
+    return flow
+
+
+def run_flow(load: Callable[[], Any], **parameters: Any) -> RunReport:
+    """Run here the flow that ``load`` imports; its report, or the error with which it ended."""
+    equip().database.identity()  # what is plainly not there is said before Prefect has started, which takes seconds
+    keep_the_shell_clean()
+    flow = load()
     found: RunReport = _result_of(lambda: flow(**parameters, return_state=True))
     return found
 

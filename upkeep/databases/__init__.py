@@ -158,6 +158,13 @@ class Writing(Reading, Protocol):
         Raises RowRefused where a row refuses it; the transaction is then as it was.
         """
 
+    def unenforced(self, keys: Collection[ForeignKey]) -> AbstractContextManager[None]:
+        """Within it rows may violate these keys, those and no others, and no cascade of theirs acts.
+
+        Nobody else violates them meanwhile. What is done in it ends with ``changed_in_all``. Raises Refused where the
+        engine enforces one of them and does not let it be.
+        """
+
     def changed_in_all(self) -> int:
         """Rows inserted, updated or deleted so far in this transaction, by triggers too (P-58).
 

@@ -3,9 +3,11 @@
 import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import pymysql
 
+from upkeep.catalog import ForeignKey
 from upkeep.databases.mariadb_asking import Conversation
 from upkeep.databases.mariadb_errors import row_refusal
 from upkeep.databases.mariadb_locks import patient
@@ -38,6 +40,12 @@ class MariadbWriting(MariadbReading):
         super().__init__(conversation, database, beside)
         self._place = place
         self._changed = 0
+
+    @contextmanager
+    def unenforced(self, keys: Collection[ForeignKey]) -> Iterator[None]:
+        """Nothing to do: no key is enforced in this session."""
+        del keys
+        yield
 
     def hold(self, rows: Mapping[str, Collection[Row]], steady: Collection[str]) -> None:
         """Lock the rows FOR UPDATE, by which nobody can point at them either, and the gaps where parents are missing.

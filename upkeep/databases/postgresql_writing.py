@@ -1,13 +1,16 @@
 """PostgreSQL: one transaction that changes rows, beside an application that goes on working."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 from psycopg import Connection
 
+from upkeep.catalog import ForeignKey
 from upkeep.databases.postgresql_asking import fetched, run
 from upkeep.databases.postgresql_counters import move_on
+from upkeep.databases.postgresql_enforcing import unenforced
 from upkeep.databases.postgresql_errors import refusal_of
 from upkeep.databases.postgresql_locks import patient
 from upkeep.databases.postgresql_reading import PostgresqlReading
@@ -41,6 +44,12 @@ class PostgresqlWriting(PostgresqlReading):
         self._patience = patience
         self._undone = 0
         self._at_begin = self._counted()
+
+    @contextmanager
+    def unenforced(self, keys: Collection[ForeignKey]) -> Iterator[None]:
+        """See ``postgresql_enforcing``. Raises psycopg.errors.LockNotAvailable when patience is at its end."""
+        with unenforced(self._connection, self._look().relations, keys, self._patience):
+            yield
 
     def hold(self, rows: Mapping[str, Collection[Row]], steady: Collection[str]) -> None:
         """Lock the rows FOR UPDATE, by which nobody can point at them either, and the tables in SHARE mode.

@@ -1,8 +1,10 @@
 """SQLite: one transaction that changes rows."""
 
 import sqlite3
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
+from upkeep.catalog import ForeignKey
 from upkeep.databases.sqlite_binding import run_for_each
 from upkeep.databases.sqlite_reading import SqliteReading
 from upkeep.errors import RowRefused, TransactionEnded
@@ -15,6 +17,12 @@ class SqliteWriting(SqliteReading):
     def __init__(self, connection: sqlite3.Connection) -> None:
         super().__init__(connection)
         self._changes_at_begin = connection.total_changes
+
+    @contextmanager
+    def unenforced(self, keys: Collection[ForeignKey]) -> Iterator[None]:
+        """Nothing to do: no key is enforced on this connection."""
+        del keys
+        yield
 
     def hold(self, rows: Mapping[str, Collection[Row]], steady: Collection[str]) -> None:
         """Nothing to do: since BEGIN IMMEDIATE nobody else writes."""

@@ -17,6 +17,8 @@ from upkeep.wording.sentences import (
     what_would_be_done,
 )
 
+_CONFLICTS = 20
+"""So many conflicts of an undo are listed."""
 Table = list[dict[str, Any]]
 
 
@@ -31,10 +33,20 @@ def summary(report: RunReport) -> str:
     if report.plan:
         parts.append(f"## The plan\n\n{plan_in_short(report.plan)}\n\n{_lines(plan_table(report.plan))}")
         parts.append(slow_deletions(report.plan))
+        parts.append(_conflicts(report.plan))
     parts += [f"## The {name}\n\n{_lines(verdict_table(verdict))}" for name, verdict in report.verdicts]
     steps = [{"step": step.name, "seconds": f"{step.seconds:.2f}"} for step in report.steps]
     parts.append(f"## The steps\n\n{_lines(steps)}")
     return "\n\n".join(part for part in parts if part)
+
+
+def _conflicts(plan: Plan) -> str:
+    """The rows that an undo cannot put back, the first of many."""
+    if not plan.undo or not plan.undo.conflicts:
+        return ""
+    told = "\n".join(f"- {conflict}" for conflict in plan.undo.conflicts[:_CONFLICTS])
+    more = len(plan.undo.conflicts) - _CONFLICTS
+    return f"### What cannot be put back\n\n{told}" + (f"\n- and {more} more, in the plan" if more > 0 else "")
 
 
 def _unproven(report: RunReport) -> str:
@@ -44,6 +56,7 @@ def _unproven(report: RunReport) -> str:
 def _facts(report: RunReport) -> str:
     facts = {
         "run": report.run,
+        "undoes run": report.undoes,
         "backup": report.backup,
         "looked at": report.told,
         "plan digest": report.plan.digest if report.plan else None,
@@ -95,11 +108,12 @@ def approval_form(plan: Plan, verdict: Verdict, evidence: str, hours: float) -> 
     """
     triggers = f"\n\nTriggers that will fire: {', '.join(plan.triggers)}" if plan.triggers else ""
     slow = f"\n\nBeware: {slow_deletions(plan)}" if plan.scans else ""
+    stays = f"\n\n{_conflicts(plan)}" if plan.undo else ""
     held = sum(check.holds is True for check in verdict.checks)
     return (
         f"To approve plan `{plan.digest[:12]}`, write these 12 characters, your name and why. "
         f"Without an answer within {hours:g} hours nothing is done.\n\n"
-        f"**{plan_in_short(plan)}**\n\n{_lines(_plan_by_table(plan))}{triggers}{slow}\n\n"
+        f"**{plan_in_short(plan)}**\n\n{_lines(_plan_by_table(plan))}{triggers}{slow}{stays}\n\n"
         f"The rehearsal passed: {held} of {len(verdict.checks)} claims hold; see *findings*, *plan* and *verdict* "
         f"among the run's artifacts.\n\nEvidence: `{evidence}`\n\nThe whole digest: `{plan.digest}`"
     )

@@ -2,8 +2,11 @@
 
 from upkeep.catalog import ForeignKey
 from upkeep.findings import Diagnosis, Finding
+from upkeep.numbers import several
 from upkeep.plan import Plan
+from upkeep.policy import Action
 from upkeep.report import Detected, RunReport
+from upkeep.undo import Undo
 from upkeep.verdict import Check
 
 
@@ -52,9 +55,29 @@ def what_would_be_done(plan: Plan, key: ForeignKey) -> str:
 
 def plan_in_short(plan: Plan) -> str:
     """The plan in one line."""
+    if plan.undo:
+        return f"undo of run {plan.undo.run}: {undo_in_short(plan, plan.undo)}"
     said = [f"{action} {rows}" for action, rows in sorted(plan.by_action().items())]
     if plan.migration:
         said.append(f"migrate {plan.migration}")
+    return ", ".join(said) or "nothing to do"
+
+
+_PUT_BACK = {Action.RESTORE: "insert again", Action.REASSIGN: "set back", Action.DELETE: "remove again"}
+
+
+def undo_in_short(plan: Plan, undo: Undo) -> str:
+    """What an undo does, what it leaves, and what points at nothing again after it."""
+    counts: dict[Action, int] = {}
+    for (_, action), rows in plan.by_table().items():
+        counts[action] = counts.get(action, 0) + rows
+    said = [f"{words} {counts[action]}" for action, words in _PUT_BACK.items() if action in counts]
+    if undo.there:
+        said.append(f"{several(undo.there, 'row')} as before already")
+    if undo.conflicts:
+        said.append(f"{several(len(undo.conflicts), 'conflict')}")
+    if undo.astray:
+        said.append(f"{several(sum(rows for _, rows in undo.astray), 'orphan')} again")
     return ", ".join(said) or "nothing to do"
 
 

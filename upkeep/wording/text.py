@@ -9,6 +9,7 @@ from upkeep.numbers import several
 from upkeep.plan import Plan
 from upkeep.pruning import Pruning
 from upkeep.report import Detected, RunReport, Step
+from upkeep.undo import Undo
 from upkeep.values import Row, encode
 from upkeep.verdict import Verdict
 from upkeep.wording.past import baseline_said, since_when, trail_of
@@ -17,6 +18,8 @@ from upkeep.wording.sentences import mark, outcome, plan_in_short, size_of_damag
 WIDTH = 100
 """Columns of the terminal that long lines are folded for."""
 
+_CONFLICTS = 20
+"""So many conflicts of an undo are listed."""
 _TIED = "\N{NO-BREAK SPACE}"
 Cells = tuple[str, str, str, str]
 _ADVICE = {
@@ -34,14 +37,25 @@ _ADVICE = {
 def run_report(report: RunReport) -> str:
     """A run from its end to its steps: how it ended, how bad it is and what to do next come first."""
     lines = _head(report)
-    if report.detected:
+    if report.detected and not report.undoes:
         lines += _what_becomes_of_each_key(report.detected, report.plan)
+    if report.plan and report.plan.undo:
+        lines += _undone(report.plan.undo)
     if report.plan and report.plan.repairs:
         lines += ["", *folded("rows that change by table: ", _by_table(report.plan))]
         lines += folded("beware: ", slow) if (slow := slow_deletions(report.plan)) else []
     for title, verdict in report.verdicts:
         lines += _verdict(title, verdict)
     return "\n".join([*lines, "", *_steps(report.steps), *_tail(report)])
+
+
+def _undone(undo: Undo) -> list[str]:
+    """Rows that cannot be put back, each with the reason, and by which keys rows point at nothing again."""
+    lines = [line for one in undo.conflicts[:_CONFLICTS] for line in folded("  conflict  ", str(one))]
+    if len(undo.conflicts) > _CONFLICTS:
+        lines.append(f"  {len(undo.conflicts) - _CONFLICTS:,} conflicts more stand in the plan, in the store")
+    again = "; ".join(f"{rows} by {key}" for key, rows in undo.astray or ())
+    return [*([""] if lines else []), *lines, *(["", *folded("orphans again: ", again)] if again else [])]
 
 
 def run_in_short(report: RunReport) -> str:
@@ -82,6 +96,11 @@ def next_step(report: RunReport) -> str:
         return f"look at what does not hold; every changed row stands in {report.database}/repairs/{report.run}"
     if plan is None:
         return _after_a_look(report)
+    if not report.passed and plan.undo and plan.undo.conflicts and not report.only_possible:
+        return (
+            f"look at these rows; `{undoing(report.undoes, only_possible=True)}` leaves them as they are and puts the "
+            "others back; the database was not changed"
+        )
     if not report.passed:
         return "correct what does not hold, then run it again; the database was not changed"
     if not plan.is_empty:
@@ -111,8 +130,16 @@ def _without_its_migration(report: RunReport) -> str:
 def approving(report: RunReport) -> str:
     """The command that approves the plan of a run."""
     digest = report.plan.digest[:12] if report.plan else "DIGEST"
+    if report.undoes:
+        said = undoing(report.undoes, only_possible=report.only_possible)
+        return f"{said} --approve {digest} --by NAME --reason TEXT"
     told = "" if report.migrate else "--no-migrate "
     return f"upkeep maintain {told}--perform ask --approve {digest} --by NAME --reason TEXT"
+
+
+def undoing(run: str, *, only_possible: bool) -> str:
+    """The command that undoes a run."""
+    return f"upkeep undo {run}{' --only-possible' if only_possible else ''}"
 
 
 def _what_becomes_of_each_key(detected: Detected, plan: Plan | None) -> list[str]:

@@ -1,0 +1,226 @@
+"""`upkeep undo RUN` from its record to its receipts: the example clinic given back, kills, conflicts, tampering."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.clinics import Runs
+from tests.damaged_clinic import Clinic
+from tests.shell import DELETES, Place, Said, family, nothing_changes, upkeep
+from upkeep.ledger_verdict import Demand
+from upkeep.receipts import verify_ledger
+
+pytest_plugins = ("tests.clinics",)
+
+
+def remediated(damaged: Clinic, runs: Runs) -> str:
+    """A run has repaired the clinic; its name."""
+    report = runs.maintain(damaged, perform="within_limits", migrate=False)
+    assert report["ended"] == "performed and verified"
+    return str(report["run"])
+
+
+def rehearsed(damaged: Clinic, runs: Runs, run: str, **more: Any) -> Any:
+    """The report of an undo that changes nothing."""
+    return runs.do(damaged, "undo", run=run, perform="never", **more)
+
+
+def approved(damaged: Clinic, runs: Runs, run: str, digest: str, **more: Any) -> Any:
+    """The report of an undo that somebody has approved."""
+    approval: dict[str, Any] = {"approve": digest[:12], "by": "tester", "reason": "to see"}
+    return runs.do(damaged, "undo", run=run, perform="ask", wait=False, **approval, **more)
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    ["delete", pytest.param("system", marks=pytest.mark.slow), pytest.param("mariadb", marks=pytest.mark.slow)],
+    indirect=True,
+)
+def test_promise_3_an_undo_gives_back_the_damaged_clinic_and_its_undo_the_repaired_one(
+    damaged: Clinic, runs: Runs
+) -> None:
+    before = damaged.content()
+    run = remediated(damaged, runs)
+    repaired = damaged.content()
+    shown = rehearsed(damaged, runs, run)
+    assert damaged.content() == repaired, "a rehearsal changes nothing"
+    assert shown["verdict"]["passed"], shown["verdict"]
+    assert (shown["undoes"], shown["plan"]["conflicts"], shown["performed"]) == (run, 0, False)
+
+    report = approved(damaged, runs, run, shown["plan"]["digest"])
+    assert report["ended"] == "performed and verified"
+    assert report["verdict"]["passed"], report["verdict"]
+    assert report["plan"]["digest"] == shown["plan"]["digest"]
+    assert damaged.content() == before
+    assert rehearsed(damaged, runs, run)["ended"] == "nothing to do"
+
+    back = rehearsed(damaged, runs, report["run"])
+    assert approved(damaged, runs, report["run"], back["plan"]["digest"])["verdict"]["passed"]
+    assert damaged.content() == repaired
+    equipment = damaged.equipment()
+    said, links = verify_ledger(equipment.store, "clinic", Demand())
+    assert said.intact
+    assert said.complete, said
+    assert [link.receipt.contents.get("undoes") for link in links if link.receipt.kind == "begun"] == [
+        None, run, run, run, report["run"], report["run"],
+    ]  # fmt: skip
+    assert damaged.scratches == []
+
+
+def test_promise_10_an_undo_tells_no_value_of_a_row(damaged: Clinic, runs: Runs) -> None:
+    damaged.change("UPDATE user_sessions SET device = 'planted-' || id")
+    run = remediated(damaged, runs)
+    report = rehearsed(damaged, runs, run)
+    assert report["plan"]["by_action"]["restore"] > 0
+    folder = damaged.store
+    told = [path for path in folder.rglob("*") if path.is_file() and "backups" not in path.parts]
+    assert len(told) > 10
+    assert [path for path in told if b"planted-" in path.read_bytes()] == []
+
+
+@pytest.mark.parametrize(
+    ("moment", "said"),
+    [
+        ("return upkeep/mending.py:mend 2", "had changed nothing"),
+        ("return tasks/work.py:work_on 2", "had been performed whole"),
+    ],
+)
+def test_promise_4_an_undo_that_is_killed_is_before_or_after_and_the_next_one_carries_on(
+    damaged: Clinic, runs: Runs, moment: str, said: str
+) -> None:
+    before = damaged.content()
+    run = remediated(damaged, runs)
+    repaired = damaged.content()
+    digest = rehearsed(damaged, runs, run)["plan"]["digest"]
+    approval = {"approve": digest, "by": "tester", "reason": "to see", "wait": False}
+    assert runs.do(damaged, "undo", moment=moment, run=run, **approval) is None, "it was never killed"
+    assert damaged.content() == (repaired if said == "had changed nothing" else before)
+    (died,) = [path.stem for path in (damaged.store / "journal").glob("*.json")]
+    report = approved(damaged, runs, run, digest)
+    assert report["recovered"] == [f"run {died} died; it {said}"]
+    assert report["ended"] == ("performed and verified" if said == "had changed nothing" else "nothing to do")
+    assert damaged.content() == before
+    if said == "had been performed whole":
+        redo = rehearsed(damaged, runs, died)
+        assert redo["verdict"]["passed"], redo["verdict"]
+        approved(damaged, runs, died, redo["plan"]["digest"])
+        assert damaged.content() == repaired, "one that died after its commit can be undone too"
+
+
+# --- A small database, in the shell ---
+
+CHANGED_SINCE = "INSERT INTO child VALUES (2, 1, 'a stranger')"
+
+
+@pytest.fixture
+def place(tmp_path: Path, prefect_here: str) -> Place:
+    """A family of which a run has deleted the one orphan."""
+    place = family(tmp_path / "place")
+    place.set(PREFECT_API_URL=prefect_here)
+    place.policy(DELETES)
+    place.run("INSERT INTO child VALUES (4, 98, 'astray too')")
+    assert upkeep("maintain", "--perform", "within_limits", "--json").document["performed"]
+    assert place.ask("SELECT id FROM child ORDER BY id") == [(1,), (3,)]
+    return place
+
+
+def run_of(place: Place) -> str:
+    """The run that has changed the family."""
+    (outcome,) = (place.store / "main" / "repairs").glob("*/outcome.json")
+    return outcome.parent.name
+
+
+def undo(*arguments: str) -> Said:
+    """Call it with JSON."""
+    return upkeep("undo", *arguments, "--json")
+
+
+def test_an_undo_is_rehearsed_first_and_performed_with_its_digest(place: Place) -> None:
+    run = run_of(place)
+    shown = upkeep("undo", run)
+    assert shown.code == 0
+    digest = undo(run).document["plan"]["digest"]
+    words = f"`upkeep undo {run} --approve {digest[:12]} --by NAME --reason TEXT`"
+    assert words in shown.out
+    assert f"plan {digest[:12]}: undo of run {run}: insert again 2, 2 orphans again" in shown.out
+    assert len(place.ask("SELECT id FROM child")) == 2
+    done = undo(run, "--approve", digest[:12], "--by", "me", "--reason", "a mistake")
+    assert (done.code, done.document["performed"]) == (0, True)
+    assert place.ask("SELECT id, parent_id, note FROM child ORDER BY id") == [
+        (1, 1, "well"), (2, 99, "astray"), (3, None, "alone"), (4, 98, "astray too"),
+    ]  # fmt: skip
+
+
+def test_an_approval_of_another_plan_is_void(place: Place) -> None:
+    run = run_of(place)
+    digest = undo(run).document["plan"]["digest"]
+    place.run(CHANGED_SINCE)
+    said = undo(run, "--only-possible", "--approve", digest, "--by", "me", "--reason", "a mistake")
+    assert said.code == 2
+    assert "the approval is of another plan" in said.document["error"]
+    assert place.ask("SELECT note FROM child WHERE id IN (2, 4)") == [("a stranger",)]
+
+
+def test_p67_conflicts_are_told_and_nothing_is_done_unless_a_person_says_that_they_may_stay(place: Place) -> None:
+    run = run_of(place)
+    place.run(CHANGED_SINCE)
+    said = undo(run)
+    assert said.code == 1
+    plan = said.document["plan"]
+    assert plan["conflicting"] == [{"table": "child", "row": [2], "why": "its key is another row's now"}]
+    refused = undo(run, "--approve", plan["digest"], "--by", "me", "--reason", "a mistake")
+    assert (refused.code, refused.document["performed"]) == (1, False)
+    shown = upkeep("undo", run)
+    assert "conflict  row 2 of child: its key is another row's now" in shown.out
+    assert f"`upkeep undo {run} --only-possible` leaves them as they are" in shown.out
+    done = undo(run, "--only-possible", "--approve", plan["digest"], "--by", "me", "--reason", "a mistake")
+    assert (done.code, done.document["performed"], done.document["only_possible"]) == (0, True, True)
+    assert place.ask("SELECT id, note FROM child WHERE id IN (2, 4) ORDER BY id") == [
+        (2, "a stranger"), (4, "astray too"),
+    ]  # fmt: skip
+
+
+def test_a_run_that_changed_nothing_or_is_unknown_has_nothing_to_undo(place: Place) -> None:
+    said = undo("20200101T000000Z-abcdef")
+    assert (said.code, said.document["error"]) == (2, "the store knows no run 20200101T000000Z-abcdef of main")
+    only_rehearsed = upkeep("maintain", "--json").document["run"]
+    with nothing_changes(place):
+        said = undo(only_rehearsed)
+    assert (said.code, said.document["hint"]) == (2, "there is nothing to undo")
+
+
+@pytest.mark.parametrize("name", ["changes.jsonl.zst", "plan.json", "outcome.json"])
+def test_p101_a_record_that_is_not_what_the_ledger_says_is_not_written_into_the_database(
+    place: Place, name: str
+) -> None:
+    run = run_of(place)
+    file = place.store / "main" / "repairs" / run / name
+    if name == "outcome.json":  # consistent with itself, by somebody who can write to the store
+        outcome = json.loads(file.read_text())
+        file.chmod(0o644)
+        file.write_text(json.dumps(outcome | {"found": "performed", "approved_by": "somebody else"}))
+    else:
+        file.chmod(0o644)
+        file.write_bytes(file.read_bytes()[:-1] + b"x")
+    said = undo(run)
+    assert said.code == 4
+    assert f"main/repairs/{run}/{name} is not what receipt" in said.document["error"]
+    assert len(place.ask("SELECT id FROM child")) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (("--by", "me"), "--by and --reason go with --approve"),
+        (("--approve", "abcdefabcdef"), "an approval needs a name and a reason"),
+        (("--approve", "abcdefabcdef", "--wait"), "--approve and --wait exclude each other"),
+        (("--approve", "abc", "--by", "me", "--reason", "x"), "abc is too short for the digest of a plan"),
+    ],
+)
+def test_half_an_approval_is_refused_before_the_run(tmp_path: Path, arguments: tuple[str, ...], error: str) -> None:
+    place = family(tmp_path / "place")
+    with nothing_changes(place):
+        said = undo("20200101T000000Z-abcdef", *arguments)
+    assert (said.code, said.document["error"]) == (2, error)

@@ -1,0 +1,45 @@
+"""What an undo is beside its repairs: the run that it takes back, what stands in its way, what it leaves astray."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from upkeep.values import Row, encode
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """A row that a run had changed and that cannot be put back, and why (P-67)."""
+
+    table: str
+    row: Row
+    why: str
+
+    def __str__(self) -> str:
+        return f"row {', '.join(str(encode(value)) for value in self.row)} of {self.table}: {self.why}"
+
+    def document(self) -> list[Any]:
+        """The conflict as JSON."""
+        return [self.table, [encode(value) for value in self.row], self.why]
+
+
+@dataclass(frozen=True)
+class Undo:
+    """``run`` is the run that is taken back; its rows in ``conflicts`` stay as they are now.
+
+    ``there`` of its rows are as they were before it already. ``astray`` says of each foreign key how many rows point
+    at nothing by it again when all is done, as they did before the run; None until a rehearsal has counted them.
+    """
+
+    run: str
+    conflicts: tuple[Conflict, ...] = ()
+    there: int = 0
+    astray: tuple[tuple[str, int], ...] | None = None
+
+    def document(self) -> dict[str, Any]:
+        """The undo as JSON, for the digest of its plan."""
+        return {
+            "run": self.run,
+            "conflicts": [conflict.document() for conflict in self.conflicts],
+            "there": self.there,
+            "astray": [list(one) for one in self.astray or ()],
+        }
