@@ -63,7 +63,7 @@ def test_a_wrong_parameter_is_refused_before_there_is_a_run(served: Served, para
     assert next(iter(parameters)) in answer.text
 
 
-@pytest.mark.parametrize("name", ["nightly", "remediate", "recover"])
+@pytest.mark.parametrize("name", ["nightly", "remediate", "undo", "recover"])
 def test_a_deployment_says_what_it_does_and_runs_one_at_a_time(served: Served, name: str) -> None:
     deployment = served.deployment(name)
     assert deployment["description"]
