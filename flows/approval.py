@@ -14,7 +14,7 @@ from prefect.flow_runs import pause_flow_run
 from prefect.input import RunInput
 from pydantic import Field
 
-from upkeep.approval import Approval, judge_approval
+from upkeep.approval import Approval, Duty, judge_approval
 from upkeep.plan import Plan
 from upkeep.verdict import Verdict
 from upkeep.wording import markdown
@@ -39,13 +39,22 @@ class Decision(RunInput):
     reason: str = Field(default="", description="why")
 
 
-def ask(plan: Plan, verdict: Verdict, evidence: str, hours: float) -> Approval:
+class DecisionOfAnother(Decision):
+    """The form where the policy wants two persons."""
+
+    break_glass: bool = Field(
+        default=False, description="in an emergency: approve what you asked for yourself; every report will say so"
+    )
+
+
+def ask(plan: Plan, verdict: Verdict, evidence: str, hours: float, duty: Duty) -> Approval:
     """Pause until somebody answers; the answer, or the reason why there is none. No answer is a no (P-92).
 
     The run pauses in its process and is not suspended: a suspended run begins again from the top, with another
     backup and so another rehearsal than the one that was approved. A process that dies meanwhile loses nothing.
     """
-    form = Decision.with_initial_data(description=markdown.approval_form(plan, verdict, evidence, hours))
+    described = markdown.approval_form(plan, verdict, evidence, hours, duty)
+    form = (DecisionOfAnother if duty.two_persons else Decision).with_initial_data(description=described)
     seconds = max(1, round(hours * 3600))
     silence = Approval(given=False, by="", reason=f"nobody answered within {hours:g} hours")
     try:
@@ -56,7 +65,13 @@ def ask(plan: Plan, verdict: Verdict, evidence: str, hours: float) -> Approval:
     if refused.is_set():
         return silence
     return judge_approval(
-        plan.digest, approve=said.answer is Answer.APPROVE, digest=said.digest, by=said.name, reason=said.reason
+        plan.digest,
+        approve=said.answer is Answer.APPROVE,
+        digest=said.digest,
+        by=said.name,
+        reason=said.reason,
+        duty=duty,
+        break_glass=isinstance(said, DecisionOfAnother) and said.break_glass,
     )
 
 

@@ -35,7 +35,7 @@ from tasks.rehearsal import Rehearsed, look, rehearse
 from tasks.retention import prune
 from tasks.verification import verify
 from tasks.work import Worked
-from upkeep.approval import Approval, judge_approval
+from upkeep.approval import Approval, Duty, judge_approval, refuse_unnamed
 from upkeep.assurance import proven_tonight
 from upkeep.backups import Manifest, utc_now
 from upkeep.databases import Database
@@ -51,11 +51,13 @@ Perform = Literal["never", "ask", "within_limits"]
 
 @dataclass(frozen=True)
 class Answered:
-    """What a shell says beforehand in place of the form; no digest: it says nothing."""
+    """What a shell says beforehand in place of the form, and who asks; no digest: it approves nothing."""
 
     digest: str
     by: str
     reason: str
+    requested_by: str = ""
+    break_glass: bool = False
 
 
 def _name_of_run() -> str:
@@ -77,6 +79,8 @@ def maintain(
     approve: str = "",
     by: str = "",
     reason: str = "",
+    requested_by: str = "",
+    break_glass: bool = False,
 ) -> State[Any]:
     """Maintain one database. ``never`` changes nothing in it; ``ask`` waits for an operator's approval of the plan.
 
@@ -89,12 +93,16 @@ def maintain(
         approve: the digest of the plan that is approved beforehand.
         by: who approves.
         reason: why.
+        requested_by: who asks for this run; needed where the policy wants two persons.
+        break_glass: approve beforehand what one asked for oneself, against the policy; every report says so.
     """
     equipment = equip(database)
     run = f"{utc_now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     if only_if_enabled and not equipment.settings.auto_backup_enabled:
         return Completed(message="AUTO_BACKUP_ENABLED is false: nothing was done")
-    report = Runbook(equipment, run, Asked(perform, migrate)).go(perform, wait, Answered(approve, by, reason))
+    report = Runbook(equipment, run, Asked(perform, migrate)).go(
+        perform, wait, Answered(approve, by, reason, requested_by, break_glass)
+    )
     return state_of(report)
 
 
@@ -128,6 +136,8 @@ class Runbook:
 
         What may be performed was rehearsed, whatever the policy says of nights without a restore.
         """
+        if perform != "never":
+            refuse_unnamed(self._duty(answered), asks=perform == "ask")
         with self._alone() as folder:
             manifest, migration, restores = self._back_up(folder, perform)
             rehearsed = self._rehearse(folder, manifest, migration) if restores else None
@@ -198,7 +208,9 @@ class Runbook:
             approval = self._approval(rehearsed, perform, wait, answered)
         if not approval.given:
             return f"nothing was performed: {approval.reason}"
-        self._facts["approved_by"] = f"{approval.by}: {approval.reason}"
+        self._facts["approved_by"] = str(approval)
+        if approval.alone:
+            self._facts["notes"] = (f"the glass was broken: {approval.by} asked for this plan and approved it alone",)
         self._perform(rehearsed, approval)
         return "performed and verified" if self._facts["verification"].passed else "performed, but not as promised"
 
@@ -208,13 +220,22 @@ class Runbook:
             return Approval(given=True, by="policy", reason="within its limits")
         if answered.digest:
             return judge_approval(
-                plan.digest, approve=True, digest=answered.digest, by=answered.by, reason=answered.reason
+                plan.digest,
+                approve=True,
+                digest=answered.digest,
+                by=answered.by,
+                reason=answered.reason,
+                duty=self._duty(answered),
+                break_glass=answered.break_glass,
             )
         if not wait:
             told = f"it waits for approval: --approve {plan.digest[:12]} --by NAME --reason TEXT"
             return Approval(given=False, by="", reason=told)
         hours = self._equipment.settings.approval_hours
-        return ask(plan, rehearsed.verdict, self._evidence, hours)
+        return ask(plan, rehearsed.verdict, self._evidence, hours, self._duty(answered))
+
+    def _duty(self, answered: Answered) -> Duty:
+        return Duty(answered.requested_by, self._equipment.policy.approval.two_persons)
 
     def _perform(self, rehearsed: Rehearsed, approval: Approval) -> None:
         equipment, clock, facts = self._equipment, self._clock, self._facts

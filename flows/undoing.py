@@ -36,6 +36,8 @@ def undo(
     approve: str = "",
     by: str = "",
     reason: str = "",
+    requested_by: str = "",
+    break_glass: bool = False,
 ) -> State[Any]:
     """Put back every row that a run changed: rehearsed on a copy, asked for, performed, verified.
 
@@ -48,10 +50,12 @@ def undo(
         approve: the digest of the plan that is approved beforehand.
         by: who approves.
         reason: why.
+        requested_by: who asks for it; needed where the policy wants two persons.
+        break_glass: approve beforehand what one asked for oneself, against the policy; every report says so.
     """
     equipment = equip(database)
     errand = Undoing(equipment, f"{utc_now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}", run, only_possible)
-    return state_of(errand.go(perform, wait, Answered(approve, by, reason)))
+    return state_of(errand.go(perform, wait, Answered(approve, by, reason, requested_by, break_glass)))
 
 
 class Undoing(Runbook):

@@ -1,6 +1,7 @@
 """What a run writes into the ledger as it goes: each receipt when what it says is done, or just about to be."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from tasks.closing import close
 from tasks.detection import Looked
@@ -73,7 +74,13 @@ def attest_look(equipment: Equipment, run: str, manifest: Manifest, looked: Look
 @step("receipt")
 def attest_approval(equipment: Equipment, run: str, plan: Plan, approval: Approval) -> None:
     """The plan was approved, and the run that has the lock again is about to perform it."""
-    contents = {"plan_sha256": plan.digest, "approved_by": approval.by, "reason": approval.reason}
+    contents: dict[str, Any] = {
+        "plan_sha256": plan.digest,
+        "approved_by": approval.by,
+        "reason": approval.reason,
+    }
+    if approval.requested_by:
+        contents |= {"requested_by": approval.requested_by, "alone": approval.alone}
     equipment.attest("performing", run, contents)
 
 

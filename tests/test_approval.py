@@ -2,14 +2,15 @@
 
 import re
 import sqlite3
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import pytest
 
 from tests.damaged_clinic import Clinic
 from tests.prefect_server import Served
-from upkeep.approval import judge_approval
+from upkeep.approval import Duty, judge_approval, refuse_unnamed
+from upkeep.errors import Refused
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -86,6 +87,47 @@ def test_what_is_no_approval(approve: bool, digest: str, by: str, reason: str, t
     judged = judge_approval(DIGEST, approve=approve, digest=digest, by=by, reason=reason)
     assert not judged.given
     assert judged.reason.startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("by", "break_glass", "given", "said"),
+    [
+        ("Bob", False, True, "Bob: seen"),
+        ("Bob", True, True, "Bob: seen"),
+        ("Ada Lovelace", False, False, "Ada Lovelace asked for it, and the policy wants somebody else to approve it"),
+        (" ada  LOVELACE ", False, False, "ada  LOVELACE asked for it, and the policy wants"),
+        ("Ada Lovelace", True, True, "Ada Lovelace: seen (broke the glass: nobody else approved)"),
+    ],
+)
+def test_p105_who_asked_does_not_approve_but_by_breaking_the_glass(
+    by: str, break_glass: bool, given: bool, said: str
+) -> None:
+    duty = Duty("Ada Lovelace", two_persons=True)
+    judged = judge_approval(
+        DIGEST, approve=True, digest=DIGEST, by=by, reason="seen", duty=duty, break_glass=break_glass
+    )
+    assert judged.given == given
+    assert (str(judged) if given else judged.reason).startswith(said)
+    assert judged.alone == ("broke the glass" in said)
+    alone = Duty("Ada Lovelace", two_persons=False)
+    assert judge_approval(DIGEST, approve=True, digest=DIGEST, by="Ada Lovelace", reason="seen", duty=alone).given
+
+
+@pytest.mark.parametrize(
+    ("duty", "asks", "told"),
+    [
+        (Duty("", two_persons=True), True, "nobody is named who asks for this run"),
+        (Duty("  ", two_persons=True), True, "nobody is named who asks for this run"),
+        (Duty("Ada", two_persons=True), False, "so no run approves itself"),
+        (Duty("Ada", two_persons=True), True, ""),
+        (Duty("", two_persons=False), False, ""),
+    ],
+)
+def test_p105_where_two_persons_are_wanted_a_run_names_who_asks_for_it_and_asks(
+    duty: Duty, asks: bool, told: str
+) -> None:
+    with pytest.raises(Refused, match=told) if told else nullcontext():
+        refuse_unnamed(duty, asks=asks)
 
 
 @pytest.mark.parametrize("digest", [DIGEST, DIGEST[:12], f" {DIGEST[:20].upper()} "])

@@ -55,6 +55,28 @@ def test_a_rehearsal_and_a_remediation_stand_in_the_ledger(tmp_path: Path) -> No
 
 
 @pytest.mark.usefixtures("prefect_here")
+def test_p105_where_two_persons_are_wanted_one_alone_breaks_the_glass_and_it_is_on_record(tmp_path: Path) -> None:
+    place = family(tmp_path / "shop")
+    place.policy(f"[approval]\ntwo_persons = true\n\n{DELETES}")
+    by_policy, unnamed = (upkeep("maintain", "--perform", how, "--json") for how in ("within_limits", "ask"))
+    assert (by_policy.code, unnamed.code) == (2, 2)
+    assert "say who asks: --requested-by NAME" in unnamed.document["hint"]
+    assert ledger_of(place.store) == []
+    asked = ("maintain", "--perform", "ask", "--requested-by", "Ada", "--json")
+    digest = upkeep(*asked).document["plan"]["digest"]
+    approved = (*asked, "--approve", digest, "--reason", "now", "--by", "ada")
+    alone = upkeep(*approved)
+    assert alone.code == 2
+    assert alone.document["ended"].startswith("nothing was performed: ada asked for it, and the policy wants")
+    broken = upkeep(*approved, "--break-glass").document
+    assert broken["ended"] == "performed and verified"
+    assert broken["approved_by"] == "ada: now (broke the glass: nobody else approved)"
+    assert broken["notes"] == ["the glass was broken: ada asked for this plan and approved it alone"]
+    (performing,) = [one["contents"] for one in ledger_of(place.store) if one["kind"] == "performing"]
+    assert (performing["requested_by"], performing["alone"]) == ("Ada", True)
+
+
+@pytest.mark.usefixtures("prefect_here")
 def test_a_run_that_an_error_stops_ends_in_the_ledger_too(tmp_path: Path) -> None:
     place = family(tmp_path / "shop")
     (tmp_path / "suites").mkdir()

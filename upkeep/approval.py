@@ -2,35 +2,85 @@
 
 from dataclasses import dataclass
 
+from upkeep.errors import Refused
+
 SHORTEST = 12
 """So many characters of a digest are enough to name a plan."""
 
 
 @dataclass(frozen=True)
+class Duty:
+    """Who asked for the run, and whether the policy wants somebody else to approve it (P-105)."""
+
+    requested_by: str = ""
+    two_persons: bool = False
+
+    def is_alone(self, by: str) -> bool:
+        """Would whoever asked approve it too?"""
+        return self.two_persons and _same(self.requested_by, by)
+
+
+@dataclass(frozen=True)
 class Approval:
-    """Given or not, by whom, and why (or why not)."""
+    """Given or not, by whom, and why (or why not); ``alone`` where one person was enough though two were wanted."""
 
     given: bool
     by: str
     reason: str
+    requested_by: str = ""
+    alone: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.by}: {self.reason}{' (broke the glass: nobody else approved)' if self.alone else ''}"
 
 
-def judge_approval(plan: str, *, approve: bool, digest: str, by: str, reason: str) -> Approval:
+def refuse_unnamed(duty: Duty, *, asks: bool) -> None:
+    """Raise Refused where the policy wants two persons and one is not named, or none would be asked."""
+    if not duty.two_persons:
+        return
+    if not asks:
+        raise Refused(
+            "the policy wants two persons, so no run approves itself; nothing was done",
+            "use --perform ask and let somebody else approve",
+        )
+    if not duty.requested_by.strip():
+        raise Refused(
+            "the policy wants two persons, and nobody is named who asks for this run; nothing was done",
+            "say who asks: --requested-by NAME; in the Prefect UI the parameter requested_by",
+        )
+
+
+def judge_approval(
+    plan: str,
+    *,
+    approve: bool,
+    digest: str,
+    by: str,
+    reason: str,
+    duty: Duty = Duty(),
+    break_glass: bool = False,
+) -> Approval:
     """The answer to the plan with the digest ``plan``.
 
-    An approval of another plan is void; one without name or reason is none.
+    An approval of another plan is void; one without name or reason is none, and one of the person's own request is
+    none where the policy wants two, unless that person breaks the glass.
     """
     by, reason, digest = by.strip(), reason.strip(), digest.strip().lower()
+
+    def no(why: str) -> Approval:
+        return Approval(given=False, by=by, reason=why, requested_by=duty.requested_by)
+
     if not approve:
-        return Approval(
-            given=False, by=by, reason=f"refused{f' by {by}' if by else ''}{f': {reason}' if reason else ''}"
-        )
+        return no(f"refused{f' by {by}' if by else ''}{f': {reason}' if reason else ''}")
     if len(digest) < SHORTEST or not plan.startswith(digest):
-        return Approval(
-            given=False,
-            by=by,
-            reason=f"the approval is of another plan ({digest[:SHORTEST] or 'none'}), not of {plan[:SHORTEST]}",
-        )
+        return no(f"the approval is of another plan ({digest[:SHORTEST] or 'none'}), not of {plan[:SHORTEST]}")
     if not by or not reason:
-        return Approval(given=False, by=by, reason="an approval needs a name and a reason")
-    return Approval(given=True, by=by, reason=reason)
+        return no("an approval needs a name and a reason")
+    alone = duty.is_alone(by)
+    if alone and not break_glass:
+        return no(f"{by} asked for it, and the policy wants somebody else to approve it")
+    return Approval(given=True, by=by, reason=reason, requested_by=duty.requested_by, alone=alone)
+
+
+def _same(one: str, other: str) -> bool:
+    return one.casefold().split() == other.casefold().split()

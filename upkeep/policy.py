@@ -50,6 +50,12 @@ NONE_MEANT = ("0", "-1", "", "00000000-0000-0000-0000-000000000000")
 """What many programs write into a pointer that points at nothing (P-117)."""
 
 
+class Approving(_Frozen):
+    """Who may approve: with ``two_persons`` nobody what they asked for themselves, but by breaking the glass."""
+
+    two_persons: bool = False
+
+
 class Diagnosing(_Frozen):
     """How orphans are judged: ``sentinels`` are the values that mean none, as text, in place of the usual ones."""
 
@@ -146,6 +152,7 @@ class Policy(_Frozen):
 
     run: Run = Run()
     limits: Limits = Limits()
+    approval: Approving = Approving()
     diagnosis: Diagnosing = Diagnosing()
     check: Checking = Checking()
     reference: tuple[Reference, ...] = ()

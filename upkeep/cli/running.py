@@ -45,6 +45,14 @@ def keep_the_shell_clean() -> None:
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
 
 
+RequestedBy = Annotated[
+    str, typer.Option(metavar="NAME", help="Who asks for it; the policy may want somebody else to approve.")
+]
+BreakGlass = Annotated[
+    bool, typer.Option("--break-glass", help="In an emergency: approve what you asked for yourself; reports say so.")
+]
+
+
 def maintain(
     perform: Annotated[
         Literal["never", "ask", "within_limits"], typer.Option(help="May the database be changed?")
@@ -54,14 +62,25 @@ def maintain(
     by: Annotated[str, typer.Option(metavar="NAME", help="Who approves.")] = "",
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why.")] = "",
     wait: Annotated[bool, typer.Option("--wait", help="With ask: wait for the form in the Prefect UI.")] = False,
+    requested_by: RequestedBy = "",
+    break_glass: BreakGlass = False,
     as_json: Json = False,
 ) -> None:
     """Back up, prove, detect, rehearse; with --perform also ask, perform and verify."""
     whole = "write `upkeep maintain --perform ask --approve DIGEST --by NAME --reason TEXT`"
     if (approve or by or reason or wait) and perform != "ask":
         raise Refused("--approve, --by, --reason and --wait go with --perform ask", whole)
-    refuse_half_an_approval(approve, by, reason, wait, whole)
-    report = run_maintain(perform=perform, migrate=migrate, approve=approve, by=by, reason=reason, wait=wait)
+    refuse_half_an_approval(approve, by, reason, wait, whole, break_glass)
+    report = run_maintain(
+        perform=perform,
+        migrate=migrate,
+        approve=approve,
+        by=by,
+        reason=reason,
+        wait=wait,
+        requested_by=requested_by,
+        break_glass=break_glass,
+    )
     say_report(report, as_json, asked=perform != "never")
 
 
@@ -74,8 +93,10 @@ def say_report(report: RunReport, as_json: bool, *, asked: bool) -> NoReturn:
     end(HOLDS if report.passed else DOES_NOT_HOLD)
 
 
-def refuse_half_an_approval(approve: str, by: str, reason: str, wait: bool, whole: str) -> None:
+def refuse_half_an_approval(approve: str, by: str, reason: str, wait: bool, whole: str, break_glass: bool) -> None:
     """Before the run, which may take hours, and not after it; ``whole`` says what to type."""
+    if break_glass and not approve:
+        raise Refused("--break-glass goes with --approve", whole)
     if approve and wait:
         raise Refused("--approve and --wait exclude each other", whole)
     if (by or reason) and not approve:

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from upkeep.cli.running import refuse_half_an_approval, run_flow, say_report
+from upkeep.cli.running import BreakGlass, RequestedBy, refuse_half_an_approval, run_flow, say_report
 from upkeep.cli.saying import Json
 
 
@@ -22,11 +22,13 @@ def undo(
     by: Annotated[str, typer.Option(metavar="NAME", help="Who approves.")] = "",
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why.")] = "",
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the form in the Prefect UI.")] = False,
+    requested_by: RequestedBy = "",
+    break_glass: BreakGlass = False,
     as_json: Json = False,
 ) -> None:
     """Put back every row that a run changed: rehearsed first, performed with --approve."""
     refuse_half_an_approval(
-        approve, by, reason, wait, f"write `upkeep undo {run} --approve DIGEST --by NAME --reason TEXT`"
+        approve, by, reason, wait, f"write `upkeep undo {run} --approve DIGEST --by NAME --reason TEXT`", break_glass
     )
     report = run_flow(
         _flow,
@@ -37,6 +39,8 @@ def undo(
         by=by,
         reason=reason,
         wait=wait,
+        requested_by=requested_by,
+        break_glass=break_glass,
     )
     say_report(report, as_json, asked=bool(approve or wait))
 

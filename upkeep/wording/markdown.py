@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from upkeep.approval import Duty
 from upkeep.plan import Plan
 from upkeep.report import Detected, RunReport
 from upkeep.verdict import Verdict
@@ -101,7 +102,7 @@ def verdict_table(verdict: Verdict) -> Table:
     return asked + [{"claim": left_out, "": "LEFT OUT", "seen": "nothing"} for left_out in verdict.left_out]
 
 
-def approval_form(plan: Plan, verdict: Verdict, evidence: str, hours: float) -> str:
+def approval_form(plan: Plan, verdict: Verdict, evidence: str, hours: float, duty: Duty) -> str:
     """What an operator reads before answering: digest, counts by table and action, where the evidence is.
 
     Prefect shows it in a small window above the fields, so what has to be typed comes first and in few lines.
@@ -110,9 +111,10 @@ def approval_form(plan: Plan, verdict: Verdict, evidence: str, hours: float) -> 
     slow = f"\n\nBeware: {slow_deletions(plan)}" if plan.scans else ""
     stays = f"\n\n{_conflicts(plan)}" if plan.undo else ""
     held = sum(check.holds is True for check in verdict.checks)
+    another = f" {duty.requested_by} asked for it, so somebody else has to approve it." if duty.two_persons else ""
     return (
         f"To approve plan `{plan.digest[:12]}`, write these 12 characters, your name and why. "
-        f"Without an answer within {hours:g} hours nothing is done.\n\n"
+        f"Without an answer within {hours:g} hours nothing is done.{another}\n\n"
         f"**{plan_in_short(plan)}**\n\n{_lines(_plan_by_table(plan))}{triggers}{slow}{stays}\n\n"
         f"The rehearsal passed: {held} of {len(verdict.checks)} claims hold; see *findings*, *plan* and *verdict* "
         f"among the run's artifacts.\n\nEvidence: `{evidence}`\n\nThe whole digest: `{plan.digest}`"
