@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tasks.detection import Looked, detect
 from tasks.migration import opened_door
+from tasks.origins import origins_for
 from tasks.step import step
 from tasks.work import Worked, work_on
 from upkeep.backups import Manifest
@@ -14,6 +15,7 @@ from upkeep.equipment import Equipment
 from upkeep.errors import Refused
 from upkeep.finding import keys_of
 from upkeep.losses import beyond_limits
+from upkeep.origins import Origins
 from upkeep.plan import Migration, Plan, beyond
 from upkeep.planning import Planner
 from upkeep.report import Detected
@@ -58,7 +60,8 @@ def rehearse(
     migration: Migration | None,
 ) -> Rehearsed:
     """Draw up the plan, do it on the scratch, measure again and judge."""
-    plan, worked = _worked_plan(equipment, scratch, workplace, detected, migration)
+    origins = origins_for(equipment, scratch, manifest)
+    plan, worked = _worked_plan(equipment, scratch, workplace, detected, migration, origins)
     after = detect(equipment, scratch).detected
     rows_of = {table: count.rows for table, count in manifest.census.tables.items()}
     checks = [
@@ -92,21 +95,28 @@ def drawn_up(
     target: Database,
     detected: Detected,
     migration: Migration | None,
+    origins: Origins,
     refusals: tuple[Refusal, ...] = (),
 ) -> Plan:
-    """The plan for what was found in ``target``."""
+    """The plan for what was found in ``target``, with what older backups give back."""
     with target.reading() as reading:
-        planner = Planner(reading, keys_of(reading, equipment.policy, equipment.models), equipment.policy, refusals)
+        keys = keys_of(reading, equipment.policy, equipment.models)
+        planner = Planner(reading, keys, equipment.policy, refusals, origins)
         return planner.plan(equipment.settings.database, detected.findings, migration)
 
 
 def _worked_plan(
-    equipment: Equipment, scratch: Database, workplace: Path, detected: Detected, migration: Migration | None
+    equipment: Equipment,
+    scratch: Database,
+    workplace: Path,
+    detected: Detected,
+    migration: Migration | None,
+    origins: Origins,
 ) -> tuple[Plan, Worked]:
     """The plan that no row refuses: each refusal is a finding and draws the plan up anew (P-119)."""
     refusals: tuple[Refusal, ...] = ()
     for _ in range(ATTEMPTS):
-        plan = drawn_up(equipment, scratch, detected, migration, refusals)
+        plan = drawn_up(equipment, scratch, detected, migration, origins, refusals)
         try:
             with opened_door(equipment.settings, plan, workplace) as door:
                 return plan, work_on(equipment, scratch, plan, lambda _: None, lambda _: None, door)

@@ -1,5 +1,6 @@
 """After a performance: is the database what was promised, asked of a fresh backup of it."""
 
+from tasks.origins import origins_for
 from tasks.rehearsal import drawn_up, measured
 from tasks.step import step
 from tasks.work import Worked
@@ -16,7 +17,7 @@ def verify(
     equipment: Equipment, restored: Database, manifest: Manifest, detected: Detected, plan: Plan, worked: Worked
 ) -> Verdict:
     """Judge what came back: orphans, rules, enforcement, revision, and that a second run would find nothing to do."""
-    again = drawn_up(equipment, restored, detected, None)
+    again = drawn_up(equipment, restored, detected, None, origins_for(equipment, restored, manifest))
     checks = [
         judge_backup((), len(manifest.census.tables), manifest.census.rows),
         judge_keys_asked(detected.findings, tables=detected.tables),

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,15 @@ from examples.clinic import ALL_KINDS, DEMO_KINDS, Truth, build, planted_values
 from examples.clinic.models import Base
 from examples.clinic.references import MISDECLARED_TO, STATED, modelled
 from examples.clinic.schema import HEAD, INI, MERGEPOINT, upgrade
+from examples.clinic.truth import Orphan
 from upkeep.catalog import ForeignKey
-from upkeep.policy import Policy, Rule, load_policy
+from upkeep.databases import Reading
+from upkeep.databases.sqlite import SqliteDatabase
+from upkeep.finding import find, keys_of
+from upkeep.planning import Planner
+from upkeep.policy import Action, Policy, Rule, load_policy
+from upkeep.searching import Older, search
+from upkeep.values import Row
 
 POLICY = INI.parent / "policy.toml"
 TOUCHED = (
@@ -422,3 +430,37 @@ def test_deleting_orphans_makes_new_ones(demo: Clinic, tmp_path: Path) -> None:
             if (table, parent) in {("user_sessions", "users"), ("queue_entries", "daily_queues")}:
                 connection.execute(f"DELETE FROM {table} WHERE id = ?", key)
         assert {pair[0] for pair in orphans(connection) - before} == {"refresh_tokens", "queue_tokens"}
+
+
+def test_every_restorable_orphan_is_healed_from_a_backup_of_its_very_parent_and_none_from_another_p110(
+    clinic: Clinic, policy: Policy
+) -> None:
+    @contextmanager
+    def opened(path: Path) -> Iterator[Reading]:
+        with SqliteDatabase("older", path).reading() as reading:
+            yield reading
+
+    nights = {f"{night:%Y%m%dT%H%M%SZ}": night for night in clinic.nights}
+    older = [Older(name, partial(opened, clinic.nights[nights[name]])) for name in sorted(nights, reverse=True)]
+    with SqliteDatabase("clinic", clinic.path).reading() as now:
+        keys = keys_of(now, policy)
+        origins = search(now, keys, policy, older)
+        findings = tuple(find(now, key, limit=0) for key in keys)
+        plan = Planner(now, keys, policy, (), origins).plan("clinic", findings, None)
+    by_name = {str(key): key for key in keys}
+    truth: dict[tuple[str, Row, tuple[str, ...]], Orphan] = {
+        (o.table, o.key, o.columns): o for o in clinic.truth.orphans
+    }
+    source = {(r.table, r.row): r.source.split()[1].rstrip(":") for r in plan.repairs if r.action is Action.RESTORE}
+    healed = {(by_name[one.key].child, one.row, by_name[one.key].columns): source[one.parent] for one in plan.healed}
+    assert len(source) >= 15
+    assert [o for o, name in healed.items() if nights[name] not in truth[o].backups] == [], "from a wrong backup"
+    assert {truth[orphan].kind for orphan in healed} == {"parents_deleted"}, "a number that came again is not raised"
+    # Where a whole table is gone some parents miss a row of it, so they would be orphans themselves.
+    for at, orphan in truth.items() if not clinic.truth.dropped else ():
+        first = next(policy.rule_for(key)[1] for key in keys if (key.child, key.columns) == (at[0], at[2])).orphan[0]
+        is_sound = orphan.kind == "parents_deleted" and orphan.meant == orphan.parent
+        if orphan.held and is_sound and first is Action.RESTORE:
+            assert at in healed, orphan
+    medical = ("patients", "visits", "emr", "emr_versions", "prescriptions", "lab_orders", "lab_results", "payments")
+    assert {r.table for r in plan.repairs if r.action is Action.DELETE}.isdisjoint(medical)

@@ -1,16 +1,26 @@
 """What every engine promises of rows that are put back: as they were, never over another row, all or nothing."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import partial
+
 import pytest
 
 from tests.engines import Engine, Key, Table
-from tests.engines.house import House, engine, house, policy
+from tests.engines.house import BY_NULL, NOW, House, engine, house, policy
 from tests.test_engine_contract_repair import a_house
+from upkeep.backups import Manifest, take_backup
 from upkeep.changes import RowsRefused
 from upkeep.databases import Reading
 from upkeep.errors import Refused
+from upkeep.finding import find, keys_of
 from upkeep.plan import Plan, Repair
-from upkeep.policy import Action
+from upkeep.planning import Planner
+from upkeep.policy import Action, Policy
+from upkeep.provenance import ANOTHERS, SIDE_BY_SIDE
 from upkeep.rows import images_of
+from upkeep.searching import Older, search
 from upkeep.values import Row, row_digest
 
 __all__ = ["engine", "house"]
@@ -118,3 +128,134 @@ def test_p69_a_key_that_was_put_back_is_not_given_again(
             house.performed(Plan("clinic", (restoring(old, "numbered", 7),)), SILENT)
         house.base.run("INSERT INTO numbered (name) VALUES ('next')")
         assert house.base.ask("SELECT id FROM numbered WHERE name = 'next'") == [(8,)]
+
+
+# --- Found in older backups ---
+
+KEYED = policy({"child": "children", "orphan": ["restore", "nullify"]}, {"child": "leaves", "orphan": ["delete"]})
+
+
+class Nights:
+    """Backups of a house, each a day after the one before."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self.manifests: list[Manifest] = []
+        self.opened: list[str] = []
+
+    def fall(self) -> None:
+        """Take the backup of one more night."""
+        now, house = NOW + timedelta(days=len(self.manifests)), self.house
+        self.manifests.append(take_backup(house.database, house.store, house.workplace, run="test", now=now))
+
+    @property
+    def older(self) -> list[Older]:
+        """The backups, newest first."""
+        return [Older(one.id, partial(self._brought_back, one)) for one in reversed(self.manifests)]
+
+    @contextmanager
+    def _brought_back(self, manifest: Manifest) -> Iterator[Reading]:
+        self.opened.append(manifest.id)
+        with self.house.scratch(manifest) as scratch, scratch.reading() as reading:
+            yield reading
+
+    def planned(self, by: Policy, refused: RowsRefused | None = None) -> Plan:
+        """The plan with what they give back."""
+        with self.house.database.reading() as now:
+            keys = keys_of(now, by)
+            findings = tuple(find(now, key, limit=0) for key in keys)
+            origins = search(now, keys, by, self.older)
+            refusals = refused.refusals if refused else ()
+            return Planner(now, keys, by, refusals, origins).plan("clinic", findings, None)
+
+
+def said_of(plan: Plan) -> list[tuple[str, str, str]]:
+    """Table, key and action of every repair."""
+    return [(one.table, str(one.row[0]), one.action.value) for one in plan.repairs]
+
+
+def test_a_parent_comes_back_from_the_newest_backup_in_which_it_stood_beside_its_child(house: House) -> None:
+    house.base.run("DELETE FROM children WHERE id > 2", "DELETE FROM leaves WHERE child > 2")
+    nights = Nights(house)
+    nights.fall()
+    house.base.run("INSERT INTO children VALUES (5, 3, 'came later')", "UPDATE parents SET name = 'Eve' WHERE id = 1")
+    before = house.base.listing()
+    nights.fall()
+    house.base.run("DELETE FROM parents WHERE id = 1 OR id = 3")
+    damaged = house.base.listing()
+    nights.fall()
+    plan = nights.planned(KEYED)
+    assert said_of(plan) == [("parents", "1", "restore"), ("parents", "3", "restore")]
+    second = nights.manifests[1].id
+    assert {repair.source for repair in plan.repairs} == {f"backup {second}: {SIDE_BY_SIDE}"}
+    assert sorted(str(one.row[0]) for one in plan.healed) == ["1", "5"]
+    assert "Eve" not in str(plan.document()), "a plan is shown to people, values are not"
+    mended, record = house.performed(plan, KEYED)
+    assert house.base.listing() == before
+    assert [change.source for change in house.changes(record)] == [f"backup {second}: {SIDE_BY_SIDE}"] * 2
+    assert nights.planned(KEYED).is_empty
+    for change in mended.changes:
+        house.base.put_back(change, ("id",))
+    assert house.base.listing() == damaged
+
+
+def test_p110_a_number_that_was_given_again_is_not_brought_back(house: House) -> None:
+    house.base.run("DELETE FROM children WHERE id > 2", "DELETE FROM leaves WHERE child > 2")
+    nights = Nights(house)
+    nights.fall()
+    house.base.run("DELETE FROM parents WHERE id = 1", "INSERT INTO parents VALUES (1, 'somebody else')")
+    nights.fall()
+    house.base.run("DELETE FROM parents WHERE id = 1", "DELETE FROM parents WHERE id > 1")
+    plan = nights.planned(policy({"child": "children", "orphan": ["restore"]}))
+    assert plan.is_empty
+    assert [(one.rows, one.reason) for one in plan.kept] == [(1, f"restore is impossible: {ANOTHERS}")]
+
+
+def test_p70_what_a_parent_misses_itself_comes_with_it(
+    engine: Engine, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    towns = Table("towns", ("id INTEGER NOT NULL", "name VARCHAR(40)"), rows=((1, "Ulm"), (2, "Bonn")))
+    people = Table(
+        "people", ("id INTEGER NOT NULL", "town INTEGER"), (Key(("town",), "towns"),), rows=((1, 1), (2, 2), (3, None))
+    )
+    pets = Table("pets", ("id INTEGER NOT NULL", "owner INTEGER"), (Key(("owner",), "people"),), ((1, 1), (2, 3)))
+    by = policy({"child": "*", "orphan": ["restore"]})
+    with a_house(engine, tmp_path_factory.mktemp("towns"), towns, people, pets) as house:
+        before, nights = house.base.listing(), Nights(house)
+        nights.fall()
+        house.base.run("DELETE FROM people WHERE id = 1", "DELETE FROM towns WHERE id = 1")
+        nights.fall()
+        plan = nights.planned(by)
+        assert [(*said_of(plan)[n], repair.wave) for n, repair in enumerate(plan.repairs)] == [
+            ("towns", "1", "restore", 1),
+            ("people", "1", "restore", 0),
+        ]
+        house.performed(plan, by)
+        assert house.base.listing() == before
+
+
+def test_orphans_are_reassigned_to_the_parent_that_their_rule_names(house: House) -> None:
+    by = policy({"child": "children", "orphan": ["reassign"], "reassign_to": {"id": 2}})
+    plan = house.planned(by)
+    assert said_of(plan) == [("children", "3", "reassign"), ("children", "4", "reassign")]
+    house.performed(plan, by)
+    assert house.base.ask("SELECT id, parent FROM children ORDER BY id") == [(1, 1), (2, None), (3, 2), (4, 2)]
+    assert house.planned(by).is_empty
+
+
+def test_nobody_is_reassigned_to_a_parent_that_is_not_there(house: House) -> None:
+    plan = house.planned(policy({"child": "children", "orphan": ["reassign", "nullify"], "reassign_to": 77}))
+    assert {action for _, _, action in said_of(plan)} == {"nullify"}
+    gone = policy({"child": "children", "orphan": ["reassign"], "reassign_to": 2})
+    plan = house.planned(gone)
+    house.base.run("DELETE FROM parents WHERE id = 2")
+    with pytest.raises(Refused):
+        house.performed(plan, gone)
+
+
+def test_no_backup_is_opened_where_nothing_is_missed_that_a_rule_would_restore(house: House) -> None:
+    nights = Nights(house)
+    nights.fall()
+    house.base.run("DELETE FROM parents WHERE id = 1")
+    nights.planned(BY_NULL)
+    assert nights.opened == []

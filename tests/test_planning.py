@@ -352,13 +352,11 @@ def test_a_key_without_its_parent_table_is_mended_only_by_a_rule_for_that_very_k
     assert planned(database, policy(rule("visits.patient", "delete", parent="patients"))).rows == 3
 
 
-def test_restore_and_what_stands_behind_it_wait_for_a_later_version(make: Make) -> None:
-    plan = planned(make(CLINIC), policy(rule("visits", "restore", "delete"), rule("notes", "delete")))
-    assert plan.is_empty
-    assert kept(plan)["visits(patient) -> patients(id)"] == (
-        2,
-        "restore comes in a later version; until then the row is kept",
-    )
+def test_where_no_backup_gives_the_parent_back_the_next_action_counts_and_at_the_end_keep(make: Make) -> None:
+    by = policy(rule("visits", "restore", "delete"), rule("notes", "restore"))
+    plan = planned(make(CLINIC), by)
+    assert {repair.action.value for repair in plan.repairs if repair.table == "visits"} <= {"delete"}
+    assert all(reason.startswith("restore is impossible: ") for _, reason in kept(plan).values())
 
 
 def test_a_plan_beyond_the_limits_says_by_how_much_p64_p114(make: Make) -> None:

@@ -107,6 +107,7 @@ def planned(plan: Plan, census: Census, policy: Policy) -> Contents:
         ],
         "rules": list(_by_rule(plan, policy)),
         "kept": [{"key": kept.key, "orphans": kept.rows} for kept in plan.kept],
+        "healed": [{"key": key, "orphans": said["heal"]} for key, said in plan.by_key().items() if "heal" in said],
         "migration": {
             "from": list(plan.migration.found),
             "to": plan.migration.head,

@@ -25,13 +25,17 @@ class Trigger:
 
 @dataclass(frozen=True)
 class Table:
-    """One table. ``locator`` names the columns that tell every row apart; () where the engine has none (P-118)."""
+    """One table. ``locator`` names the columns that tell every row apart; () where the engine has none (P-118).
+
+    ``uniques`` are sets of columns whose values no two rows share, as far as an index over all rows says so.
+    """
 
     name: str
     columns: tuple[Column, ...]
     primary_key: tuple[str, ...] = ()
     locator: tuple[str, ...] = ()
     triggers: tuple[Trigger, ...] = ()
+    uniques: tuple[tuple[str, ...], ...] = field(default=(), compare=False)
 
     def column(self, name: str) -> Column | None:
         """The column of this name, compared as the engine spelt it."""

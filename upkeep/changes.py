@@ -39,13 +39,17 @@ class RowsRefused(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One row before and after, stored columns in the table's order; None where it was not there, or is gone."""
+    """One row before and after, stored columns in the table's order; None where it was not there, or is gone.
+
+    ``source`` says where the values of a row come from that was put back.
+    """
 
     table: str
     row: Row
     columns: tuple[str, ...]
     before: Row | None
     after: Row | None
+    source: str = ""
 
     def document(self) -> dict[str, Any]:
         """The change as JSON, exact both ways. It holds values of rows: for the store only."""
@@ -55,6 +59,7 @@ class Change:
             "columns": list(self.columns),
             "before": _encoded(self.before),
             "after": _encoded(self.after),
+            **({"source": self.source} if self.source else {}),
         }
 
 
@@ -117,6 +122,7 @@ def stored_changes(store: Store, record: Record) -> Iterator[Change]:
                 tuple(said["columns"]),
                 _decoded(said["before"]),
                 _decoded(said["after"]),
+                said.get("source", ""),
             )
 
 

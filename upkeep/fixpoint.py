@@ -39,16 +39,16 @@ class Settled:
     blocked: dict[Spot, str] = field(default_factory=dict)
 
 
-def settle(parents: Parents, choose: Choose) -> Settled:
+def settle(parents: Parents, choose: Choose, held: Mapping[Spot, str] | None = None) -> Settled:
     """The most deletions among which no row goes that a row that stays still needs.
 
-    ``parents`` holds every orphan there could be if nothing were blocked. Blocking a row only ever blocks more, and
-    dooms fewer: so there is one end, whatever the order.
+    ``held`` are rows that may not go for another reason. ``parents`` holds every orphan there could be if nothing were
+    blocked. Blocking a row only ever blocks more, and dooms fewer: so there is one end, whatever the order.
     """
     of_spot: dict[Spot, list[Orphan]] = defaultdict(list)
     for orphan in parents:
         of_spot[orphan.spot].append(orphan)
-    blocked: dict[Spot, str] = {}
+    blocked = dict(held or {})
     while True:
         settled = _spread(parents, choose, blocked)
         staying = [orphan for orphan in parents if orphan.spot not in settled.doomed]

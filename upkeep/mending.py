@@ -13,7 +13,7 @@ from upkeep.errors import Refused, RowRefused, TransactionEnded
 from upkeep.orphans import among
 from upkeep.plan import Plan, Repair
 from upkeep.policy import Action
-from upkeep.rechecks import nobody_left_behind, still_orphans, told, unchanged
+from upkeep.rechecks import healed, nobody_left_behind, still_orphans, told, unchanged
 from upkeep.rows import images_of
 from upkeep.values import Row, Value, in_pieces
 
@@ -45,6 +45,7 @@ def mend(writing: Writing, plan: Plan, keys: tuple[ForeignKey, ...]) -> Mended:
         if refusals:
             raise RowsRefused(tuple(refusals))
         done = writing.changed_in_all() - begun
+        healed(writing, catalog, plan, keys)
         left = astray.counted(writing) if astray else ()
         as_foreseen(plan, left)
     changes = [
@@ -61,6 +62,10 @@ def _hold(writing: Writing, catalog: Catalog, plan: Plan, keys: tuple[ForeignKey
     for repair in plan.repairs:
         if repair.table in catalog.tables:
             rows[repair.table].add(repair.row)
+    by_name = {str(key): key for key in keys}
+    for one in plan.healed:
+        if one.key in by_name:
+            rows[by_name[one.key].child].add(one.row)
     orphaned = {repair.key for repair in plan.repairs if repair.wave == 0 or repair.action is Action.RESTORE}
     writing.hold(rows, {key.parent for key in keys if str(key) in orphaned and not key.parent_missing})
 
@@ -220,6 +225,7 @@ def _changes(writing: Writing, table: Table, before: dict[Row, Row | None], repa
     place = {name: number for number, name in enumerate(table.stored)}
     wanted: dict[Row, dict[str, Value]] = defaultdict(dict)
     going = {repair.row for repair in repairs if repair.action is Action.DELETE}
+    sources = {repair.row: repair.source for repair in repairs}
     for repair in repairs:
         wanted[repair.row].update(zip(repair.columns, repair.values or (None,) * len(repair.columns), strict=True))
     for row in sorted(before, key=repr):
@@ -232,4 +238,4 @@ def _changes(writing: Writing, table: Table, before: dict[Row, Row | None], repa
                 f"row {told(row)} of {table.name} did not become what the plan says; nothing was done",
                 "look at the table's triggers, then run it again",
             )
-        yield Change(table.name, row, table.stored, before[row], image)
+        yield Change(table.name, row, table.stored, before[row], image, sources.get(row, ""))

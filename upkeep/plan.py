@@ -15,9 +15,10 @@ class Repair:
     """One action on one row.
 
     ``row`` are the values of the table's locator; ``columns`` those that are set: to ``values``, raw, or to NULL where
-    there are none. A row that is restored has all stored columns there. ``before`` is the digest of the whole row as it
-    was found, '' where there was none; ``key`` and ``rule`` say why. ``wave`` is 0 for a row that was an orphan, n for
-    one whose parent goes in wave n-1.
+    there are none. A row that is restored has all stored columns there that its backup has. ``before`` is the digest of
+    the whole row as it was found, '' where there was none; ``key`` and ``rule`` say why, ``source`` where the values
+    come from and what proves them. ``wave`` is 0 for a row that was an orphan, n for one whose parent goes in wave n-1;
+    of restored rows 0 is for the parent of an orphan, n for the parent of one that comes in wave n-1.
     """
 
     table: str
@@ -29,11 +30,12 @@ class Repair:
     wave: int
     before: str
     values: Row = ()
+    source: str = ""
 
     def document(self) -> list[Any]:
         """The repair as JSON. Of values there is only the digest: a plan is shown to people."""
         row = [encode(value) for value in self.row]
-        set_to = [row_digest(self.values)] if self.values else []
+        set_to = [row_digest(self.values), *([self.source] if self.source else [])] if self.values else []
         said = [self.table, row, self.action.value, list(self.columns), self.key, self.rule, self.wave, self.before]
         return said + set_to
 
@@ -45,6 +47,20 @@ class Kept:
     key: str
     rows: int
     reason: str
+
+
+@dataclass(frozen=True)
+class Healed:
+    """An orphan, by its key and its row, that is none any more when ``parent`` is there, by table and locator."""
+
+    key: str
+    row: Row
+    parent: tuple[str, Row]
+
+    def document(self) -> list[Any]:
+        """As JSON."""
+        table, row = self.parent
+        return [self.key, [encode(value) for value in self.row], table, [encode(value) for value in row]]
 
 
 @dataclass(frozen=True)
@@ -70,6 +86,7 @@ class Plan:
 
     ``scans`` are foreign keys that make its deletions slow; they are no part of what is done, so not of the digest.
     ``undo`` stands in a plan that puts back what a run did, and in no other.
+    ``healed`` are the orphans that find their parent by it without being changed themselves, and those reassigned.
     """
 
     database: str
@@ -79,6 +96,7 @@ class Plan:
     triggers: tuple[str, ...] = ()
     scans: tuple[str, ...] = field(default=(), compare=False)
     undo: Undo | None = None
+    healed: tuple[Healed, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -91,7 +109,10 @@ class Plan:
         return not self.repairs and self.migration is None
 
     def document(self) -> dict[str, Any]:
-        """The plan as JSON, rows by table and locator; the form that the digest is over (format 1)."""
+        """The plan as JSON, rows by table and locator; the form that the digest is over (format 1).
+
+        What a plan without restored rows lacks is left out, so that plans of before have the digest that they had.
+        """
         migration = self.migration and [list(self.migration.found), self.migration.head, self.migration.digest]
         return {
             "format": 1,
@@ -101,6 +122,7 @@ class Plan:
             "migration": migration,
             "triggers": list(self.triggers),
             **({"undo": self.undo.document()} if self.undo else {}),
+            **({"healed": [healed.document() for healed in self.healed]} if self.healed else {}),
         }
 
     def by_table(self) -> dict[tuple[str, Action], int]:
@@ -116,6 +138,22 @@ class Plan:
         if self.kept:
             counts[Action.KEEP.value] = sum(kept.rows for kept in self.kept)
         return dict(counts)
+
+    def by_key(self) -> dict[str, dict[str, int]]:
+        """What becomes of the orphans of each key that are not kept, those that the plan makes too: how many, by word.
+
+        A row that is put back is none of them; the orphans that find it are healed.
+        """
+        counts: dict[str, Counter[str]] = {}
+        changed = set()
+        for repair in self.repairs:
+            if repair.action is not Action.RESTORE:
+                counts.setdefault(repair.key, Counter())[repair.action.value] += 1
+                changed.add((repair.key, repair.row))
+        for one in self.healed:
+            if (one.key, one.row) not in changed:
+                counts.setdefault(one.key, Counter())["heal"] += 1
+        return {key: dict(sorted(counts[key].items())) for key in sorted(counts)}
 
     @property
     def rows(self) -> int:

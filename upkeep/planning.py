@@ -12,11 +12,15 @@ What is decided, and what is not left to the order in which rows are read:
   point at each other and both go hold nothing back.
 - Where a key points at several rows alike, which only an unusable key does, and they would all go, none of them goes
   while the child must be kept.
-- ``nullify`` touches no column that another key reads or points at, so it never makes or mends an orphan of another.
+- ``nullify`` and ``reassign`` touch no column that another key reads or points at, so they never make or mend an orphan
+  of another.
+- A parent is put back where a row that stays comes to ``restore``, and then it is there for all: whoever else points at
+  it is an orphan no more, whatever the rule of that key. What it needs comes with it. Where a row goes that it points
+  at, the rule of that key says what is set instead; if it says nothing of that kind the parent is not put back.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 from upkeep.catalog import Catalog, ForeignKey
@@ -24,12 +28,17 @@ from upkeep.changes import Refusal
 from upkeep.databases import Reading
 from upkeep.findings import Finding
 from upkeep.fixpoint import Orphan, Settled, Spot, settle
+from upkeep.origins import Origins
 from upkeep.orphans import bereaved, listing
-from upkeep.plan import Kept, Migration, Plan, Repair
+from upkeep.plan import Healed, Kept, Migration, Plan, Repair
 from upkeep.policy import Action, Policy
-from upkeep.possible import Choice, choices
+from upkeep.possible import Choice
 from upkeep.rows import images_of, orphans_among
+from upkeep.rulings import rulings
 from upkeep.values import row_digest
+
+_ORDER = {Action.RESTORE: 0, Action.DELETE: 2}
+_NOTHING_TO_STAND_ON = "its parent points at a row that goes by this plan"
 
 
 class Planner:
@@ -41,26 +50,33 @@ class Planner:
         keys: tuple[ForeignKey, ...],
         policy: Policy,
         refusals: tuple[Refusal, ...] = (),
+        origins: Origins | None = None,
     ) -> None:
         self._reading = reading
         self._catalog = reading.catalog()
-        # By name: a key that is declared twice, with two actions on delete, makes each orphan once.
-        self._keys = {str(key): key for key in keys if key.child in self._catalog.tables}
-        self._rules = {name: policy.rule_for(key) for name, key in self._keys.items()}
-        self._choices = {
-            name: choices(key, self._rules[name][1], self._catalog, keys) for name, key in self._keys.items()
-        }
+        ruled = rulings(reading, keys, policy)
+        self._keys, self._rules, self._choices = ruled.keys, ruled.rules, ruled.choices
+        self._named = dict.fromkeys(ruled.named, "a rule reassigns orphans to it")
         self._refused = {(Spot(r.table, r.row), r.action): r.said for r in refusals}
+        self._origins = (origins or Origins()).without(
+            {spot: said for (spot, action), said in self._refused.items() if action is Action.RESTORE}
+        )
 
     def plan(self, database: str, findings: tuple[Finding, ...], migration: Migration | None) -> Plan:
         """The plan for what was found. Equal databases, policies and refusals have equal plans."""
         orphaned = {str(f.key): f.orphans for f in findings if f.orphans and str(f.key) in self._keys}
-        settled = settle(self._reachable(orphaned), self._choice)
+        settled, restored = self._settled(orphaned)
         repairs = sorted(
-            self._with_digests(self._repairs(settled)),
-            key=lambda r: (r.action is Action.DELETE, -r.wave, r.table, repr(r.row), r.key),
+            (*self._restoring(settled, restored), *self._with_digests(self._repairs(settled))),
+            key=lambda r: (_ORDER.get(r.action, 1), -r.wave, r.table, repr(r.row), r.key),
         )
-        kept = self._kept(settled, orphaned)
+        healed = [
+            Healed(orphan.key, orphan.spot.row, self._origins.of[orphan])
+            for orphan in self._healed_by(restored)
+            if orphan.spot not in settled.doomed
+        ]
+        kept = self._kept(settled, orphaned, healed)
+        healed += self._reassigned(repairs)
         return Plan(
             database,
             tuple(repairs),
@@ -68,7 +84,67 @@ class Planner:
             migration,
             triggers_fired(self._catalog, repairs),
             self._scans(repairs),
+            healed=tuple(sorted(healed, key=repr)),
         )
+
+    def _settled(self, orphaned: Iterable[str]) -> tuple[Settled, dict[Spot, tuple[int, str | None]]]:
+        """What follows from what, and the rows that are put back, each with its wave and the key by which it is needed.
+
+        Each row that is put back dooms fewer others, and fewer doomed rows want no less: so there is one end. Only then
+        it is known which of them have nothing to stand on, and without those it begins anew.
+        """
+        restored: dict[Spot, tuple[int, str | None]] = {}
+        reachable = self._reachable(orphaned)
+        while True:
+            healed = self._healed_by(restored)
+            settled = settle({o: p for o, p in reachable.items() if o not in healed}, self._choice, self._named)
+            wanted = {self._origins.of[orphan] for orphan in self._wanting(settled)}
+            further = self._origins.with_needs(wanted | {spot for spot, (wave, _) in restored.items() if not wave})
+            if further.keys() != restored.keys():
+                restored = further
+            elif lost := {spot: _NOTHING_TO_STAND_ON for spot in restored if self._is_lost(spot, settled)}:
+                # Others may go now, so that more is reachable too.
+                self._origins, restored = self._origins.without(lost), {}
+                reachable = self._reachable(orphaned)
+            else:
+                return settled, further
+
+    def _is_lost(self, spot: Spot, settled: Settled) -> bool:
+        """Does a row go that this one points at and may not do without?"""
+        return any(one.to in settled.doomed and one.instead is None for one in self._origins.found[spot].stands_on)
+
+    def _healed_by(self, restored: Collection[Spot]) -> set[Orphan]:
+        return {orphan for orphan, spot in self._origins.of.items() if spot in restored}
+
+    def _wanting(self, settled: Settled) -> Iterator[Orphan]:
+        """Orphans that stay and come to ``restore``."""
+        for orphan in settled.reached:
+            blocked = settled.blocked.get(orphan.spot)
+            if orphan.spot not in settled.doomed and self._choice(orphan, blocked).action is Action.RESTORE:
+                yield orphan
+
+    def _restoring(self, settled: Settled, restored: dict[Spot, tuple[int, str | None]]) -> Iterator[Repair]:
+        """The rows that are put back. One that orphans miss is told for the first key whose rule may restore it."""
+        wanting: dict[Spot, str] = {}
+        for orphan in self._healed_by(restored):
+            restores = any(choice.action is Action.RESTORE for choice in self._choices[orphan.key])
+            if restores and self._origins.why_not_for(orphan) is None:
+                spot = self._origins.of[orphan]
+                wanting[spot] = min(orphan.key, wanting.get(spot, orphan.key))
+        for spot, (wave, key) in restored.items():
+            origin, by = self._origins.found[spot], key or wanting[spot]
+            for pointer in origin.stands_on:
+                origin = origin.without(pointer) if pointer.to in settled.doomed else origin
+            rule = self._rules[by][0] or 0
+            yield Repair(*spot, Action.RESTORE, origin.columns, by, rule, wave, "", origin.values, origin.source)
+
+    def _reassigned(self, repairs: list[Repair]) -> list[Healed]:
+        """Orphans that get another parent, by the row that their rule names."""
+        return [
+            Healed(repair.key, repair.row, (self._keys[repair.key].parent, repair.values))
+            for repair in repairs
+            if repair.action is Action.REASSIGN and repair.wave == 0
+        ]
 
     def _scans(self, repairs: list[Repair]) -> tuple[str, ...]:
         """Declared keys without an index that point at tables of which rows go: the engine looks for their children."""
@@ -83,6 +159,8 @@ class Planner:
             why_not = self._refused.get((orphan.spot, choice.action)) if self._refused else None
             if why_not is None and choice.action is Action.DELETE:
                 why_not = blocked
+            if choice.action is Action.RESTORE:
+                why_not = self._origins.why_not_for(orphan)
             if why_not is None:
                 return replace(choice, reason="; ".join(filter(None, [*reasons, choice.reason]))) if reasons else choice
             reasons.append(f"{choice.action} is impossible: {why_not}")
@@ -145,13 +223,14 @@ class Planner:
         for orphan, wave in settled.reached.items():
             if orphan.spot not in settled.doomed:
                 choice = self._choice(orphan, settled.blocked.get(orphan.spot))
-                if choice.action is Action.NULLIFY:
+                if choice.action in (Action.NULLIFY, Action.REASSIGN):
                     yield self._repair(orphan.spot, orphan.key, choice, wave)
 
     def _repair(self, spot: Spot, key: str, choice: Choice, wave: int) -> Repair:
-        return Repair(spot.table, spot.row, choice.action, choice.columns, key, self._rules[key][0] or 0, wave, "")
+        rule = self._rules[key][0] or 0
+        return Repair(spot.table, spot.row, choice.action, choice.columns, key, rule, wave, "", choice.values)
 
-    def _kept(self, settled: Settled, orphaned: dict[str, int]) -> Counter[tuple[str, str]]:
+    def _kept(self, settled: Settled, orphaned: dict[str, int], healed: list[Healed]) -> Counter[tuple[str, str]]:
         """Orphans that stay, by key and reason."""
         kept: Counter[tuple[str, str]] = Counter()
         for orphan in settled.reached:
@@ -165,6 +244,7 @@ class Planner:
                 going = [spot.row for spot in settled.doomed if spot.table == key.child]
                 locator = self._catalog.tables[key.child].locator
                 less = orphans_among(self._reading, key, locator, going) if going else 0
+                less += sum(one.key == name for one in healed)
                 kept[name, self._choices[name][0].reason] += orphans - less
         return kept
 

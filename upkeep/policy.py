@@ -131,6 +131,23 @@ class Rule(_Frozen):
     ondelete: OnDelete | None = None
     why: str = ""
     restore_unproven: bool = False
+    reassign_to: int | str | dict[str, int | str] | None = None
+
+    @model_validator(mode="after")
+    def _names_a_parent(self) -> Self:
+        if Action.REASSIGN in self.orphan and self.reassign_to is None:
+            raise ValueError("reassign needs to know to whom: write reassign_to = {id = 1}")
+        if self.reassign_to is not None and Action.REASSIGN not in self.orphan:
+            raise ValueError("reassign_to is written, but reassign is not among the actions")
+        return self
+
+    def named_parent(self, key: ForeignKey) -> tuple[int | str, ...]:
+        """What the row that orphans are reassigned to has in ``key``'s parent columns; () where that is not named."""
+        if isinstance(self.reassign_to, dict):
+            named = [self.reassign_to[column] for column in key.parent_columns if column in self.reassign_to]
+        else:
+            named = [] if self.reassign_to is None else [self.reassign_to]
+        return tuple(named) if len(named) == len(key.parent_columns) else ()
 
     def matches(self, key: ForeignKey) -> bool:
         """Does this rule speak of ``key``? Globs are over ``table`` or ``table.column``, upper and lower case alike."""
@@ -147,6 +164,18 @@ def _meets(glob: str, table: str, columns: tuple[str, ...]) -> bool:
     return any(fnmatchcase(name.lower(), glob.lower()) for name in names)
 
 
+class Tombstones(_Frozen):
+    """Rows of a table that are never put back: people who asked to be erased, duplicates that were merged (P-71).
+
+    Those whose ``keys`` are listed, and those whose keys the ``query`` gives, which is asked of the database as it is
+    today; all rows of the table where there is neither.
+    """
+
+    table: str
+    keys: tuple[int | str | tuple[int | str, ...], ...] = ()
+    query: str = ""
+
+
 class Policy(_Frozen):
     """One database's policy. The default is silence: nothing may be changed."""
 
@@ -156,6 +185,7 @@ class Policy(_Frozen):
     diagnosis: Diagnosing = Diagnosing()
     check: Checking = Checking()
     reference: tuple[Reference, ...] = ()
+    tombstone: tuple[Tombstones, ...] = ()
     rule: tuple[Rule, ...] = ()
 
     def rule_for(self, key: ForeignKey) -> tuple[int | None, Rule]:

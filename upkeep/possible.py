@@ -4,34 +4,38 @@ from dataclasses import dataclass
 
 from upkeep.catalog import Catalog, ForeignKey
 from upkeep.policy import Action, Rule
+from upkeep.values import Row
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What a rule comes to for one key: the action, its columns if it nullifies, and why no other."""
+    """What a rule comes to for one key: the action, the columns that it sets, to which values, and why no other.
+
+    ``values`` are those that a rule names for the parent, as it is written there; without them columns become NULL.
+    """
 
     action: Action
     columns: tuple[str, ...] = ()
     reason: str = ""
+    values: Row = ()
 
 
 def choices(key: ForeignKey, rule: Rule, catalog: Catalog, keys: tuple[ForeignKey, ...]) -> tuple[Choice, ...]:
     """The rule's actions that are possible for ``key``, in order; ``keep`` with its reason always ends the list.
 
-    An action that a later version brings ends the list too: the next one in the rule was meant for rows that
-    cannot be restored, and nobody knows yet which those are.
+    Whether ``restore`` and ``reassign`` are possible for a row is not known yet: that depends on older backups, and
+    on the parent that the rule names.
     """
     possible: list[Choice] = []
     reasons = []
     for action in rule.orphan:
         if action is Action.KEEP:
             break
-        if action in (Action.RESTORE, Action.REASSIGN):
-            reasons.append(f"{action} comes in a later version; until then the row is kept")
-            return (*possible, Choice(Action.KEEP, reason="; ".join(reasons)))
         impossible = _impossible(action, key, rule, catalog, keys)
         if impossible:
             reasons.append(f"{action} is impossible: {impossible}")
+        elif action is Action.REASSIGN:
+            possible.append(Choice(action, key.columns, values=rule.named_parent(key)))
         else:
             columns = nullable_columns(key, catalog, keys) if action is Action.NULLIFY else ()
             possible.append(Choice(action, columns))
@@ -47,16 +51,22 @@ def nullable_columns(key: ForeignKey, catalog: Catalog, keys: tuple[ForeignKey, 
     needs them too: its pointer may be good where this one is not (P-108). Of a MATCH FULL key it is all or none.
     """
     table = catalog.tables[key.child]
+    free = {column.name for column in table.columns if column.nullable} & _free_columns(key, catalog, keys)
+    if key.is_full and not free.issuperset(key.columns):
+        return ()
+    return tuple(name for name in key.columns if name in free)
+
+
+def _free_columns(key: ForeignKey, catalog: Catalog, keys: tuple[ForeignKey, ...]) -> set[str]:
+    """Columns of the child that hold a value of their own and that no primary key and no other foreign key needs."""
+    table = catalog.tables[key.child]
     needed = {*table.primary_key, *table.locator}
     for other in keys:
         if other.child == key.child and str(other) != str(key):
             needed.update(other.columns)
         if other.parent == key.child:
             needed.update(other.parent_columns)
-    free = {column.name for column in table.columns if column.nullable and not column.generated} - needed
-    if key.is_full and not free.issuperset(key.columns):
-        return ()
-    return tuple(name for name in key.columns if name in free)
+    return {*table.stored} - needed
 
 
 def _impossible(
@@ -68,6 +78,15 @@ def _impossible(
         return f"{fault}, and no rule was written for that very key"
     if action is Action.NULLIFY and not nullable_columns(key, catalog, keys):
         return f"no column of {', '.join(key.columns)} may be NULL and is free of other keys"
+    if action in (Action.RESTORE, Action.REASSIGN):
+        parent = catalog.tables.get(key.parent)
+        if parent is None or not parent.locator:
+            return f"the table {key.parent} is gone" if parent is None else f"rows of {key.parent} cannot be told apart"
+    if action is Action.REASSIGN:
+        if not _free_columns(key, catalog, keys).issuperset(key.columns):
+            return f"not every column of {', '.join(key.columns)} is free of other keys"
+        if not rule.named_parent(key):
+            return f"the rule names no {', '.join(key.parent_columns)} of {key.parent}"
     return None
 
 

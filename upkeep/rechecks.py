@@ -41,18 +41,36 @@ def told(row: Row) -> str:
 def still_orphans(reading: Reading, catalog: Catalog, plan: Plan, keys: tuple[ForeignKey, ...]) -> None:
     """A row that was an orphan must be one now: its parent may have come back since."""
     by_name = {str(key): key for key in keys}
-    groups: dict[str, list[Repair]] = defaultdict(list)
+    groups: dict[str, set[Row]] = defaultdict(set)
     for repair in plan.repairs:
         if repair.wave == 0 and repair.action is not Action.RESTORE:
-            groups[repair.key].append(repair)
-    for name, repairs in groups.items():
+            groups[repair.key].add(repair.row)
+    for one in plan.healed:
+        groups[one.key].add(one.row)
+    for name, rows in groups.items():
         key = by_name.get(name)
         if key is None:
             raise Refused(f"the foreign key {name} of the plan is gone", _AGAIN)
-        rows = {repair.row for repair in repairs}
-        orphans = orphans_among(reading, key, catalog.tables[key.child].locator, rows)
-        if orphans != len(repairs):
+        if orphans_among(reading, key, catalog.tables[key.child].locator, rows) != len(rows):
             raise Refused(f"rows of {name} are no orphans any more: a parent came back since the rehearsal", _AGAIN)
+
+
+def healed(reading: Reading, catalog: Catalog, plan: Plan, keys: tuple[ForeignKey, ...]) -> None:
+    """When all is done: has each orphan the parent that the plan gives it, and each row that was put back its own?
+
+    The engine need not enforce its keys here, and who points by a stated key is never refused (P-70).
+    """
+    rows: dict[str, set[Row]] = defaultdict(set)
+    for one in plan.healed:
+        rows[one.key].add(one.row)
+    restored: dict[str, set[Row]] = defaultdict(set)
+    for repair in plan.repairs:
+        if repair.action is Action.RESTORE:
+            restored[repair.table].add(repair.row)
+    for key in keys:
+        asked = rows[str(key)] | (restored[key.child] if key.askable and plan.healed else set())
+        if asked and orphans_among(reading, key, catalog.tables[key.child].locator, asked):
+            raise Refused(f"rows of {key} would still be orphans when the plan is done; nothing was done", _AGAIN)
 
 
 def nobody_left_behind(reading: Reading, catalog: Catalog, plan: Plan, keys: tuple[ForeignKey, ...]) -> None:

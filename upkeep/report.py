@@ -178,6 +178,7 @@ def plan_document(plan: Plan) -> dict[str, Any]:
             {"table": table, "action": action.value, "rows": rows} for (table, action), rows in plan.by_table().items()
         ],
         "kept": [{"key": kept.key, "rows": kept.rows, "reason": kept.reason} for kept in plan.kept],
+        "healed": [{"key": key, "rows": said["heal"]} for key, said in plan.by_key().items() if "heal" in said],
         "migration": str(plan.migration) if plan.migration else None,
         "triggers": list(plan.triggers),
         "scans": list(plan.scans),

@@ -79,5 +79,10 @@ def _sides(conversation: Conversation, relations: dict[str, Relation]) -> Iterat
                 found = indexes.get(relation.name, [])
                 primary, locator = keys_among(found, described)
                 of = tuple(column for column, _ in described.values())
-                table = Table(name, of, primary, locator, triggers.get(relation.name, ()))
+                uniques = tuple(
+                    tuple(column for column in index.columns if column is not None)
+                    for index in found
+                    if index.is_unique and None not in index.columns
+                )
+                table = Table(name, of, primary, locator, triggers.get(relation.name, ()), uniques)
                 yield name, Side(table, {column: kind for column, (_, kind) in described.items()}, tuple(found))

@@ -76,7 +76,7 @@ def _described(
     declared: list[Declared],
 ) -> list[tuple[str, Table]]:
     columns = read_columns(connection)
-    primary, locators = read_keys(connection)
+    keys = read_keys(connection)
     triggers = read_triggers(connection, relations)
     untold = _untold(declared)
     return sorted(
@@ -85,9 +85,10 @@ def _described(
             Table(
                 named[oid],
                 tuple(column for column, _ in columns.get(oid, {}).values()),
-                primary.get(oid, ()),
-                () if relations[oid].root in untold else locators.get(oid, ()),
+                keys.primary.get(oid, ()),
+                () if relations[oid].root in untold else keys.locators.get(oid, ()),
                 triggers.get(oid, ()),
+                keys.uniques.get(oid, ()),
             ),
         )
         for oid in tables

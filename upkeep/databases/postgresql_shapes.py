@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
@@ -75,22 +76,33 @@ def read_columns(connection: Connection[Any]) -> dict[int, dict[str, tuple[Colum
     }
 
 
-def read_keys(connection: Connection[Any]) -> tuple[dict[int, tuple[str, ...]], dict[int, tuple[str, ...]]]:
-    """The primary key and the locator of each table that has them.
+@dataclass(frozen=True)
+class Keys:
+    """By the oid of each table: its primary key, its locator, and all sets of columns that are unique."""
+
+    primary: dict[int, tuple[str, ...]]
+    locators: dict[int, tuple[str, ...]]
+    uniques: dict[int, tuple[tuple[str, ...], ...]]
+
+
+def read_keys(connection: Connection[Any]) -> Keys:
+    """What tells the rows of each table apart.
 
     A row is told by its primary key, or by a unique index over columns that are never NULL. Not by ctid: the row of
     a plan must be found again in another database, or after an UPDATE of somebody else's.
     """
     primary: dict[int, tuple[str, ...]] = {}
     locators: dict[int, tuple[str, ...]] = {}
+    uniques: dict[int, tuple[tuple[str, ...], ...]] = {}
     for table, rows in _by_table(fetched(connection, _UNIQUE)):
         for is_primary, names, required, _ in rows:
             columns = tuple(json.loads(str(names)))
+            uniques[table] = (*uniques.get(table, ()), columns)
             if is_primary == "t":
                 primary[table] = columns
             if required == "t":
                 locators.setdefault(table, columns)
-    return primary, locators
+    return Keys(primary, locators, uniques)
 
 
 def read_triggers(connection: Connection[Any], relations: dict[int, Relation]) -> dict[int, tuple[Trigger, ...]]:

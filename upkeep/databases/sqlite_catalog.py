@@ -34,7 +34,7 @@ def read_catalog(connection: sqlite3.Connection) -> Catalog:
 
 def _table(connection: sqlite3.Connection, shape: Shape, triggers: tuple[Trigger, ...]) -> Table:
     layout = read_layout(connection, shape)
-    return Table(shape.name, layout.columns, layout.primary_key, layout.locator, triggers)
+    return Table(shape.name, layout.columns, layout.primary_key, layout.locator, triggers, layout.uniques)
 
 
 def _keys(connection: sqlite3.Connection, shapes: dict[str, Shape], child: Shape) -> tuple[ForeignKey, ...]:

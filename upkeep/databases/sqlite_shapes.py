@@ -56,6 +56,13 @@ class Layout:
         taken = {folded(column.name) for column in self.columns}
         return next(((name,) for name in ("rowid", "_rowid_", "oid") if name not in taken), ())
 
+    @property
+    def uniques(self) -> tuple[tuple[str, ...], ...]:
+        """Sets of columns whose values no two rows share; an index over some rows or an expression says nothing."""
+        plain = (index.columns for index in self.indexes if not index.partial)
+        named = [tuple(name for name in columns if name is not None) for columns in plain if None not in columns]
+        return (*([self.primary_key] if self.primary_key else []), *named)
+
     def spelt(self, name: str) -> str | None:
         """The column of this name in whatever case, as it was created (P-39)."""
         return next((column.name for column in self.columns if folded(column.name) == folded(name)), None)

@@ -44,11 +44,7 @@ def in_a_word(finding: Finding) -> str:
 
 def what_would_be_done(plan: Plan, key: ForeignKey) -> str:
     """What the plan does to the orphans of one key."""
-    rows: dict[str, int] = {}
-    for repair in plan.repairs:
-        if repair.key == str(key):
-            rows[repair.action.value] = rows.get(repair.action.value, 0) + 1
-    said = [f"{action} {count}" for action, count in sorted(rows.items())]
+    said = [f"{word} {count}" for word, count in plan.by_key().get(str(key), {}).items()]
     said += [f"keep {kept.rows} ({kept.reason})" for kept in plan.kept if kept.key == str(key)]
     return ", ".join(said) or "nothing"
 
@@ -57,7 +53,10 @@ def plan_in_short(plan: Plan) -> str:
     """The plan in one line."""
     if plan.undo:
         return f"undo of run {plan.undo.run}: {undo_in_short(plan, plan.undo)}"
-    said = [f"{action} {rows}" for action, rows in sorted(plan.by_action().items())]
+    counted = plan.by_action()
+    if healed := sum(counts.get("heal", 0) for counts in plan.by_key().values()):
+        counted["heal"] = healed
+    said = [f"{word} {rows}" for word, rows in sorted(counted.items())]
     if plan.migration:
         said.append(f"migrate {plan.migration}")
     return ", ".join(said) or "nothing to do"

@@ -171,11 +171,7 @@ def _letters() -> Iterable[str]:
 
 def _by_key(plan: Plan, letters: dict[str, str]) -> dict[str, list[str]]:
     """What the plan does, by foreign key."""
-    counts: dict[str, dict[str, int]] = {}
-    for repair in plan.repairs:
-        of_key = counts.setdefault(repair.key, {})
-        of_key[repair.action.value] = of_key.get(repair.action.value, 0) + 1
-    said = {key: [f"{action} {n}" for action, n in sorted(of_key.items())] for key, of_key in sorted(counts.items())}
+    said = {key: [f"{word} {n}" for word, n in of_key.items()] for key, of_key in plan.by_key().items()}
     for kept in plan.kept:
         said.setdefault(kept.key, []).append(f"keep {kept.rows} ({letters[kept.reason]})")
     return said

@@ -1,0 +1,217 @@
+"""When a missing parent is put back and when it is a finding for a person, case by case on SQLite."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from upkeep.changes import Mended, RowsRefused
+from upkeep.databases import Reading
+from upkeep.databases.sqlite import SqliteDatabase
+from upkeep.finding import find, keys_of
+from upkeep.fixpoint import Spot
+from upkeep.mending import mend
+from upkeep.plan import Plan
+from upkeep.planning import Planner
+from upkeep.policy import Policy
+from upkeep.provenance import (
+    ANOTHERS,
+    JUST_BEFORE,
+    NOWHERE,
+    SIDE_BY_SIDE,
+    TOO_LATE,
+    Glimpse,
+    Image,
+    judge,
+)
+from upkeep.searching import CannotTell, Older, search
+from upkeep.tombstones import NEVER
+
+ONE = Image(Spot("p", (1,)), ("id", "name"), (1, "Ada"))
+CHANGED = Image(Spot("p", (1,)), ("id", "name"), (1, "Ada Lovelace"))
+KEPT = Image(Spot("p", (1,)), ("id", "name"), (1, "Ada"), is_kept=True)
+WIDER = Image(Spot("p", (1,)), ("id", "name", "mail"), (1, "Ada", None))
+A, C = False, True
+"""The child is absent, or points."""
+
+
+@pytest.mark.parametrize(
+    ("parents", "points", "said", "backup"),
+    [
+        ((ONE, ONE, None), (C, C, C), SIDE_BY_SIDE, "1"),
+        ((ONE, ONE, None), (A, C, C), SIDE_BY_SIDE, "1"),
+        ((ONE, None, None), (A, C, C), JUST_BEFORE, "0"),
+        ((ONE, None), (A, A), NOWHERE, ""),
+        ((ONE, None, None), (A, A, C), NOWHERE, ""),
+        ((None, None), (C, C), NOWHERE, ""),
+        ((), (), NOWHERE, ""),
+        ((None, ONE, None), (C, C, C), TOO_LATE, ""),
+        ((ONE, CHANGED, None), (C, C, C), ANOTHERS, ""),
+        ((ONE, CHANGED, None), (A, C, C), ANOTHERS, ""),
+        ((KEPT, CHANGED, None), (C, C, C), SIDE_BY_SIDE, "1"),
+        ((ONE, None, CHANGED), (C, C, C), ANOTHERS, ""),
+        ((ONE, None, ONE), (C, C, C), SIDE_BY_SIDE, "2"),
+        ((ONE, WIDER, None), (C, C, C), SIDE_BY_SIDE, "1"),
+        ((CHANGED, None, ONE), (A, A, A), JUST_BEFORE, "2"),
+    ],
+)
+def test_what_backups_prove_of_a_parent_p110(
+    parents: tuple[Image | None, ...], points: tuple[bool, ...], said: str, backup: str
+) -> None:
+    pairs = enumerate(zip(parents, points, strict=True))
+    judged = judge([Glimpse(str(n), parent, there) for n, (parent, there) in pairs])
+    assert (judged.reason, judged.backup) == (said, backup)
+    assert (judged.image is None) == (not backup)
+
+
+class Case:
+    """A few tables of SQLite, whose backups are copies of the file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.database = SqliteDatabase("case", folder / "case.db")
+        self.older: list[Older] = []
+
+    def run(self, sql: str) -> None:
+        with closing(sqlite3.connect(self.database.path)) as connection:
+            connection.executescript(sql)
+
+    def night(self) -> None:
+        copy = SqliteDatabase("older", self.folder / f"{len(self.older)}.db")
+        copy.path.write_bytes(self.database.path.read_bytes())
+        self.older.insert(0, Older(f"{len(self.older)}", partial(_opened, copy)))
+
+    def planned(self, by: Policy, refused: RowsRefused | None = None) -> Plan:
+        with self.database.reading() as now:
+            keys = keys_of(now, by)
+            origins = search(now, keys, by, self.older)
+            findings = tuple(find(now, key, limit=0) for key in keys)
+            refusals = refused.refusals if refused else ()
+            return Planner(now, keys, by, refusals, origins).plan("case", findings, None)
+
+    def performed(self, plan: Plan, by: Policy) -> Mended:
+        with self.database.writing() as writing:
+            return mend(writing, plan, keys_of(writing, by))
+
+    def rows(self, sql: str) -> list[tuple[object, ...]]:
+        with closing(sqlite3.connect(self.database.path)) as connection:
+            return connection.execute(sql).fetchall()
+
+
+@contextmanager
+def _opened(database: SqliteDatabase) -> Iterator[Reading]:
+    with database.reading() as reading:
+        yield reading
+
+
+@pytest.fixture
+def case(tmp_path: Path) -> Case:
+    """Two people with a pet each, a night, and the first of them is gone."""
+    made = Case(tmp_path)
+    made.run(
+        "CREATE TABLE p (id INTEGER PRIMARY KEY, name TEXT, mail TEXT UNIQUE);"
+        "CREATE TABLE c (id INTEGER PRIMARY KEY, owner INTEGER REFERENCES p (id));"
+        "INSERT INTO p VALUES (1, 'Ada', 'a@x'), (2, 'Bob', 'b@x'); INSERT INTO c VALUES (10, 1), (20, 2)"
+    )
+    made.night()
+    made.run("DELETE FROM p WHERE id = 1")
+    return made
+
+
+def by(*actions: str, **more: object) -> Policy:
+    return Policy.model_validate({"rule": [{"child": "c.owner", "parent": "p", "orphan": actions}], **more})
+
+
+def kept(plan: Plan) -> list[str]:
+    return [one.reason for one in plan.kept]
+
+
+def test_p72_a_value_that_is_anothers_by_now_is_told_with_both_rows(case: Case) -> None:
+    case.run("INSERT INTO p VALUES (7, 'Ada', 'a@x')")
+    plan = case.planned(by("restore"))
+    assert plan.is_empty
+    assert kept(plan) == ["restore is impossible: mail of row 1 of p is that of row 7 by now"]
+
+
+@pytest.mark.parametrize(
+    "stone",
+    [{"table": "p", "keys": [1]}, {"table": "p", "query": "SELECT patient FROM erased"}, {"table": "p"}],
+)
+def test_p71_who_asked_to_be_erased_is_never_raised(case: Case, stone: dict[str, object]) -> None:
+    case.run("CREATE TABLE erased (patient INTEGER); INSERT INTO erased VALUES (1)")
+    plan = case.planned(by("restore", tombstone=[stone]))
+    assert plan.is_empty
+    assert kept(plan) == [f"restore is impossible: {NEVER}"]
+    others = {"table": "p", "keys": [3]}
+    assert case.planned(by("restore", tombstone=[others])).by_action() == {"restore": 1}
+
+
+def test_a_trigger_that_refuses_a_row_is_a_finding_and_the_next_action_counts_p119(case: Case) -> None:
+    case.run("CREATE TRIGGER t BEFORE INSERT ON p BEGIN SELECT RAISE(ABORT, 'closed'); END")
+    rules = by("restore", "nullify")
+    plan = case.planned(rules)
+    assert plan.triggers == ("t (INSERT on p)",)
+    with pytest.raises(RowsRefused) as refused:
+        case.performed(plan, rules)
+    again = case.planned(rules, refused.value)
+    assert again.by_action() == {"nullify": 1}
+    case.performed(again, rules)
+    assert case.rows("SELECT * FROM c ORDER BY id") == [(10, None), (20, 2)]
+
+
+def test_p73_a_column_that_came_since_has_its_default(case: Case) -> None:
+    case.run("ALTER TABLE p ADD COLUMN kind TEXT NOT NULL DEFAULT 'person'; ALTER TABLE p DROP COLUMN name")
+    case.performed(case.planned(by("restore")), by("restore"))
+    assert case.rows("SELECT * FROM p WHERE id = 1") == [(1, "a@x", "person")]
+
+
+def test_p120_values_come_back_raw(case: Case) -> None:
+    raw = "INSERT INTO p VALUES (3, x'00ff', CAST(x'ff00fe' AS TEXT)); INSERT INTO c VALUES (30, 3)"
+    case.run(raw)
+    case.night()
+    case.run("DELETE FROM p WHERE id = 3")
+    case.performed(case.planned(by("restore")), by("restore"))
+    assert case.rows("SELECT hex(name), typeof(name), hex(mail), typeof(mail) FROM p WHERE id = 3") == [
+        ("00FF", "blob", "FF00FE", "text")
+    ]
+
+
+def test_what_is_unproven_comes_back_only_where_a_rule_for_that_very_key_allows_it(case: Case) -> None:
+    case.night()
+    case.run("UPDATE c SET owner = 1 WHERE id = 20")
+    case.run("DELETE FROM c WHERE id = 10")
+    assert kept(case.planned(by("restore"))) == [f"restore is impossible: {NOWHERE}"]
+    rule = {"child": "c.owner", "parent": "p", "orphan": ["restore"], "restore_unproven": True}
+    assert case.planned(Policy.model_validate({"rule": [rule]})).by_action() == {"restore": 1}
+    wider = rule | {"child": "c*"}
+    assert case.planned(Policy.model_validate({"rule": [wider]})).is_empty
+
+
+def test_a_backup_that_cannot_be_compared_ends_the_search_and_is_named(case: Case) -> None:
+    def not_so() -> AbstractContextManager[Reading]:
+        raise CannotTell("backup 9 is at r1, the database at r2")
+
+    case.older.insert(0, Older("9", not_so))
+    (reason,) = kept(case.planned(by("restore")))
+    assert reason == f"restore is impossible: {NOWHERE}; backup 9 is at r1, the database at r2"
+
+
+def test_a_parent_that_stood_there_changed_is_the_same_where_later_numbers_stand_as_they_stood(case: Case) -> None:
+    case.run("INSERT INTO p VALUES (1, 'Ada', 'a@x')")
+    case.night()
+    case.run("UPDATE p SET name = 'Ada Lovelace' WHERE id = 1")
+    case.night()
+    case.run("DELETE FROM p WHERE id = 1")
+    case.performed(case.planned(by("restore")), by("restore"))
+    assert case.rows("SELECT name FROM p WHERE id = 1") == [("Ada Lovelace",)]
+
+
+def test_somebody_who_points_elsewhere_since_the_rehearsal_stops_the_plan(case: Case) -> None:
+    plan = case.planned(by("restore"))
+    case.run("UPDATE c SET owner = 2 WHERE id = 10")
+    with pytest.raises(Exception, match="no orphans any more"):
+        case.performed(plan, by("restore"))
+    assert case.rows("SELECT id FROM p") == [(2,)]

@@ -1,0 +1,111 @@
+"""Where missing parents come from: the row as a backup holds it and its proof, or why there is none."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+
+from upkeep.fixpoint import Orphan, Spot
+from upkeep.values import Row, Value
+
+NOT_ASKED = "no backup was asked for its parent, which goes by this very plan"
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """Where a row that is put back points, and by which foreign key.
+
+    ``instead``: what the policy sets its columns to where that row cannot be there; None: then this one cannot come.
+    """
+
+    to: Spot
+    key: str
+    instead: tuple[tuple[str, Value], ...] | None = None
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A row that is gone, as it would be put back, and out of which backup.
+
+    ``needs`` are other rows that are gone and have to come with it (P-70); ``stands_on`` those that are there.
+    """
+
+    spot: Spot
+    columns: tuple[str, ...]
+    values: Row
+    backup: str
+    proof: str
+    needs: tuple[Pointer, ...] = ()
+    stands_on: tuple[Pointer, ...] = ()
+
+    @property
+    def source(self) -> str:
+        """Where it comes from and what proves it, in words."""
+        return f"backup {self.backup}: {self.proof}"
+
+    def without(self, pointer: Pointer) -> "Origin":
+        """The row with what the policy sets in place of one of its pointers."""
+        instead = dict(pointer.instead or ())
+        values = tuple(instead.get(column, value) for column, value in zip(self.columns, self.values, strict=True))
+        return replace(
+            self,
+            values=values,
+            proof=f"{self.proof}; {', '.join(instead)} set anew",
+            needs=tuple(one for one in self.needs if one != pointer),
+            stands_on=tuple(one for one in self.stands_on if one != pointer),
+        )
+
+
+@dataclass(frozen=True)
+class Origins:
+    """All that older backups give back. ``of`` are the orphans that find their parent by it, ``why_not`` the others.
+
+    For those of them that are ``unproven`` nothing is put back, each with the reason; what is put back for others they
+    find all the same.
+    """
+
+    found: Mapping[Spot, Origin] = field(default_factory=dict)
+    of: Mapping[Orphan, Spot] = field(default_factory=dict)
+    unproven: Mapping[Orphan, str] = field(default_factory=dict)
+    why_not: Mapping[Orphan, str] = field(default_factory=dict)
+
+    def why_not_for(self, orphan: Orphan) -> str | None:
+        """Why the parent of an orphan is not put back for its sake; None if it may be."""
+        if orphan in self.of:
+            return self.unproven.get(orphan)
+        return self.why_not.get(orphan, NOT_ASKED)
+
+    def with_needs(self, spots: Collection[Spot]) -> dict[Spot, tuple[int, str | None]]:
+        """These rows and all that have to come with them: how far from the first, and by which foreign key."""
+        reached: dict[Spot, tuple[int, str | None]] = dict.fromkeys(spots, (0, None))
+        frontier = sorted(spots)
+        while frontier:
+            further: dict[Spot, str] = {}
+            for spot in frontier:
+                for one in self.found[spot].needs:
+                    if one.to not in reached:
+                        further[one.to] = min(one.key, further.get(one.to, one.key))
+            wave = reached[frontier[0]][0] + 1
+            reached.update({spot: (wave, key) for spot, key in further.items()})
+            frontier = sorted(further, key=repr)
+        return reached
+
+    def without(self, refused: Mapping[Spot, str]) -> "Origins":
+        """What is left where some rows cannot be put back for the reasons given, nor those that need them."""
+        reasons = {spot: said for spot, said in refused.items() if spot in self.found}
+        found = dict(self.found)
+        while True:
+            lost = [
+                (o, one) for spot, o in found.items() if spot not in reasons for one in o.needs if one.to in reasons
+            ]
+            if not lost:
+                break
+            for origin, pointer in lost:
+                if pointer.instead is None:
+                    reasons[origin.spot] = f"a row of {pointer.to.table} that it needs is not put back"
+                elif pointer in found[origin.spot].needs:
+                    found[origin.spot] = found[origin.spot].without(pointer)
+        return Origins(
+            {spot: origin for spot, origin in found.items() if spot not in reasons},
+            {orphan: spot for orphan, spot in self.of.items() if spot not in reasons},
+            self.unproven,
+            {**self.why_not, **{o: reasons[spot] for o, spot in self.of.items() if spot in reasons}},
+        )

@@ -1,0 +1,93 @@
+"""Whether a row of an older backup is the parent that an orphan has lost, judged over what backups show (P-110)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from upkeep.fixpoint import Spot
+from upkeep.values import Row
+
+SIDE_BY_SIDE = "it stood there side by side with its child"
+JUST_BEFORE = "it stood there before its child first appeared"
+AS_THE_RULE_SAYS = "unproven, as a rule for that very key allows"
+NOWHERE = "no backup proves the parent: it was gone before its child came, or never there"
+TOO_LATE = "the parent is unproven: it came after its child, so it may be another"
+NOT_TOLD_APART = "the parent is unproven: nobody can tell since when its child has been there"
+ANOTHERS = "the parent is unproven: its key was another row's since, or nobody can tell"
+
+
+@dataclass(frozen=True)
+class Image:
+    """A row as one backup holds it.
+
+    ``is_kept``: rows that were numbered after it stand today as they did in that backup, so no generator can have
+    given its number again since.
+    """
+
+    spot: Spot
+    columns: tuple[str, ...]
+    values: Row
+    is_kept: bool = False
+
+
+@dataclass(frozen=True)
+class Glimpse:
+    """What one backup shows: the row under the key that is missed, and whether the child stood there and missed it."""
+
+    backup: str
+    parent: Image | None
+    points: bool
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The backup that proves a parent, with the row in it; or none, and why."""
+
+    reason: str
+    image: Image | None = None
+    backup: str = ""
+
+
+def judge(glimpses: Sequence[Glimpse]) -> Judgement:
+    """What backups, oldest first, prove of the parent of one orphan.
+
+    What ties the two to each other is the backup in which the child first pointed there, or if the parent was gone by
+    then, the one before. From there on the key must have been that row's alone: a number that was given again has led
+    others to the wrong parent, in newer backups side by side.
+    """
+    first = len(glimpses)
+    while first and glimpses[first - 1].points:
+        first -= 1
+    shown = [glimpse.parent for glimpse in glimpses]
+    before = shown[first - 1] if first else None
+    if first < len(glimpses) and shown[first] is not None:
+        if before is not None and not _is_same(before, shown[first]):
+            return Judgement(ANOTHERS)
+        tied = first
+    elif before is not None:
+        tied = first - 1
+    else:
+        return Judgement(TOO_LATE if any(shown[first:]) else NOWHERE)
+    newest = tied
+    for later in range(tied + 1, len(glimpses)):
+        if shown[later] is not None:
+            if not _is_same(shown[newest], shown[later]):
+                return Judgement(ANOTHERS)
+            newest = later
+    proof = SIDE_BY_SIDE if glimpses[newest].points else JUST_BEFORE
+    return Judgement(proof, shown[newest], glimpses[newest].backup)
+
+
+def newest_of(glimpses: Sequence[Glimpse]) -> Judgement:
+    """The newest row under the key, whoever it was: for a rule that asks for no proof."""
+    for glimpse in reversed(glimpses):
+        if glimpse.parent is not None:
+            return Judgement(AS_THE_RULE_SAYS, glimpse.parent, glimpse.backup)
+    return Judgement(NOWHERE)
+
+
+def _is_same(older: Image | None, newer: Image | None) -> bool:
+    """The same row? Equal is the same; one that was changed is, where its number cannot have come again."""
+    if older is None or newer is None or older.spot != newer.spot:
+        return False
+    was, became = (dict(zip(image.columns, image.values, strict=True)) for image in (older, newer))
+    return older.is_kept or all(was[name] == became[name] for name in was.keys() & became.keys())
