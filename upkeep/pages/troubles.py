@@ -166,7 +166,7 @@ def _of_proofs(told: Iterable[Told]) -> Iterator[Row]:
 def _silences(runs: tuple[Run, ...], until: str) -> Iterator[Row]:
     """Days between two runs, and after the last one."""
     begun = [run.told[0] for run in runs]
-    for before, after in zip(begun, [*begun[1:], None], strict=True):
+    for before, after in zip(begun, [*begun[1:], None], strict=False):
         day = after.day if after else until
         days = days_between(before.day, day)
         if days > SILENCE:
