@@ -101,7 +101,7 @@ def found(chance: random.Random) -> dict[str, Any]:
     """Some of the keys with orphans, and now and then one that could not be asked."""
     seen = [key for key in KEYS if chance.random() < 0.7]
     silent = [key for key in KEYS if key not in seen and chance.random() < 0.2]
-    findings = [
+    findings: list[dict[str, Any]] = [
         {"key": key, "orphans": chance.randrange(1, 50), "missing_keys": 1, "diagnosis": "parents missing"}
         for key in seen
     ]
@@ -111,7 +111,7 @@ def found(chance: random.Random) -> dict[str, Any]:
 
 def rehearsed(run: str, when: datetime, chance: random.Random) -> dict[str, Any]:
     """What a rehearsal says, with a plan."""
-    actions = [
+    actions: list[dict[str, Any]] = [
         {"table": table, "action": action, "rows": chance.randrange(1, 40), "table_rows": 400}
         for table in TABLES
         for action in ("delete", "nullify")
