@@ -37,6 +37,7 @@ def test_the_form_names_the_plan_and_an_approval_of_it_performs_and_migrates(ser
     assert (state["type"], state["message"]) == ("COMPLETED", "performed and verified")
     assert revision(clinic) == HEAD
     assert "`Ada: read`" in served.artifact(run, "summary")
+    assert "/page.html" in served.artifact(run, "page")
     assert served.get(f"flow_runs/{run}")["name"] == "clinic-ask"
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from tests.clinics import Runs
 from tests.damaged_clinic import Clinic
+from tests.pages import read
 from tests.shell import DELETES, family, upkeep
 from upkeep.ledger_verdict import Demand
 from upkeep.receipts import verify_ledger
@@ -111,3 +112,7 @@ def test_a_killed_run_is_open_until_the_next_settles_it(damaged: Clinic, runs: R
     (died,) = [one for one in receipts if one["kind"] == "died"]
     assert (died["run"], died["number"]) == (killed, len(links) + 1)
     assert died["contents"]["outcome"]["found"] == found
+    page = read((damaged.store / "evidence" / killed / "page.html").read_bytes())
+    assert page.tables["runs"][0]["how it ended"].startswith("died; it had")
+    assert {row["alarm"] for row in page.tables["alarms"]} == {"run died"}
+    assert bool(page.tables["changes"]) == (found == "performed")

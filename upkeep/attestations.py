@@ -123,7 +123,7 @@ def planned(plan: Plan, census: Census, policy: Policy) -> Contents:
 def _by_rule(plan: Plan, policy: Policy) -> Iterator[Contents]:
     rows = {(repair.rule, repair.table, repair.action.value, repair.row) for repair in plan.repairs}
     for (number, table, action), count in sorted(Counter(one[:3] for one in rows).items()):
-        rule = policy.rule[number - 1] if number else None
+        rule = policy.rule[number - 1] if 0 < number <= len(policy.rule) else None  # an undo follows no rule
         told = {"child": rule.child, "parent": rule.parent, "why": rule.why} if rule else {}
         yield {"rule": number, "table": table, "action": action, "rows": count, **told}
 

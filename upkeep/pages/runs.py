@@ -78,7 +78,7 @@ def run_rows(runs: Iterable[Run]) -> list[Row]:
             "day": run.told[0].day,
             "run": run.name,
             "began": run.told[0].written,
-            "asked": ASKED.get(text(run.told[0].contents, "perform"), "") if run.told[0].kind == "begun" else "",
+            "asked": _asked(run.told[0]),
             "ended": run.ended,
             "passed": run.passed,
             "rows": run.rows,
@@ -221,6 +221,13 @@ def _claims(run: Run, one: Told) -> Iterator[Row]:
             yield {**common, "claim": claim, "holds": holds, "said": said, "receipts": (one.number,)}
         for claim in listed(verdict, "not_asked"):
             yield {**common, "claim": str(claim), "holds": None, "said": "left out", "receipts": (one.number,)}
+
+
+def _asked(first: Told) -> str:
+    if first.kind != "begun":
+        return ""
+    undoes = text(first.contents, "undoes")
+    return f"take back {undoes}" if undoes else ASKED.get(text(first.contents, "perform"), "")
 
 
 def _rule(one: Row) -> str:

@@ -84,6 +84,10 @@ def exception_rows(runs: Iterable[Run], told: Iterable[Told]) -> list[Row]:
         rows += [
             _row("not compared after a restore", what, stands) for what in words(one.contents, "proof", "uncompared")
         ]
+        if conflicts := number(one.contents, "plan", "conflicts"):
+            rows.append(
+                _row("not taken back", f"{conflicts} rows, which had changed since or could not go back", stands)
+            )
         if left := number(one.contents, "scratches", "left"):
             rows.append(_row("scratches left", f"{left} were still there when the run ended", stands))
     return rows
