@@ -25,7 +25,7 @@ SIZE = (1440, 1000)
 
 
 def main() -> None:
-    """Photograph a run that waits, its findings, its form, and how it ended."""
+    """Photograph a run that waits, its findings, its form, how it ended, and the auditor's page of it."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="upkeep-pictures-") as temporary:
         clinic = build_clinic(Path(temporary) / "clinic", backed_up=False)
@@ -40,6 +40,7 @@ def main() -> None:
             assert state["type"] == "COMPLETED", state
             photograph_run(page, served, run, "finished")
             photograph_artifact(page, served, run, "summary")
+            photograph_file(page, max(clinic.store.glob("evidence/*/page.html")), "page")
     for picture in sorted(PICTURES.glob("*.png")):
         print(f"{picture.relative_to(HOUSE)}: {picture.stat().st_size:,} bytes")
 
@@ -53,9 +54,20 @@ def browser() -> Iterator[Page]:
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
         page = chromium.new_page(viewport={"width": SIZE[0], "height": SIZE[1]}, color_scheme="light")
-        page.route("**/*", lambda route: route.continue_() if "//127.0.0.1" in route.request.url else route.abort())
+        page.route("**/*", lambda route: route.continue_() if is_here(route.request.url) else route.abort())
         yield page
         chromium.close()
+
+
+def is_here(url: str) -> bool:
+    """Is it of this machine?"""
+    return "//127.0.0.1" in url or url.startswith("file://")
+
+
+def photograph_file(page: Page, file: Path, name: str) -> None:
+    """The top of a page that stands in the store."""
+    page.goto(file.as_uri())
+    _take(page, name)
 
 
 def photograph_run(page: Page, served: Served, run: str, name: str) -> None:

@@ -66,7 +66,7 @@ def period_page(source: Source, told: tuple[Told, ...], period: Period, verdict:
         sections.backups(within(proofs.backup_rows(told))),
         sections.prunings(within(proofs.pruning_rows(told))),
         sections.findings(found, aged=True),
-        sections.closed(within(closed)),
+        sections.closed(within(closed), aged=True),
         sections.looks(within(troubles.look_rows(told))),
         sections.exceptions(within(troubles.exception_rows(ran, told))),
         sections.scopes(within(runs.scope_rows(ran))),
@@ -96,7 +96,7 @@ def run_page(source: Source, told: tuple[Told, ...], name: str, verdict: LedgerV
         sections.claims(runs.claim_rows(ran)),
         sections.exceptions(troubles.exception_rows(ran, own)),
         sections.findings(found, aged=False),
-        sections.closed(closed),
+        sections.closed(closed, aged=False),
         sections.looks(troubles.look_rows(own)),
         sections.restores(proofs.restore_rows(own)),
         sections.backups(proofs.backup_rows(own)),
@@ -168,7 +168,7 @@ def _left_by_the_run() -> Banner:
         "Drawn by the run itself, before its last receipt was written",
         (
             "that receipt names this page by its SHA-256, so it cannot stand here whole: it is the one called “last”",
-            "whether all is as it was written says `upkeep ledger verify`; `upkeep report --run RUN` draws it anew",
+            "whether all is as it was written says: upkeep ledger verify; this draws it anew: upkeep report --run RUN",
         ),
     )
 

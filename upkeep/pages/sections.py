@@ -177,14 +177,14 @@ def findings(rows: Sequence[Row], *, aged: bool) -> Section:
     return Section("Open findings", frames.table("findings", columns, rows), told, "no finding is open", plot)
 
 
-def closed(rows: Sequence[Row]) -> Section:
+def closed(rows: Sequence[Row], *, aged: bool) -> Section:
     """What was wrong and is no more."""
+    ages = (Column("since", "since (UTC)", "when"), Column("days", "days open", "days")) if aged else ()
     columns = (
         Column("key", "foreign key"),
         Column("orphans", "orphans", "number"),
-        Column("since", "since (UTC)", "when"),
         Column("closed", "closed (UTC)", "when"),
-        Column("days", "days open", "days"),
+        *ages,
         RECEIPTS,
     )
     return Section("Findings that were closed", frames.table("closed", columns, rows), empty="none was closed")
