@@ -252,6 +252,17 @@ def test_a_run_that_was_killed_is_an_alarm_whatever_became_of_it(tmp_path: Path)
     assert {row["run"] for row in rows_of(page, "changes")} == {rows_of(page, "runs")[1]["run"]}
 
 
+def test_who_broke_the_glass_is_an_alarm(tmp_path: Path) -> None:
+    chronicle, when = Chronicle(tmp_path), datetime(2026, 7, 1, 2, tzinfo=UTC)
+    chronicle.write("begun", "20260701T020000Z-abcdef", when, {})
+    word = {"approved_by": "Ada", "requested_by": "ada", "alone": True, "reason": "at night"}
+    chronicle.write("performing", "20260701T020000Z-abcdef", when, word)
+    chronicle.write("ended", "20260701T020000Z-abcdef", when, {"how": "performed", "performed": True, "passed": True})
+    page = page_over(tmp_path, "2026-07-01", "2026-07-02")
+    assert [(row["alarm"], row["receipts"]) for row in rows_of(page, "alarms")] == [("glass broken", "2")]
+    assert [(row["requested"], row["by"]) for row in rows_of(page, "approvals")] == [("ada", "Ada")]
+
+
 def test_a_finding_is_as_old_as_the_unbroken_row_of_looks_that_saw_it(tmp_path: Path) -> None:
     chronicle = Chronicle(tmp_path)
     seen = {1: "ab", 2: "ab", 9: "a", 20: "ab", 30: "ab"}

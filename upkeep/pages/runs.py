@@ -99,6 +99,7 @@ def approval_rows(runs: Iterable[Run]) -> list[Row]:
                     "when": said.written,
                     "run": run.name,
                     "plan": text(said.contents, "plan_sha256"),
+                    "requested": text(said.contents, "requested_by"),
                     "by": text(said.contents, "approved_by"),
                     "reason": text(said.contents, "reason"),
                     "rows": number(run.plan.contents, "plan", "rows") if run.plan else None,

@@ -35,6 +35,7 @@ def approvals(rows: Sequence[Row]) -> Section:
         WHEN,
         RUN,
         Column("plan", "plan", "digest"),
+        Column("requested", "asked for by"),
         Column("by", "approved by"),
         Column("reason", "reason"),
         ROWS,

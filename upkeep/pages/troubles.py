@@ -136,6 +136,9 @@ def _of_runs(runs: tuple[Run, ...]) -> Iterator[Row]:
         end = run.of(*ENDS)
         last, numbers = run.told[-1], tuple(one.number for one in run.told)
         common = {"day": last.day, "run": run.name, "receipts": numbers}
+        if (said := run.of("performing")) and answer(said.contents, "alone"):
+            who = f"{text(said.contents, 'approved_by')} asked for the plan and approved it alone"
+            yield {"day": said.day, "run": run.name, "alarm": "glass broken", "told": who, "receipts": (said.number,)}
         if end is None:
             yield {**common, "alarm": "run not ended", "told": run.ended}
         elif end.kind == "died":
