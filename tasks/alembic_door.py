@@ -1,13 +1,15 @@
 """The one door to Alembic: run by the application's own interpreter, with nothing of Upkeep's in reach.
 
 Called as ``python alembic_door.py ANSWER``: it makes itself ready, then waits for one line of JSON on standard input
-and writes its answer to the file. The request names the ini file, the verb (``inspect``, ``upgrade`` or
-``downgrade``), the database's revisions, its URL, and a query with its answer by which every connection is checked.
-The URL is in no argument list and in no file (P-24); an ``env.py`` finds it in the configuration, in the variables of
-the environment and among the arguments of ``-x`` that the request names.
+and writes its answer to the file. The request names the ini file, the verb (``inspect``, ``upgrade``, ``downgrade`` or
+``draft``), the database's revisions, its URL, and a query with its answer by which every connection is checked. The
+URL is in no argument list and in no file (P-24); an ``env.py`` finds it in the configuration, in the variables of the
+environment and among the arguments of ``-x`` that the request names. A draft is a revision that does not stand among
+the scripts yet.
 """
 
 import hashlib
+import importlib.util
 import json
 import os
 import re
@@ -27,7 +29,8 @@ from alembic.operations import Operations
 from alembic.operations.batch import BatchOperationsImpl
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from alembic.script import Script, ScriptDirectory
+from alembic.util import rev_id
 from sqlalchemy import ForeignKeyConstraint, event
 from sqlalchemy.engine import Engine
 from sqlalchemy.pool import Pool
@@ -266,9 +269,31 @@ class Ears:
 
 def move(config: Config, asked: dict[str, Any]) -> dict[str, Any]:
     """Upgrade to the head, or downgrade to ``to``; on no other database than the one with this fingerprint (P-87)."""
-    query, expected = asked["fingerprint"]
     strangers: list[str] = []
     ears = Ears(asked["watch"])
+    failed, state = None, ""
+    try:
+        scripts, to = ScriptDirectory.from_config(config), asked["to"]
+        revisions = scripts._downgrade_revs if asked["verb"] == "downgrade" else scripts._upgrade_revs
+
+        def steps(found: Any, context: MigrationContext) -> list[Any]:
+            return [ears.listening(step, context) for step in revisions(to, found)]
+
+        event.listen(Engine, "before_cursor_execute", ears.hear)
+        with (
+            _asked_at_each_connection(_comparing(asked, strangers)),
+            _rebuilding(ears.rebuild),
+            EnvironmentContext(config, scripts, fn=steps, destination_rev=to),
+        ):
+            scripts.run_env()
+    except BaseException as fault:  # noqa: BLE001  # SystemExit in somebody's env.py included: the answer must be written
+        failed, state = _said(fault), _state(fault)
+    return {"failed": strangers[0] if strangers else failed, "state": state, "told": ears.told}
+
+
+def _comparing(asked: dict[str, Any], strangers: list[str]) -> Callable[[Any], None]:
+    """Is a connection one to the database with the fingerprint? What is wrong is told in ``strangers`` too."""
+    query, expected = asked["fingerprint"]
 
     def compare(connection: Any) -> None:
         cursor = connection.cursor()
@@ -283,24 +308,7 @@ def move(config: Config, asked: dict[str, Any]) -> dict[str, Any]:
             strangers.append("env.py connected to another database than the one it was given")
             raise RuntimeError(strangers[0])
 
-    failed, state = None, ""
-    try:
-        scripts, to = ScriptDirectory.from_config(config), asked["to"]
-        revisions = scripts._downgrade_revs if asked["verb"] == "downgrade" else scripts._upgrade_revs
-
-        def steps(found: Any, context: MigrationContext) -> list[Any]:
-            return [ears.listening(step, context) for step in revisions(to, found)]
-
-        event.listen(Engine, "before_cursor_execute", ears.hear)
-        with (
-            _asked_at_each_connection(compare),
-            _rebuilding(ears.rebuild),
-            EnvironmentContext(config, scripts, fn=steps, destination_rev=to),
-        ):
-            scripts.run_env()
-    except BaseException as fault:  # noqa: BLE001  # SystemExit in somebody's env.py included: the answer must be written
-        failed, state = _said(fault), _state(fault)
-    return {"failed": strangers[0] if strangers else failed, "state": state, "told": ears.told}
+    return compare
 
 
 @contextmanager
@@ -313,6 +321,82 @@ def _asked_at_each_connection(question: Callable[[Any], None]) -> Iterator[None]
         yield
     finally:
         event.remove(Pool, "connect", check)
+
+
+# --- a revision that does not stand among the scripts yet ---
+
+
+def draft(config: Config, asked: dict[str, Any]) -> dict[str, Any]:
+    """Have Alembic write a revision upon the head by the project's own template, into a folder of the caller's; run it.
+
+    The answer says where it would stand, by the project's own pattern for file names, whether it failed, and what
+    differs between the models and the database once it has run.
+    """
+    scripts = ScriptDirectory.from_config(config)
+    (head,) = scripts.get_heads()
+    places: list[Path] = []
+    rev_path: Any = scripts._rev_path  # no public way tells a name without writing the file there
+
+    def elsewhere(*arguments: Any) -> Any:
+        place = rev_path(*arguments)
+        places.append(Path(place))
+        return type(place)(Path(asked["folder"]) / Path(place).name)
+
+    scripts.__dict__["_rev_path"] = elsewhere
+    up, down = ("\n    ".join(asked[name]) for name in ("upgrades", "downgrades"))
+    made = scripts.generate_revision(rev_id(), asked["message"], head=head, imports="", upgrades=up, downgrades=down)
+    if made is None:
+        raise Told("the template of the migrations makes no revision", "look at its script.py.mako")
+    told = {"revision": made.revision, "head": head, "file": str(made.path), "place": str(places[0].absolute())}
+    know({made.revision: made.path})
+    ran = move(config, asked)
+    return told | ran | ({} if ran["failed"] else compared(config, asked))
+
+
+def know(drafts: dict[str, str]) -> None:
+    """Let whoever reads the scripts find these revisions, by their files, among them."""
+    from_config = ScriptDirectory.from_config
+
+    def with_drafts(config: Config) -> ScriptDirectory:
+        scripts = from_config(config)
+        for revision, path in drafts.items():
+            spec = importlib.util.spec_from_file_location(f"draft_{revision}", path)
+            if spec is None or spec.loader is None:
+                raise Told(f"{path} is no Python file", "look at the script.py.mako of the migrations")
+            module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+            scripts.revision_map.add_revision(Script(module, revision, path))
+        return scripts
+
+    ScriptDirectory.from_config = with_drafts  # type: ignore[method-assign]  # this process is ours alone
+
+
+def compared(config: Config, asked: dict[str, Any]) -> dict[str, Any]:
+    """What autogenerate would add or remove to make the database what the models say; or why it cannot be asked."""
+    try:
+        with _asked_at_each_connection(_comparing(asked, [])):
+            return {"differences": _differences(config), "unasked": ""}
+    except BaseException as fault:  # noqa: BLE001  # models that are not there or cannot be read spoil no revision
+        return {"differences": [], "unasked": _said(fault)}
+
+
+def _differences(config: Config) -> list[dict[str, Any]]:
+    """Foreign keys and indexes alone."""
+    from alembic.command import check
+    from alembic.util.exc import AutogenerateDiffsDetected  # an older Alembic has none, and can do all the rest
+
+    try:
+        check(config)
+    except AutogenerateDiffsDetected as found:
+        several: list[Any] = found.diffs
+        told = [diff for diff in several if isinstance(diff, tuple) and diff[0].endswith(("_fk", "_index"))]
+        return [{"does": diff[0], **_described(diff[1])} for diff in told]
+    return []
+
+
+def _described(thing: Any) -> dict[str, Any]:
+    columns = [str(getattr(column, "name", column)) for column in thing.columns]
+    return {"table": thing.table.name, "columns": columns, "ondelete": getattr(thing, "ondelete", None)}
 
 
 def _refuse_any(_connection: Any) -> None:
@@ -359,8 +443,10 @@ def main(answer: Path) -> None:
     Thread(target=leave_with_the_caller, daemon=True).start()
     asked = json.loads(line)
     config = configured(asked)
+    know(asked.get("drafts", {}))
+    act = {"inspect": inspect, "draft": draft}.get(asked["verb"], move)
     try:
-        said = inspect(config, asked) if asked["verb"] == "inspect" else move(config, asked)
+        said = act(config, asked)
     except Told as told:
         said = {"refused": list(told.args)}
     answer.write_text(json.dumps(said))

@@ -19,13 +19,15 @@ _DOOR = Path(__file__).with_name("alembic_door.py")
 _SECONDS = 3600
 
 
-def pending_migration(settings: Settings, found: tuple[str, ...], workplace: Path) -> Migration | None:
+def pending_migration(
+    settings: Settings, found: tuple[str, ...], workplace: Path, *, required: bool = False
+) -> Migration | None:
     """The way to the head of the scripts; None where there is none to go or no Alembic project is set.
 
     Raises Refused for several heads, for a database that was never stamped, and for one that the scripts do not
-    know (P-82).
+    know (P-82); where a project is ``required``, also for none.
     """
-    if settings.alembic_ini is None:
+    if settings.alembic_ini is None and not required:
         return None
     with alembic(settings, workplace) as door:
         said = door.ask({"verb": "inspect", "found": list(found), "dialect": backend_of(settings.url_of_database())})

@@ -3,6 +3,8 @@
 from pathlib import Path
 from textwrap import indent
 
+import alembic
+
 ENV = """
 from sqlalchemy import create_engine, pool
 from alembic import context
@@ -32,6 +34,8 @@ async def run_async():
 asyncio.run(run_async())
 """
 
+TEMPLATE = Path(alembic.__file__).with_name("templates") / "generic" / "script.py.mako"
+
 
 def project(folder: Path, *bodies: str, env: str = ENV, more: str = "") -> Path:
     """A project whose revisions r1, r2, ... do in upgrade() what ``bodies`` say; its ini file.
@@ -41,6 +45,7 @@ def project(folder: Path, *bodies: str, env: str = ENV, more: str = "") -> Path:
     scripts = folder / "migrations"
     (scripts / "versions").mkdir(parents=True)
     (scripts / "env.py").write_text(env.replace("MORE", more))
+    (scripts / "script.py.mako").write_bytes(TEMPLATE.read_bytes())
     for number, body in enumerate(bodies, start=1):
         before = f"r{number - 1}" if number > 1 else None
         (scripts / "versions" / f"r{number}.py").write_text(

@@ -1,18 +1,22 @@
 """The shape of a database: tables, columns and foreign keys as the engine declares them."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its declared type as written, whether it may be NULL, its default as SQL text."""
+    """One column: its declared type as written, whether it may be NULL, its default as SQL text.
+
+    ``kind`` is the family of its type by the engine's own reckoning: what a foreign key joins should be of one kind.
+    """
 
     name: str
     type: str
     nullable: bool = True
     generated: bool = False
     default: str | None = None
+    kind: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -24,18 +28,44 @@ class Trigger:
 
 
 @dataclass(frozen=True)
-class Table:
-    """One table. ``locator`` names the columns that tell every row apart; () where the engine has none (P-118).
+class Index:
+    """One index. A column is None where equality cannot be looked up by it: an expression, a part of a long text.
 
-    ``uniques`` are sets of columns whose values no two rows share, as far as an index over all rows says so.
+    ``is_whole``: it holds every row that such a look may want, which one with a WHERE does not.
     """
+
+    name: str
+    columns: tuple[str | None, ...]
+    is_unique: bool = False
+    is_whole: bool = True
+
+    def serves(self, columns: tuple[str, ...]) -> bool:
+        """Are the rows with given values in ``columns`` found by it without others being read?
+
+        Its first columns serve in whatever order they stand; one that is unique over some of them leaves no other row.
+        """
+        led = self.columns[: len(columns)]
+        is_narrow = self.is_unique and set(self.columns) <= set(columns)
+        return self.is_whole and (is_narrow or set(led) == set(columns))
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table. ``locator`` names the columns that tell every row apart; () where the engine has none (P-118)."""
 
     name: str
     columns: tuple[Column, ...]
     primary_key: tuple[str, ...] = ()
     locator: tuple[str, ...] = ()
     triggers: tuple[Trigger, ...] = ()
-    uniques: tuple[tuple[str, ...], ...] = field(default=(), compare=False)
+    indexes: tuple[Index, ...] = ()
+
+    @property
+    def uniques(self) -> tuple[tuple[str, ...], ...]:
+        """Sets of columns whose values no two rows share, as far as the primary key or an index over all rows says."""
+        plain = (index.columns for index in self.indexes if index.is_unique and index.is_whole)
+        named = [tuple(name for name in columns if name is not None) for columns in plain if None not in columns]
+        return (*([self.primary_key] if self.primary_key else []), *named)
 
     def column(self, name: str) -> Column | None:
         """The column of this name, compared as the engine spelt it."""
@@ -71,6 +101,8 @@ class ForeignKey:
     ``indexed``: the child's rows that point at one parent are found without reading the whole table.
     ``stated_by`` says who states a key that the schema does not declare: the policy, the models. ``meant`` is the key
     as they say that a declared one should be, where it points elsewhere (P-108); ``confirmed``: they say the same.
+    ``names`` are those of its constraints, several where it is declared more than once, '' for one that has none.
+    ``validated``: the engine holds that all rows keep it, which proves nothing (P-46).
     """
 
     child: str
@@ -91,6 +123,12 @@ class ForeignKey:
     stated_by: str = field(default="", compare=False)
     meant: "ForeignKey | None" = field(default=None, compare=False)
     confirmed: bool = field(default=False, compare=False)
+    names: tuple[str, ...] = field(default=(), compare=False)
+    validated: bool = field(default=True, compare=False)
+
+    def with_twin(self, other: "ForeignKey") -> "ForeignKey":
+        """This key, also by the names of another declaration of the same."""
+        return replace(self, names=(*self.names, *other.names), validated=self.validated and other.validated)
 
     def __str__(self) -> str:
         return f"{self.child}({', '.join(self.columns)}) -> {self.parent}({', '.join(self.parent_columns)})"
@@ -130,6 +168,14 @@ class Catalog:
     def children_of(self, parent: str, keys: tuple[ForeignKey, ...]) -> tuple[ForeignKey, ...]:
         """Those of ``keys`` that point at the table ``parent``."""
         return tuple(key for key in keys if key.parent == parent)
+
+
+def told_once(keys: Iterable[ForeignKey]) -> tuple[ForeignKey, ...]:
+    """The keys in their order; one that is declared more than once stands once, with all its names."""
+    found: dict[ForeignKey, ForeignKey] = {}
+    for key in keys:
+        found[key] = found[key].with_twin(key) if key in found else key
+    return tuple(found.values())
 
 
 def tables_below(tables: Collection[str], keys: Iterable[ForeignKey]) -> dict[str, set[str]]:

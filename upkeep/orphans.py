@@ -19,6 +19,10 @@ class Dialect(Protocol):
     def keeps_values(self) -> bool:
         """Are values that come out of a subquery printed as those of the table itself?"""
 
+    @property
+    def beside_writers(self) -> str:
+        """What has Alembic make an index while others write, outside of any transaction; '' where no word is needed."""
+
     def quote(self, name: str) -> str:
         """The name as an identifier of this engine."""
 
@@ -27,6 +31,9 @@ class Dialect(Protocol):
 
     def source(self, table: str) -> str:
         """The table as it stands after FROM when its own rows alone are meant (P-43)."""
+
+    def placed(self, table: str) -> tuple[str, str | None]:
+        """The table's own name, and the schema that Alembic has to be told of; None where it finds it without."""
 
     def value(self, alias: str, table: str, column: str) -> str:
         """The column of a row ``alias`` of the table as an expression that loses nothing of its value (P-120)."""

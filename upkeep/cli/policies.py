@@ -5,13 +5,15 @@ from typing import Any
 import typer
 
 from upkeep.catalog import ForeignKey
+from upkeep.cli import schemas
 from upkeep.cli.looking import equipped_with_models
 from upkeep.cli.saying import Json, say
 from upkeep.finding import keys_of
 from upkeep.policy import Policy
 from upkeep.wording.text import folded
 
-app = typer.Typer(help="Explain the policy.")
+app = typer.Typer(help="Explain the policy, and what it wants of the schema.")
+schemas.add_to(app)
 
 
 @app.command()

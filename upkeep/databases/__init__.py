@@ -9,6 +9,7 @@ from typing import BinaryIO, Protocol
 from sqlalchemy.engine import URL
 
 from upkeep.catalog import Catalog, ForeignKey, Part
+from upkeep.drafts import Draft
 from upkeep.orphans import Dialect, Known
 from upkeep.values import Row
 
@@ -86,6 +87,15 @@ class Reading(Protocol):
 
     def stated(self, key: ForeignKey) -> ForeignKey:
         """A key that the schema does not declare, judged as the engine would: fault, askable, parent_missing."""
+
+    def meant(self, ondelete: str) -> str:
+        """An ON DELETE as this engine keeps it, to which two may be one; '' for one that it does not know."""
+
+    def draft_ondelete(self, wanted: Mapping[ForeignKey, str]) -> Draft:
+        """The lines of a revision by which these declared keys say this on delete, and those that take it back.
+
+        What else the keys say, their names and what the engine holds of them stay, and so does all the rest.
+        """
 
     def rows(self, sql: str) -> Iterator[Row]:
         """Raw rows of a query, streamed; other queries may be asked before it is exhausted."""

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from upkeep.catalog import Catalog, ForeignKey, Table
+from upkeep.catalog import Catalog, ForeignKey, Table, told_once
+from upkeep.catalog import Index as Found
 from upkeep.databases.mariadb_asking import Conversation
 from upkeep.databases.mariadb_dialect import MariadbDialect, Relation
 from upkeep.databases.mariadb_keys import Side, judge_key, pointed_at_from_elsewhere, read_foreign_keys
@@ -46,7 +47,7 @@ def look(conversation: Conversation, database: str) -> Look:
     own = set(relations)
     declared = [_placed(key, schema, database, relations) for key, schema in read_foreign_keys(conversation, database)]
     sides = dict(_sides(conversation, relations))
-    keys = tuple(dict.fromkeys(judge_key(key, sides, relations) for key in declared))
+    keys = told_once(judge_key(key, sides, relations) for key in declared)
     # Rows of others would lose their parent there and nobody would know: none of it may go.
     untold = {key.parent for key in keys if not key.askable} | pointed_at_from_elsewhere(conversation, database)
     tables = {
@@ -79,10 +80,6 @@ def _sides(conversation: Conversation, relations: dict[str, Relation]) -> Iterat
                 found = indexes.get(relation.name, [])
                 primary, locator = keys_among(found, described)
                 of = tuple(column for column, _ in described.values())
-                uniques = tuple(
-                    tuple(column for column in index.columns if column is not None)
-                    for index in found
-                    if index.is_unique and None not in index.columns
-                )
-                table = Table(name, of, primary, locator, triggers.get(relation.name, ()), uniques)
+                told = tuple(Found(index.name, index.columns, index.is_unique) for index in found)
+                table = Table(name, of, primary, locator, triggers.get(relation.name, ()), told)
                 yield name, Side(table, {column: kind for column, (_, kind) in described.items()}, tuple(found))

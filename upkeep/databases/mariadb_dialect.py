@@ -27,6 +27,7 @@ class MariadbDialect:
     """MariaDB's spelling for the tables of one database and those of others that its keys point at."""
 
     keeps_values: bool = False  # a temporary table loses ZEROFILL
+    beside_writers: str = ""
 
     def __init__(self, relations: Mapping[str, Relation], rounded: Collection[tuple[str, str]] = ()) -> None:
         self._relations = relations
@@ -43,6 +44,11 @@ class MariadbDialect:
     def source(self, table: str) -> str:
         """The table: there is nothing here that inherits its rows."""
         return self.table(table)
+
+    def placed(self, table: str) -> tuple[str, str | None]:
+        """The name with its schema; those of the one database go without."""
+        relation = self._relations[table]
+        return relation.name, None if table == relation.name else relation.schema
 
     def value(self, alias: str, table: str, column: str) -> str:
         """The column; a FLOAT as DOUBLE, for it is printed with six digits and may keep more (P-120)."""

@@ -46,9 +46,9 @@ def read_foreign_keys(conversation: Conversation, database: str) -> Iterator[tup
         _DECLARED.format(database=quoted(database))
     ):
         parts[child, name, schema, parent, action].append((str(column), str(parent_column)))
-    for (child, _, schema, parent, action), pairs in parts.items():
+    for (child, name, schema, parent, action), pairs in parts.items():
         columns, named = zip(*pairs, strict=True)
-        yield ForeignKey(str(child), columns, str(parent), named, str(action)), str(schema)
+        yield ForeignKey(str(child), columns, str(parent), named, str(action), names=(str(name),)), str(schema)
 
 
 def pointed_at_from_elsewhere(conversation: Conversation, database: str) -> set[str]:

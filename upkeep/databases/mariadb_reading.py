@@ -3,7 +3,7 @@
 import hashlib
 import json
 import marshal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 
 from upkeep.catalog import Catalog, ForeignKey, Part
@@ -11,11 +11,13 @@ from upkeep.databases import Counter, TableCount
 from upkeep.databases.mariadb_asking import Conversation, quoted
 from upkeep.databases.mariadb_catalog import Look, look
 from upkeep.databases.mariadb_dialect import MariadbDialect
+from upkeep.databases.mariadb_drafts import draft_ondelete
 from upkeep.databases.mariadb_health import read_complaints
 from upkeep.databases.mariadb_keys import judge_key
 from upkeep.databases.mariadb_parts import read_parts
 from upkeep.databases.mariadb_shapes import Kind
-from upkeep.orphans import Known
+from upkeep.drafts import Draft
+from upkeep.orphans import Known, counting
 from upkeep.values import Row, Value
 
 _MODULUS = 1 << 256
@@ -57,6 +59,15 @@ class MariadbReading:
         judged = judge_key(key, self._look().sides, self._look().relations)
         self._stated[str(judged)] = judged
         return judged
+
+    def meant(self, ondelete: str) -> str:
+        """InnoDB puts nothing off, so that NO ACTION is RESTRICT there; SET DEFAULT it refuses."""
+        return {"NO ACTION": "RESTRICT", "SET DEFAULT": ""}.get(ondelete, ondelete)
+
+    def draft_ondelete(self, wanted: Mapping[ForeignKey, str]) -> Draft:
+        """See ``mariadb_drafts``."""
+        orphans = {key: self.numbers(counting(key, self.dialect))[0] for key in wanted}
+        return draft_ondelete(self._conversation, self._look().relations, self._database, wanted, orphans)
 
     def rows(self, sql: str) -> Iterator[Row]:
         """Raw rows: each value as the text that the server prints, as bytes where it keeps bytes, or None."""

@@ -54,6 +54,13 @@ class Kind:
         return "bytes" if self.name in _BYTES else self.name
 
     @property
+    def family(self) -> str:
+        """What both sides of a key should be: a whole number of one size and sign, text of one collation."""
+        if self.clan == "whole number":
+            return f"{self.name} unsigned" if "unsigned" in self.full else self.name
+        return f"text {self.collation}" if self.clan == "text" and not self.is_numbered else self.name
+
+    @property
     def is_numbered(self) -> bool:
         """Are its values kept as the numbers of words?"""
         return self.name in ("enum", "set")
@@ -125,17 +132,16 @@ def read_columns(conversation: Conversation, database: str) -> dict[str, dict[st
     found: dict[str, dict[str, tuple[Column, Kind]]] = defaultdict(dict)
     for row in conversation.fetched(_COLUMNS.format(database=quoted(database))):
         table, name, kind, full, nullable, extra, default, charset, collation, octets = row
+        of = Kind(str(kind), str(full), _word(charset), _word(collation), _octets(kind, octets))
         column = Column(
             str(name),
             str(full),
             nullable == "YES",
             "GENERATED" in str(extra).upper().replace("DEFAULT_GENERATED", ""),
             "auto_increment" if "auto_increment" in str(extra) else None if default is None else str(default),
+            of.family,
         )
-        found[str(table)][str(name)] = (
-            column,
-            Kind(str(kind), str(full), _word(charset), _word(collation), _octets(kind, octets)),
-        )
+        found[str(table)][str(name)] = column, of
     return found
 
 

@@ -6,13 +6,19 @@ from typing import Any
 
 from psycopg import Connection
 
-from upkeep.catalog import Catalog, ForeignKey, Table
+from upkeep.catalog import Catalog, ForeignKey, Table, told_once
 from upkeep.databases.postgresql_asking import fetched, without_search_path
 from upkeep.databases.postgresql_dialect import Relation, shown_names
 from upkeep.databases.postgresql_keys import read_foreign_keys
 from upkeep.databases.postgresql_partitions import Declared, gathered
 from upkeep.databases.postgresql_schema import read_schema_digest
-from upkeep.databases.postgresql_shapes import read_columns, read_keys, read_relations, read_triggers
+from upkeep.databases.postgresql_shapes import (
+    read_columns,
+    read_indexes,
+    read_keys,
+    read_relations,
+    read_triggers,
+)
 from upkeep.errors import Refused
 
 
@@ -65,7 +71,7 @@ def _keys(declared: list[Declared], tables: set[int], named: dict[int, str]) -> 
         for child, parent, key in declared
         if child.oid in tables
     ]
-    return tuple(dict.fromkeys(sorted(keys, key=lambda key: key.child)))
+    return told_once(sorted(keys, key=lambda key: key.child))
 
 
 def _described(
@@ -76,8 +82,9 @@ def _described(
     declared: list[Declared],
 ) -> list[tuple[str, Table]]:
     columns = read_columns(connection)
-    keys = read_keys(connection)
+    primary, locators = read_keys(connection)
     triggers = read_triggers(connection, relations)
+    indexes = read_indexes(connection)
     untold = _untold(declared)
     return sorted(
         (
@@ -85,10 +92,10 @@ def _described(
             Table(
                 named[oid],
                 tuple(column for column, _ in columns.get(oid, {}).values()),
-                keys.primary.get(oid, ()),
-                () if relations[oid].root in untold else keys.locators.get(oid, ()),
+                primary.get(oid, ()),
+                () if relations[oid].root in untold else locators.get(oid, ()),
                 triggers.get(oid, ()),
-                keys.uniques.get(oid, ()),
+                indexes.get(oid, ()),
             ),
         )
         for oid in tables

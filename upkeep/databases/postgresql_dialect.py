@@ -46,6 +46,7 @@ class PostgresqlDialect:
     """PostgreSQL's spelling for the tables of one database."""
 
     keeps_values: bool = True
+    beside_writers: str = "postgresql_concurrently=True"
 
     def __init__(self, relations: Mapping[str, Relation]) -> None:
         self._relations = relations
@@ -62,6 +63,11 @@ class PostgresqlDialect:
         """ONLY its own rows, as foreign keys see them; those of a partitioned table are in its partitions (P-43)."""
         relation = self._relations[table]
         return relation.full if relation.is_partitioned else f"ONLY {relation.full}"
+
+    def placed(self, table: str) -> tuple[str, str | None]:
+        """The name with its schema; those of the search path's first schema go without."""
+        relation = self._relations[table]
+        return relation.name, None if table == relation.name else relation.schema
 
     def value(self, alias: str, table: str, column: str) -> str:  # noqa: ARG002  # the protocol passes it by this name
         """The column itself: it is printed whole."""

@@ -23,12 +23,14 @@ def gathered(declared: Iterable[Declared], relations: Mapping[int, Relation]) ->
     having: dict[Declared, set[int]] = {}
     for one in several:
         having.setdefault(_of_root(one, relations), set()).add(one[0].oid)
-    found: dict[Declared, None] = {}
+    found: dict[Declared, ForeignKey] = {}
     for one in several:
         above = _of_root(one, relations)
         everywhere = having[above] >= partitions.get(above[0].oid, {above[0].oid})
-        found[above if everywhere else one] = None
-    return list(found)
+        told = above if everywhere else one
+        is_twin = told in found and told == one  # and no key of another partition
+        found[told] = found[told].with_twin(one[2]) if is_twin else found.get(told, told[2])
+    return [(child, parent, key) for (child, parent, _), key in found.items()]
 
 
 def _of_root(one: Declared, relations: Mapping[int, Relation]) -> Declared:

@@ -1,6 +1,6 @@
 """PostgreSQL: one consistent look at a database."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,11 +13,13 @@ from upkeep.databases.postgresql_catalog import Look, look
 from upkeep.databases.postgresql_counters import read_counters
 from upkeep.databases.postgresql_dialect import PostgresqlDialect
 from upkeep.databases.postgresql_digest import can_digest, digest_of, digesting, is_of_this_kind
+from upkeep.databases.postgresql_drafts import draft_ondelete
 from upkeep.databases.postgresql_health import read_complaints
 from upkeep.databases.postgresql_keys import judge_key
 from upkeep.databases.postgresql_large_objects import read_large_objects
 from upkeep.databases.postgresql_parts import read_parts
 from upkeep.databases.postgresql_sums import RowSum
+from upkeep.drafts import Draft
 from upkeep.orphans import Known
 from upkeep.values import Row, Value
 
@@ -56,6 +58,14 @@ class PostgresqlReading:
     def stated(self, key: ForeignKey) -> ForeignKey:
         """The key in the real spelling, with what PostgreSQL would say of it."""
         return judge_key(self._connection, self.catalog(), self._look().relations, key)
+
+    def meant(self, ondelete: str) -> str:
+        """As it is said: RESTRICT differs from NO ACTION in what may be put off to the end of a transaction."""
+        return ondelete
+
+    def draft_ondelete(self, wanted: Mapping[ForeignKey, str]) -> Draft:
+        """See ``postgresql_drafts``."""
+        return draft_ondelete(self._connection, self._look().relations, self._home, wanted)
 
     def rows(self, sql: str) -> Iterator[Row]:
         """Raw rows: each value as the text that PostgreSQL prints, or None."""

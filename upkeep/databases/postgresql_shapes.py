@@ -2,13 +2,12 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 from psycopg import Connection
 
-from upkeep.catalog import Column, Trigger
+from upkeep.catalog import Column, Index, Trigger
 from upkeep.databases.postgresql_asking import fetched
 from upkeep.databases.postgresql_dialect import Relation
 
@@ -45,6 +44,17 @@ JOIN pg_class x ON x.oid = i.indexrelid CROSS JOIN LATERAL (
 WHERE i.indisunique AND i.indisvalid AND i.indislive AND i.indpred IS NULL AND i.indexprs IS NULL AND {OURS}
 ORDER BY i.indrelid, i.indisprimary DESC, i.indimmediate DESC, i.indnkeyatts, x.relname"""
 
+# What is left out by WHERE column IS NOT NULL nobody finds by a value. Foreign keys look by equality: btree and hash.
+_INDEXES = f"""
+SELECT i.indrelid, x.relname, i.indisunique, i.indpred IS NULL OR (i.indnkeyatts = 1 AND
+  pg_get_expr(i.indpred, i.indrelid) = FORMAT('(%I IS NOT NULL)', (SELECT a.attname FROM pg_attribute a
+  WHERE a.attrelid = i.indrelid AND a.attnum = i.indkey[0]))), (SELECT JSON_AGG(a.attname ORDER BY u.n)
+  FROM UNNEST(i.indkey) WITH ORDINALITY AS u (attnum, n) LEFT JOIN pg_attribute a
+  ON a.attrelid = i.indrelid AND a.attnum = u.attnum AND u.attnum > 0 AND i.indisvalid AND m.amname IN ('btree', 'hash')
+  WHERE u.n <= i.indnkeyatts)
+FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_am m ON m.oid = x.relam WHERE {OURS} ORDER BY i.indrelid, x.relname"""
+
 _TRIGGERS = f"""
 SELECT t.tgrelid, t.tgname, t.tgtype & 4 <> 0, t.tgtype & 8 <> 0, t.tgtype & 16 <> 0
 FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -67,7 +77,7 @@ def read_columns(connection: Connection[Any]) -> dict[int, dict[str, tuple[Colum
     return {
         table: {
             str(name): (
-                Column(str(name), str(kind), nullable == "t", generated == "t", _default(generated, said)),
+                Column(str(name), str(kind), nullable == "t", generated == "t", _default(generated, said), _kind(base)),
                 base,
             )
             for name, kind, base, nullable, generated, said in rows
@@ -76,33 +86,33 @@ def read_columns(connection: Connection[Any]) -> dict[int, dict[str, tuple[Colum
     }
 
 
-@dataclass(frozen=True)
-class Keys:
-    """By the oid of each table: its primary key, its locator, and all sets of columns that are unique."""
-
-    primary: dict[int, tuple[str, ...]]
-    locators: dict[int, tuple[str, ...]]
-    uniques: dict[int, tuple[tuple[str, ...], ...]]
-
-
-def read_keys(connection: Connection[Any]) -> Keys:
-    """What tells the rows of each table apart.
+def read_keys(connection: Connection[Any]) -> tuple[dict[int, tuple[str, ...]], dict[int, tuple[str, ...]]]:
+    """The primary key and the locator of each table that has them.
 
     A row is told by its primary key, or by a unique index over columns that are never NULL. Not by ctid: the row of
     a plan must be found again in another database, or after an UPDATE of somebody else's.
     """
     primary: dict[int, tuple[str, ...]] = {}
     locators: dict[int, tuple[str, ...]] = {}
-    uniques: dict[int, tuple[tuple[str, ...], ...]] = {}
     for table, rows in _by_table(fetched(connection, _UNIQUE)):
         for is_primary, names, required, _ in rows:
             columns = tuple(json.loads(str(names)))
-            uniques[table] = (*uniques.get(table, ()), columns)
             if is_primary == "t":
                 primary[table] = columns
             if required == "t":
                 locators.setdefault(table, columns)
-    return Keys(primary, locators, uniques)
+    return primary, locators
+
+
+def read_indexes(connection: Connection[Any]) -> dict[int, tuple[Index, ...]]:
+    """The indexes of each table by name."""
+    return {
+        table: tuple(
+            Index(str(name), tuple(json.loads(str(columns))), is_unique == "t", is_whole == "t")
+            for name, is_unique, is_whole, columns in rows
+        )
+        for table, rows in _by_table(fetched(connection, _INDEXES))
+    }
 
 
 def read_triggers(connection: Connection[Any], relations: dict[int, Relation]) -> dict[int, tuple[Trigger, ...]]:
@@ -115,6 +125,11 @@ def read_triggers(connection: Connection[Any], relations: dict[int, Relation]) -
                 for one in {table, relations[table].root}:
                     triggers.setdefault(one, {})[Trigger(str(name), event)] = None
     return {table: tuple(found) for table, found in triggers.items()}
+
+
+def _kind(base: object) -> str:
+    """The type by which keys compare: varchar is compared as text."""
+    return "text" if base == "character varying" else str(base)
 
 
 def _default(generated: object, said: object) -> str | None:

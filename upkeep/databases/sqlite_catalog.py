@@ -2,12 +2,14 @@
 
 import hashlib
 import sqlite3
+from dataclasses import replace
 from itertools import groupby
 
-from upkeep.catalog import Catalog, ForeignKey, Table, Trigger
+from upkeep.catalog import Catalog, ForeignKey, Table, Trigger, told_once
+from upkeep.databases.sqlite_ddl import Clause, clauses_of
 from upkeep.databases.sqlite_dialect import folded
 from upkeep.databases.sqlite_keys import judge_among, judge_key
-from upkeep.databases.sqlite_shapes import Shape, read_layout, read_shapes
+from upkeep.databases.sqlite_shapes import Shape, read_found, read_layout, read_shapes
 from upkeep.databases.sqlite_text import event_of, normalised
 from upkeep.values import canonical
 
@@ -34,7 +36,8 @@ def read_catalog(connection: sqlite3.Connection) -> Catalog:
 
 def _table(connection: sqlite3.Connection, shape: Shape, triggers: tuple[Trigger, ...]) -> Table:
     layout = read_layout(connection, shape)
-    return Table(shape.name, layout.columns, layout.primary_key, layout.locator, triggers, layout.uniques)
+    indexes = read_found(connection, shape.name)
+    return Table(shape.name, layout.columns, layout.primary_key, layout.locator, triggers, indexes)
 
 
 def _keys(connection: sqlite3.Connection, shapes: dict[str, Shape], child: Shape) -> tuple[ForeignKey, ...]:
@@ -44,12 +47,27 @@ def _keys(connection: sqlite3.Connection, shapes: dict[str, Shape], child: Shape
         (child.name,),
     ).fetchall()
     declared = []
-    for _, rows in groupby(found, key=lambda row: row[0]):
+    names = [clause.name for clause in read_clauses(connection, child.name)]
+    for place, (_, rows) in enumerate(groupby(found, key=lambda row: row[0])):
         _, parents, columns, named, actions = zip(*rows, strict=True)
         # "to" is NULL where the statement names no parent columns: the primary key is meant (P-39).
         stated = ForeignKey(child.name, columns, parents[0], () if None in named else named, actions[0])
-        declared.append(judge_among(connection, shapes, stated))
-    return tuple(dict.fromkeys(declared))
+        declared.append(replace(judge_among(connection, shapes, stated), names=tuple(names[place : place + 1])))
+    return told_once(declared)
+
+
+def read_clauses(connection: sqlite3.Connection, table: str) -> tuple[Clause, ...]:
+    """Where the keys of one table stand in its statement, in the order in which it declares them.
+
+    No pragma tells a key's name. () where the pragmas count otherwise than the text: then nobody knows which is which.
+    """
+    sql = connection.execute("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?", (table,)).fetchone()
+    clauses = clauses_of(sql[0]) if sql else ()
+    told = connection.execute(
+        """SELECT "table", "from" FROM pragma_foreign_key_list(?, 'main') WHERE seq = 0 ORDER BY id DESC""", (table,)
+    ).fetchall()
+    written = [(folded(clause.parent), folded(clause.columns[0])) for clause in clauses]
+    return clauses if written == [(folded(parent), folded(column)) for parent, column in told] else ()
 
 
 def _triggers(connection: sqlite3.Connection) -> dict[str, tuple[Trigger, ...]]:

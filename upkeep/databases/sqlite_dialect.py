@@ -14,6 +14,7 @@ class SqliteDialect:
     """SQLite's spelling. Columns must be asked with their alias: a bare unknown name in quotes becomes a string."""
 
     keeps_values: bool = True
+    beside_writers: str = ""
 
     def quote(self, name: str) -> str:
         """The name in double quotes, those within doubled."""
@@ -26,6 +27,10 @@ class SqliteDialect:
     def source(self, table: str) -> str:
         """The quoted name: SQLite knows neither inheritance nor partitions."""
         return self.quote(table)
+
+    def placed(self, table: str) -> tuple[str, str | None]:
+        """The name alone: Upkeep looks at the main schema."""
+        return table, None
 
     def value(self, alias: str, table: str, column: str) -> str:  # noqa: ARG002  # the protocol passes it by this name
         """The column itself: the driver gives what is kept."""

@@ -3,7 +3,7 @@
 import hashlib
 import marshal
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from upkeep.catalog import Catalog, ForeignKey, Part
@@ -11,8 +11,10 @@ from upkeep.databases import Counter, TableCount
 from upkeep.databases.sqlite_binding import run_for_each
 from upkeep.databases.sqlite_catalog import judge_key, read_catalog
 from upkeep.databases.sqlite_dialect import SqliteDialect
+from upkeep.databases.sqlite_drafts import draft_ondelete
 from upkeep.databases.sqlite_parts import read_parts
 from upkeep.databases.sqlite_presence import known_parents
+from upkeep.drafts import Draft
 from upkeep.orphans import Known
 from upkeep.presence import presence
 from upkeep.values import Row, Value
@@ -44,6 +46,14 @@ class SqliteReading:
     def stated(self, key: ForeignKey) -> ForeignKey:
         """The key in the real spelling, with what SQLite would say of it."""
         return judge_key(self._connection, key)
+
+    def meant(self, ondelete: str) -> str:
+        """As it is said: RESTRICT differs from NO ACTION in what may be put off to the end of a transaction."""
+        return ondelete
+
+    def draft_ondelete(self, wanted: Mapping[ForeignKey, str]) -> Draft:
+        """See ``sqlite_drafts``."""
+        return draft_ondelete(self._connection, wanted)
 
     def rows(self, sql: str, parameters: tuple[Value, ...] | dict[str, bytes] = ()) -> Iterator[Row]:
         """Raw rows. Text that is not UTF-8 comes with surrogates, so that it goes back as it was."""

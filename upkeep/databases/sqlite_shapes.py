@@ -2,9 +2,20 @@
 
 import sqlite3
 from dataclasses import dataclass
+from itertools import groupby
 
 from upkeep.catalog import Column
+from upkeep.catalog import Index as Found
 from upkeep.databases.sqlite_dialect import SqliteDialect, folded
+from upkeep.databases.sqlite_text import tokens, unquoted
+
+_NOT_NULL = ["WHERE", "IS", "NOT", "NULL"]
+_AFFINITIES = (
+    ("INTEGER", ("INT",)),
+    ("TEXT", ("CHAR", "CLOB", "TEXT")),
+    ("BLOB", ("BLOB",)),
+    ("REAL", ("REAL", "FLOA", "DOUB")),
+)
 
 
 @dataclass(frozen=True)
@@ -56,13 +67,6 @@ class Layout:
         taken = {folded(column.name) for column in self.columns}
         return next(((name,) for name in ("rowid", "_rowid_", "oid") if name not in taken), ())
 
-    @property
-    def uniques(self) -> tuple[tuple[str, ...], ...]:
-        """Sets of columns whose values no two rows share; an index over some rows or an expression says nothing."""
-        plain = (index.columns for index in self.indexes if not index.partial)
-        named = [tuple(name for name in columns if name is not None) for columns in plain if None not in columns]
-        return (*([self.primary_key] if self.primary_key else []), *named)
-
     def spelt(self, name: str) -> str | None:
         """The column of this name in whatever case, as it was created (P-39)."""
         return next((column.name for column in self.columns if folded(column.name) == folded(name)), None)
@@ -85,7 +89,7 @@ def read_layout(connection: sqlite3.Connection, shape: Shape) -> Layout:
     key = sorted((place, name) for name, _, _, _, place, _ in found if place)
     columns = tuple(
         # An INTEGER PRIMARY KEY is never NULL, whatever the pragma says of it.
-        Column(name, kind, not (required or (place and by_rowid)), hidden in (2, 3), default)
+        Column(name, kind, not (required or (place and by_rowid)), hidden in (2, 3), default, affinity(kind))
         for name, kind, required, default, place, hidden in found
     )
     return Layout(shape, columns, tuple(name for _, name in key), indexes)
@@ -104,6 +108,38 @@ def _index(connection: sqlite3.Connection, name: str, primary: bool, partial: bo
         """SELECT name, coll FROM pragma_index_xinfo(?, 'main') WHERE "key" ORDER BY seqno""", (name,)
     ).fetchall()
     return Index(name, tuple(column for column, _ in found), tuple(coll.upper() for _, coll in found), primary, partial)
+
+
+def read_found(connection: sqlite3.Connection, table: str) -> tuple[Found, ...]:
+    """All indexes of one table as the catalog tells them, by name; the rowid is none."""
+    rows = connection.execute(
+        """SELECT i.name, i."unique", i.partial, x.name, (SELECT sql FROM sqlite_master WHERE name = i.name)"""
+        " FROM pragma_index_list(?, 'main') AS i, pragma_index_xinfo(i.name, 'main') AS x"
+        """ WHERE x."key" ORDER BY i.name, x.seqno""",
+        (table,),
+    ).fetchall()
+    found = []
+    for (name, unique, partial, sql), parts in groupby(rows, key=lambda row: (*row[:3], row[4])):
+        columns = tuple(column for _, _, _, column, _ in parts)
+        found.append(Found(name, columns, bool(unique), not partial or _leaves_out_null(sql, columns)))
+    return tuple(found)
+
+
+def _leaves_out_null(sql: str, columns: tuple[str | None, ...]) -> bool:
+    """Is WHERE no more than that its one column is not NULL? Whoever looks for a value finds all rows in it."""
+    match tokens(sql)[-5:]:
+        case [where, name, is_, not_, null] if [w.upper() for w in (where, is_, not_, null)] == _NOT_NULL:
+            return [folded(str(column)) for column in columns] == [folded(unquoted(name))]
+    return False
+
+
+def affinity(kind: str) -> str:
+    """The affinity that a declared type gives to its column, by the five rules of SQLite's documentation."""
+    said = kind.upper()
+    for affinity, parts in _AFFINITIES:
+        if any(part in said for part in parts):
+            return affinity
+    return "NUMERIC" if said else "BLOB"
 
 
 def read_collation(connection: sqlite3.Connection, table: str, column: str) -> str:

@@ -1,6 +1,7 @@
 """What Upkeep reads out of the SQL text that SQLite keeps for each table, index, view and trigger."""
 
 import re
+from dataclasses import dataclass
 
 _TOKEN = re.compile(
     r"""(?P<blank>\s+|--[^\n]*|/\*.*?(?:\*/|\Z))
@@ -10,9 +11,39 @@ _TOKEN = re.compile(
 )
 
 
+@dataclass(frozen=True)
+class Token:
+    """A name, string, word or sign, and where it stands in its statement."""
+
+    text: str
+    begin: int
+
+    @property
+    def end(self) -> int:
+        """The place after it."""
+        return self.begin + len(self.text)
+
+    @property
+    def word(self) -> str:
+        """A word of the language in capitals; a name in quotes stays as it is, and so is none."""
+        return self.text.upper()
+
+
+def words(sql: str) -> list[Token]:
+    """All tokens in their order; blanks and comments left out."""
+    return [Token(match.group(), match.start()) for match in _TOKEN.finditer(sql) if match.lastgroup != "blank"]
+
+
 def tokens(sql: str) -> list[str]:
-    """Names, strings, words and signs in their order; blanks and comments left out."""
-    return [match.group() for match in _TOKEN.finditer(sql) if match.lastgroup != "blank"]
+    """Their texts alone."""
+    return [token.text for token in words(sql)]
+
+
+def unquoted(text: str) -> str:
+    """The name that a token is, whichever of its four ways SQLite let it be quoted in."""
+    if text[:1] == "[":
+        return text[1:-1]
+    return text[1:-1].replace(text[0] * 2, text[0]) if text[:1] in ('"', "'", "`") else text
 
 
 def normalised(sql: str) -> str:
