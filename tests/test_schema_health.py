@@ -14,8 +14,10 @@ from tests.shell import Place, family, upkeep
 from upkeep.catalog import Catalog, ForeignKey, Index, Table
 from upkeep.databases import Reading
 from upkeep.databases.opening import open_database
+from upkeep.finding import keys_of
 from upkeep.health import Flaw, Severity, judge_health
 from upkeep.missing_indexes import missing_indexes, serving
+from upkeep.models import ModelledColumn, ModelledKey, ModelledTable, Models
 from upkeep.ondelete import judge_ondelete
 from upkeep.policy import Policy, Rule
 
@@ -192,6 +194,44 @@ def test_sqlite_tells_of_keys_that_it_cannot_use_and_of_those_without_a_name(loo
             ("parent-not-unique", "child(a) -> parent(a)"),
             ("parent-missing", "child(g) -> gone()"),
         }
+
+
+@pytest.mark.parametrize("looked", ["sqlite"], indirect=True)
+def test_what_the_models_say_otherwise_is_told(looked: Looked) -> None:
+    models = Models(
+        tables=(
+            ModelledTable(
+                name="child",
+                columns=(
+                    ModelledColumn(name="p", type="INTEGER", nullable=False, primary_key=False),
+                    ModelledColumn(name="q", type="INTEGER", nullable=True, primary_key=False),
+                ),
+                foreign_keys=(
+                    ModelledKey(columns=("p",), parent="other", parent_columns=("id",)),
+                    ModelledKey(columns=("q",), parent="other", parent_columns=("id",)),
+                    ModelledKey(columns=("id",), parent="parent", parent_columns=("id",)),
+                ),
+            ),
+        )
+    )
+    policy = Policy(rule=(Rule(child="*", ondelete="CASCADE"),))
+    with looked(
+        "CREATE TABLE parent (id INTEGER PRIMARY KEY)",
+        "CREATE TABLE other (id INTEGER PRIMARY KEY)",
+        "CREATE TABLE child (id INTEGER PRIMARY KEY CONSTRAINT k0 REFERENCES parent ON DELETE CASCADE,"
+        " p INT CONSTRAINT k1 REFERENCES parent, q INT)",
+        "CREATE INDEX i ON child (p)",
+    ) as reading:
+        catalog, keys = reading.catalog(), keys_of(reading, policy, models)
+        wishes = judge_ondelete(catalog, keys, policy, reading.meant)
+        flaws = judge_health(catalog, wishes, reading.dialect, models)
+    assert [(flaw.rule, flaw.about) for flaw in flaws] == [
+        ("key-misdeclared", "child(p) -> parent(id)"),
+        ("column-nullable", "child.p"),
+        ("key-undeclared", "child(q) -> other(id)"),
+        ("policy-impossible", "child(p) -> parent(id)"),
+    ]
+    assert not any(wish.is_to_change for wish in wishes)
 
 
 # Which index serves: asked of the engine's own planner

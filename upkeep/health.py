@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from upkeep.catalog import Catalog, ForeignKey
 from upkeep.missing_indexes import missing_indexes, serving
+from upkeep.models import SILENT, Models, shown_as
 from upkeep.ondelete import OnDelete, impossible
 from upkeep.orphans import Dialect
 
@@ -37,13 +38,20 @@ class Flaw:
     command: str = ""
 
 
-def judge_health(catalog: Catalog, wishes: tuple[OnDelete, ...], dialect: Dialect) -> tuple[Flaw, ...]:
-    """All flaws of the declared keys and the tables, the worst first. ``wishes`` are what the policy wants of keys."""
+def judge_health(
+    catalog: Catalog, wishes: tuple[OnDelete, ...], dialect: Dialect, models: Models = SILENT
+) -> tuple[Flaw, ...]:
+    """All flaws of the declared keys and the tables, the worst first.
+
+    ``wishes`` are what the policy wants of every key, those included that the policy or the models alone state.
+    """
     flaws = [
         *(flaw for key in catalog.keys for flaw in _of_one_key(catalog, key, dialect)),
         *_of_keys_together(catalog.keys, dialect),
         *_unserved(catalog, dialect),
         *_of_policy(wishes),
+        *_of_models(wishes),
+        *_nullable(catalog, models, dialect),
         *_without_primary_key(catalog, dialect),
     ]
     worst_first = list(Severity)
@@ -176,6 +184,29 @@ def _unserved(catalog: Catalog, dialect: Dialect) -> Iterator[Flaw]:
                 seen = f"no index serves all of its columns; {partly.name} serves some of them"
             severity = Severity.INFO if partly else Severity.WARNING
             yield Flaw("index-missing", severity, str(key), seen, mend, "upkeep policy indexes --write")
+
+
+def _of_models(wishes: Iterable[OnDelete]) -> Iterator[Flaw]:
+    """What policy and models say of keys that the schema says otherwise or not at all."""
+    for key in (wish.key for wish in wishes):
+        if key.declared and key.meant:
+            seen = f"{key.meant} is meant: orphans of it are no fault of the rows (P-108)"
+            yield Flaw("key-misdeclared", Severity.CRITICAL, str(key), seen, f"drop the key, and create {key.meant}")
+        elif not key.declared:
+            severity = Severity.INFO if key.stated_by == "the policy" else Severity.WARNING
+            seen = f"stated by {key.stated_by}, and not declared: the database does not keep it"
+            yield Flaw("key-undeclared", severity, str(key), seen, f"create {key}")
+
+
+def _nullable(catalog: Catalog, models: Models, dialect: Dialect) -> Iterator[Flaw]:
+    for modelled in models.tables:
+        name = shown_as(modelled.name, modelled.namespace, catalog)
+        for column in modelled.columns if name else ():
+            there = catalog.tables[name].column(column.name) if name else None
+            if name and there and there.nullable and not (column.nullable or column.primary_key or there.generated):
+                mend = _batch(name, dialect, f"alter_column({column.name!r}, nullable=False)")
+                seen = "the models say that it may not be NULL, the database lets it be"
+                yield Flaw("column-nullable", Severity.WARNING, f"{name}.{column.name}", seen, mend)
 
 
 def _of_policy(wishes: Iterable[OnDelete]) -> Iterator[Flaw]:

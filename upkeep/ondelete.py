@@ -50,6 +50,8 @@ def _obstacle(catalog: Catalog, key: ForeignKey, wanted: str, meant: Callable[[s
         return f"this engine knows no ON DELETE {wanted}"
     if key.parent_missing:
         return f"the table {key.parent} is gone"
+    if key.meant:
+        return f"it is declared to the wrong table, {key.meant.parent} is meant: correct that first"
     return key.fault or impossible(catalog, key, wanted)
 
 

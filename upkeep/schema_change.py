@@ -9,6 +9,7 @@ from upkeep.drafts import Draft, draft_indexes
 from upkeep.errors import Refused
 from upkeep.finding import keys_of
 from upkeep.missing_indexes import MissingIndex, missing_indexes
+from upkeep.models import Models
 from upkeep.ondelete import judge_ondelete
 from upkeep.policy import Policy
 
@@ -26,10 +27,10 @@ class Change:
     about: frozenset[tuple[str, tuple[str, ...]]]
 
 
-def ondelete_change(policy: Policy, reading: Reading) -> Change:
+def ondelete_change(policy: Policy, models: Models, reading: Reading) -> Change:
     """Every key that does not say on delete what the policy wants, and can."""
     catalog = reading.catalog()
-    wishes = judge_ondelete(catalog, keys_of(reading, policy), policy, reading.meant)
+    wishes = judge_ondelete(catalog, keys_of(reading, policy, models), policy, reading.meant)
     wanted = {wish.key: wish.wanted for wish in wishes if wish.is_to_change and wish.wanted}
     draft = reading.draft_ondelete(wanted)
     done = {key: ondelete for key, ondelete in wanted.items() if key not in draft.left_out}

@@ -7,9 +7,10 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from upkeep.catalog import Catalog
+from upkeep.cli.looking import equipped_with_models
 from upkeep.cli.saying import DOES_NOT_HOLD, HOLDS, Json, end, say
 from upkeep.databases import Reading
-from upkeep.equipment import Equipment, equip
+from upkeep.equipment import Equipment
 from upkeep.errors import Refused
 from upkeep.finding import keys_of
 from upkeep.health import Severity, judge_health
@@ -28,9 +29,9 @@ def add_to(app: typer.Typer) -> None:
 
 def health(as_json: Json = False) -> None:
     """What is wrong with the schema, how bad it is, and the code that mends it; reads no rows."""
-    equipment = equip()
+    equipment = equipped_with_models()
     with _looked_at(equipment) as (reading, catalog):
-        flaws = judge_health(catalog, wishes_of(equipment, reading), reading.dialect)
+        flaws = judge_health(catalog, wishes_of(equipment, reading), reading.dialect, equipment.models)
     document = {
         "tables": len(catalog.tables),
         "foreign_keys": len(catalog.keys),
@@ -47,7 +48,7 @@ Write = Annotated[
 
 def ondelete(write: Write = False, as_json: Json = False) -> None:
     """What every foreign key says on delete, and what the policy wants of it."""
-    equipment = equip()
+    equipment = equipped_with_models()
     with _looked_at(equipment) as (reading, _):
         wishes = wishes_of(equipment, reading)
     document: dict[str, Any] = {"keys": [wording.wish_document(wish) for wish in wishes]}
@@ -55,7 +56,9 @@ def ondelete(write: Write = False, as_json: Json = False) -> None:
     if write:
         from tasks.revision import write_revision
 
-        written = write_revision(equipment, lambda reading: ondelete_change(equipment.policy, reading))
+        written = write_revision(
+            equipment, lambda reading: ondelete_change(equipment.policy, equipment.models, reading)
+        )
         _end_written(as_json, document, told, written)
     say(as_json, document, told)
     end(DOES_NOT_HOLD if any(wish.is_to_change for wish in wishes) else HOLDS)
@@ -72,7 +75,7 @@ def indexes(
     """Foreign keys that no index serves, and the fewest indexes that change that."""
     if concurrently and not write:
         raise Refused("--concurrently goes with --write", "write `upkeep policy indexes --write --concurrently`")
-    equipment = equip()
+    equipment = equipped_with_models()
     with _looked_at(equipment) as (_, catalog):
         missing = missing_indexes(catalog, catalog.keys)
     document: dict[str, Any] = {"keys": wording.index_documents(catalog, missing)}
@@ -93,7 +96,7 @@ def _end_written(as_json: bool, document: dict[str, Any], told: str, written: Wr
 
 def wishes_of(equipment: Equipment, reading: Reading) -> tuple[OnDelete, ...]:
     """What the policy wants the keys that are read to say."""
-    keys = keys_of(reading, equipment.policy)
+    keys = keys_of(reading, equipment.policy, equipment.models)
     return judge_ondelete(reading.catalog(), keys, equipment.policy, reading.meant)
 
 
