@@ -344,7 +344,8 @@ def draft(config: Config, asked: dict[str, Any]) -> dict[str, Any]:
 
     scripts.__dict__["_rev_path"] = elsewhere
     up, down = ("\n    ".join(asked[name]) for name in ("upgrades", "downgrades"))
-    made = scripts.generate_revision(rev_id(), asked["message"], head=head, imports="", upgrades=up, downgrades=down)
+    lines: Any = {"imports": "\n".join(asked["imports"]), "upgrades": up, "downgrades": down}
+    made = scripts.generate_revision(rev_id(), asked["message"], head=head, **lines)
     if made is None:
         raise Told("the template of the migrations makes no revision", "look at its script.py.mako")
     told = {"revision": made.revision, "head": head, "file": str(made.path), "place": str(places[0].absolute())}

@@ -34,7 +34,8 @@ def write_and_run(settings: Settings, workplace: Path, scratch: Database, messag
 
     Raises MigrationFailed.
     """
-    asked = {"message": message, "upgrades": list(draft.upgrade), "downgrades": list(draft.downgrade)}
+    asked: dict[str, Any] = {"message": message, "upgrades": list(draft.upgrade), "downgrades": list(draft.downgrade)}
+    asked["imports"] = list(draft.module_lines)
     said = _ask(settings, workplace, scratch, asked | {"verb": "draft", "to": "head", "folder": str(workplace)})
     found = [
         Difference(one["does"], one["table"], tuple(one["columns"]), one["ondelete"]) for one in said["differences"]

@@ -151,6 +151,9 @@ def test_sqlite_keeps_everything_that_a_batch_would_lose_and_the_second_time_the
     assert [key["key"] for key in said.document["keys"] if key["differs"]] == [
         "child(child_id) -> child(id)", "child(parent_id) -> parent(id)", "child_strict(p) -> parent(id)",
     ]  # fmt: skip
+    assert "foreign key (p) -> parent(id) of child_strict is ON DELETE CASCADE, it was ON DELETE NO ACTION" in (
+        file.read_text()
+    )
     assert (trapped.schema(), rows(trapped.folder / "app.db")) == (before, content)
     trapped.alembic(command.upgrade, "head")
     assert rows(trapped.folder / "app.db") == content

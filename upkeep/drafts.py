@@ -13,11 +13,23 @@ _WIDTH = 100
 
 @dataclass(frozen=True)
 class Draft:
-    """The lines of upgrade() and downgrade() without their indent. ``left_out``: keys that they leave, and why."""
+    """The lines of upgrade() and downgrade() without their indent. ``left_out``: keys that they leave, and why.
+
+    ``loses``: what changes in the schema and is said in no SQL that Upkeep would hear, as ``losses`` words it.
+    """
 
     upgrade: tuple[str, ...] = ()
     downgrade: tuple[str, ...] = ()
     left_out: Mapping[ForeignKey, str] = field(default_factory=dict)
+    loses: tuple[str, ...] = ()
+
+    @property
+    def module_lines(self) -> tuple[str, ...]:
+        """The lines of the revision outside of its functions."""
+        if not self.loses:
+            return ()
+        head = "# Upkeep hears of these changes in no statement, and takes for meant what stands here."
+        return head, "upkeep_loses = [", *(f"    {literal(one)}," for one in self.loses), "]"
 
 
 def call(function: str, text: str) -> Iterator[str]:

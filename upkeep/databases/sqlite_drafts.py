@@ -8,11 +8,13 @@ documentation describes this way for what does not touch what is stored (https:/
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from upkeep.catalog import ForeignKey
 from upkeep.databases.sqlite_catalog import read_clauses
 from upkeep.databases.sqlite_ddl import Clause, edits
 from upkeep.databases.sqlite_dialect import folded
+from upkeep.databases.sqlite_parts import part_of_key
 from upkeep.drafts import Draft, call, indented, literal
 
 Change = tuple[str, str, str]
@@ -57,7 +59,7 @@ def draft_ondelete(connection: sqlite3.Connection, wanted: Mapping[ForeignKey, s
     if not changes:
         return Draft(left_out=left_out)
     back = [(table, after, before) for table, before, after in reversed(changes)]
-    return Draft(tuple(_written(changes)), tuple(_written(back)), left_out)
+    return Draft(tuple(_written(changes)), tuple(_written(back)), left_out, tuple(_losses(wanted, left_out)))
 
 
 def _is_of(clause: Clause, key: ForeignKey) -> bool:
@@ -67,6 +69,14 @@ def _is_of(clause: Clause, key: ForeignKey) -> bool:
     same_target = folded(clause.parent) == folded(key.parent) and named in ((), target)
     is_saying = clause.ondelete == key.ondelete
     return tuple(map(folded, clause.columns)) == columns and same_target and is_saying
+
+
+def _losses(wanted: Mapping[ForeignKey, str], left_out: Mapping[ForeignKey, str]) -> Iterator[str]:
+    for key, ondelete in wanted.items():
+        if key not in left_out:
+            part, was = part_of_key(key)
+            _, now = part_of_key(replace(key, ondelete=ondelete))
+            yield f"{part} is {now}, it was {was}"
 
 
 def _written(changes: Iterable[Change]) -> Iterator[str]:

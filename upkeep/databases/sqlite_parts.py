@@ -24,7 +24,7 @@ def read_parts(connection: sqlite3.Connection, catalog: Catalog) -> dict[Part, s
     for shape in read_shapes(connection).values():
         if shape.name in catalog.tables:
             parts |= dict(_of_layout(connection, read_layout(connection, shape)))
-    return parts | dict(map(_of_key, catalog.keys))
+    return parts | dict(map(part_of_key, catalog.keys))
 
 
 def _of_layout(connection: sqlite3.Connection, layout: Layout) -> Iterator[tuple[Part, str]]:
@@ -49,7 +49,8 @@ def _of_layout(connection: sqlite3.Connection, layout: Layout) -> Iterator[tuple
             yield Part("unique", f"({columns})", table), ", ".join(index.collations)
 
 
-def _of_key(key: ForeignKey) -> tuple[Part, str]:
+def part_of_key(key: ForeignKey) -> tuple[Part, str]:
+    """A foreign key as a part, with its wording."""
     told = f"({', '.join(key.columns)}) -> {key.parent}({', '.join(key.parent_columns)})"
     return Part("foreign key", told, key.child), f"ON DELETE {key.ondelete}"
 
