@@ -47,7 +47,7 @@ def looked(request: pytest.FixtureRequest, tmp_path: Path) -> Looked:
 def flaws_of(reading: Reading, policy: Policy | None = None) -> tuple[Flaw, ...]:
     """All that is wrong with the schema that is read."""
     catalog, policy = reading.catalog(), policy or Policy()
-    return judge_health(catalog, judge_ondelete(catalog, catalog.keys, policy, reading.meant), reading.dialect)
+    return judge_health(catalog, judge_ondelete(catalog, catalog.keys, policy, reading.kept_as), reading.dialect)
 
 
 def broken(reading: Reading, policy: Policy | None = None) -> set[tuple[str, str]]:
@@ -124,6 +124,16 @@ def test_an_on_delete_that_can_never_be_done_is_told(looked: Looked) -> None:
         " CONSTRAINT one FOREIGN KEY (id) REFERENCES parent (id) ON DELETE SET NULL)",
     ) as reading:
         assert broken(reading) == {("ondelete-impossible", "child(id) -> parent(id)")}
+
+
+@pytest.mark.parametrize("looked", ["system_postgresql"], indirect=True)
+def test_an_on_delete_that_spares_the_column_that_may_not_be_null_is_none(looked: Looked) -> None:
+    with looked(
+        PARENT,
+        f"CREATE TABLE child (id INT PRIMARY KEY, x INT NOT NULL, y INT, CONSTRAINT one {WIDE} ON DELETE SET NULL (y))",
+        "CREATE INDEX i ON child (x, y)",
+    ) as reading:
+        assert flaws_of(reading) == ()
 
 
 @pytest.mark.parametrize("looked", ["sqlite", "system_postgresql"], indirect=True)
@@ -223,7 +233,7 @@ def test_what_the_models_say_otherwise_is_told(looked: Looked) -> None:
         "CREATE INDEX i ON child (p)",
     ) as reading:
         catalog, keys = reading.catalog(), keys_of(reading, policy, models)
-        wishes = judge_ondelete(catalog, keys, policy, reading.meant)
+        wishes = judge_ondelete(catalog, keys, policy, reading.kept_as)
         flaws = judge_health(catalog, wishes, reading.dialect, models)
     assert [(flaw.rule, flaw.about) for flaw in flaws] == [
         ("key-misdeclared", "child(p) -> parent(id)"),

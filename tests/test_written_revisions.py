@@ -254,6 +254,7 @@ def modelled(one: str | None, two: str | None) -> str:
     return MODELS.replace("ONE", repr(one)).replace("TWO", repr(two)) + ENV
 
 
+@pytest.mark.slow
 def test_where_the_models_say_what_the_policy_wants_alembic_check_is_silent_afterwards(tmp_path: Path) -> None:
     made = application(
         tmp_path, f"sqlite:///{tmp_path / 'app.db'}", FAMILY, env=modelled("CASCADE", "CASCADE"),

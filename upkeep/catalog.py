@@ -102,7 +102,8 @@ class ForeignKey:
     ``stated_by`` says who states a key that the schema does not declare: the policy, the models. ``meant`` is the key
     as they say that a declared one should be, where it points elsewhere (P-108); ``confirmed``: they say the same.
     ``names`` are those of its constraints, several where it is declared more than once, '' for one that has none.
-    ``validated``: the engine holds that all rows keep it, which proves nothing (P-46).
+    ``validated``: the engine holds that all rows keep it, which proves nothing (P-46). ``emptied``: the columns that
+    ON DELETE SET NULL or SET DEFAULT is about; () where it is about all of them.
     """
 
     child: str
@@ -125,6 +126,7 @@ class ForeignKey:
     confirmed: bool = field(default=False, compare=False)
     names: tuple[str, ...] = field(default=(), compare=False)
     validated: bool = field(default=True, compare=False)
+    emptied: tuple[str, ...] = field(default=(), compare=False)
 
     def with_twin(self, other: "ForeignKey") -> "ForeignKey":
         """This key, also by the names of another declaration of the same."""

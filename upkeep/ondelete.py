@@ -29,24 +29,24 @@ class OnDelete:
 
 
 def judge_ondelete(
-    catalog: Catalog, keys: Iterable[ForeignKey], policy: Policy, meant: Callable[[str], str]
+    catalog: Catalog, keys: Iterable[ForeignKey], policy: Policy, kept_as: Callable[[str], str]
 ) -> tuple[OnDelete, ...]:
-    """Each key beside its rule. ``meant`` is how the engine keeps an ON DELETE; '' for one that it does not know."""
-    return tuple(_judged(catalog, key, policy, meant) for key in keys)
+    """Each key beside its rule. ``kept_as`` is how the engine keeps an ON DELETE; '' for one that it does not know."""
+    return tuple(_judged(catalog, key, policy, kept_as) for key in keys)
 
 
-def _judged(catalog: Catalog, key: ForeignKey, policy: Policy, meant: Callable[[str], str]) -> OnDelete:
+def _judged(catalog: Catalog, key: ForeignKey, policy: Policy, kept_as: Callable[[str], str]) -> OnDelete:
     number, rule = policy.rule_for(key)
     found, wanted = key.ondelete if key.declared else None, rule.ondelete
-    differs = wanted is not None and (found is None or meant(wanted) != meant(found))
-    obstacle = _obstacle(catalog, key, wanted, meant) if wanted is not None and differs else ""
+    differs = wanted is not None and (found is None or kept_as(wanted) != kept_as(found))
+    obstacle = _obstacle(catalog, key, wanted, kept_as) if wanted is not None and differs else ""
     return OnDelete(key, found, number, wanted, differs, obstacle, rule.why)
 
 
-def _obstacle(catalog: Catalog, key: ForeignKey, wanted: str, meant: Callable[[str], str]) -> str:
+def _obstacle(catalog: Catalog, key: ForeignKey, wanted: str, kept_as: Callable[[str], str]) -> str:
     if not key.declared:
         return "the schema does not declare this key"
-    if not meant(wanted):
+    if not kept_as(wanted):
         return f"this engine knows no ON DELETE {wanted}"
     if key.parent_missing:
         return f"the table {key.parent} is gone"
@@ -58,7 +58,8 @@ def _obstacle(catalog: Catalog, key: ForeignKey, wanted: str, meant: Callable[[s
 def impossible(catalog: Catalog, key: ForeignKey, ondelete: str) -> str:
     """Why every deletion of a parent would fail by this ON DELETE, whatever the rows are; '' if not."""
     table = catalog.tables.get(key.child)
-    columns = [column for name in key.columns if table and (column := table.column(name))]
+    concerned = key.emptied if ondelete == key.ondelete and key.emptied else key.columns
+    columns = [column for name in concerned if table and (column := table.column(name))]
     written = [column for column in columns if not _takes(column, ondelete)]
     return "; ".join(f"{column.name} {_refusal(column, ondelete)}" for column in written)
 

@@ -30,7 +30,7 @@ class Change:
 def ondelete_change(policy: Policy, models: Models, reading: Reading) -> Change:
     """Every key that does not say on delete what the policy wants, and can."""
     catalog = reading.catalog()
-    wishes = judge_ondelete(catalog, keys_of(reading, policy, models), policy, reading.meant)
+    wishes = judge_ondelete(catalog, keys_of(reading, policy, models), policy, reading.kept_as)
     wanted = {wish.key: wish.wanted for wish in wishes if wish.is_to_change and wish.wanted}
     draft = reading.draft_ondelete(wanted)
     done = {key: ondelete for key, ondelete in wanted.items() if key not in draft.left_out}

@@ -97,7 +97,7 @@ def _end_written(as_json: bool, document: dict[str, Any], told: str, written: Wr
 def wishes_of(equipment: Equipment, reading: Reading) -> tuple[OnDelete, ...]:
     """What the policy wants the keys that are read to say."""
     keys = keys_of(reading, equipment.policy, equipment.models)
-    return judge_ondelete(reading.catalog(), keys, equipment.policy, reading.meant)
+    return judge_ondelete(reading.catalog(), keys, equipment.policy, reading.kept_as)
 
 
 @contextmanager

@@ -88,7 +88,7 @@ class Reading(Protocol):
     def stated(self, key: ForeignKey) -> ForeignKey:
         """A key that the schema does not declare, judged as the engine would: fault, askable, parent_missing."""
 
-    def meant(self, ondelete: str) -> str:
+    def kept_as(self, ondelete: str) -> str:
         """An ON DELETE as this engine keeps it, to which two may be one; '' for one that it does not know."""
 
     def draft_ondelete(self, wanted: Mapping[ForeignKey, str]) -> Draft:

@@ -60,7 +60,7 @@ class MariadbReading:
         self._stated[str(judged)] = judged
         return judged
 
-    def meant(self, ondelete: str) -> str:
+    def kept_as(self, ondelete: str) -> str:
         """InnoDB puts nothing off, so that NO ACTION is RESTRICT there; SET DEFAULT it refuses."""
         return {"NO ACTION": "RESTRICT", "SET DEFAULT": ""}.get(ondelete, ondelete)
 

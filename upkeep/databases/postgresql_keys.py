@@ -30,7 +30,8 @@ SELECT k.conrelid, k.confrelid, k.confdeltype, k.confmatchtype = 'f', {temporal}
   LEFT JOIN pg_collation y ON y.oid = p.attcollation LEFT JOIN pg_namespace l ON l.oid = y.collnamespace),
   EXISTS (SELECT FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_am m ON m.oid = x.relam
     WHERE i.indrelid = k.conrelid AND i.indisvalid AND i.indpred IS NULL AND i.indkey[0] = ANY (k.conkey)
-    AND m.amname IN ('btree', 'hash')), k.conname, k.convalidated
+    AND m.amname IN ('btree', 'hash')), k.conname, k.convalidated, ARRAY_TO_JSON(ARRAY(SELECT a.attname
+    FROM pg_attribute a WHERE a.attrelid = k.conrelid AND a.attnum = ANY ({emptied}) ORDER BY a.attnum))
 FROM pg_constraint k WHERE k.contype = 'f' AND k.conparentid = 0 ORDER BY k.conname, k.oid"""
 
 _UNIQUE = """
@@ -51,8 +52,9 @@ def read_foreign_keys(
     server believes of it is no matter, its rows are asked (P-46).
     """
     temporal = "k.conperiod" if connection.info.server_version >= 180000 else "false"
-    for child, parent, action, full, is_temporal, said, indexed, name, validated in fetched(
-        connection, _DECLARED.format(temporal=temporal)
+    emptied = "k.confdelsetcols" if connection.info.server_version >= 150000 else "'{}'::int2[]"
+    for child, parent, action, full, is_temporal, said, indexed, name, validated, columns in fetched(
+        connection, _DECLARED.format(temporal=temporal, emptied=emptied)
     ):
         of, to = relations.get(int(str(child))), relations.get(int(str(parent)))
         if of is None or to is None:
@@ -69,6 +71,7 @@ def read_foreign_keys(
             indexed=indexed == "t",
             names=(str(name),),
             validated=validated == "t",
+            emptied=tuple(json.loads(str(columns))),
         )
         yield of, to, replace(key, fault=_TEMPORAL, askable=False) if is_temporal == "t" else key
 

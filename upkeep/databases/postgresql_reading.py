@@ -59,7 +59,7 @@ class PostgresqlReading:
         """The key in the real spelling, with what PostgreSQL would say of it."""
         return judge_key(self._connection, self.catalog(), self._look().relations, key)
 
-    def meant(self, ondelete: str) -> str:
+    def kept_as(self, ondelete: str) -> str:
         """As it is said: RESTRICT differs from NO ACTION in what may be put off to the end of a transaction."""
         return ondelete
 

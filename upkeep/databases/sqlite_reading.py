@@ -47,7 +47,7 @@ class SqliteReading:
         """The key in the real spelling, with what SQLite would say of it."""
         return judge_key(self._connection, key)
 
-    def meant(self, ondelete: str) -> str:
+    def kept_as(self, ondelete: str) -> str:
         """As it is said: RESTRICT differs from NO ACTION in what may be put off to the end of a transaction."""
         return ondelete
 
