@@ -54,7 +54,8 @@ def undo(
         break_glass: approve beforehand what one asked for oneself, against the policy; every report says so.
     """
     equipment = equip(database)
-    errand = Undoing(equipment, f"{utc_now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}", run, only_possible)
+    named = f"{utc_now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    errand = Undoing(equipment, named, Asked(perform, migrate=False, undoes=run), only_possible)
     return state_of(errand.go(perform, wait, Answered(approve, by, reason, requested_by, break_glass)))
 
 
@@ -64,14 +65,14 @@ class Undoing(Runbook):
     prunes = False
     always_restores = True
 
-    def __init__(self, equipment: Equipment, run: str, undoes: str, only_possible: bool) -> None:
-        super().__init__(equipment, run, Asked("undo", migrate=False, undoes=undoes))
-        self._facts |= {"undoes": undoes, "only_possible": only_possible}
-        self._undoes, self._only_possible = undoes, only_possible
-        self._deed = Deed(undoes, ())
+    def __init__(self, equipment: Equipment, run: str, asked: Asked, only_possible: bool) -> None:
+        super().__init__(equipment, run, asked)
+        self._facts |= {"undoes": asked.undoes, "only_possible": only_possible}
+        self._only_possible = only_possible
+        self._deed = Deed(asked.undoes, ())
 
     def _prepare(self) -> None:
-        self._deed = read_deed(self._equipment, self._undoes)
+        self._deed = read_deed(self._equipment, self._asked.undoes)
 
     def _rehearsed(
         self, scratch: Database, folder: Path, manifest: Manifest, detected: Detected, migration: Migration | None

@@ -16,6 +16,7 @@ from tests.engines.house import House, engine, orphans, policy, settled
 from tests.engines.postgresql import PostgresqlEngine
 from tests.engines.sqlite import SqliteEngine
 from tests.servers.postgresql import PostgresServer
+from tests.test_engine_contract_undo import deed_of, undo_of
 from upkeep.changes import RowsRefused
 from upkeep.databases import Means
 from upkeep.databases.postgresql import PostgresqlDatabase
@@ -115,6 +116,9 @@ def test_a_large_plan_is_done_whole_or_not_at_all_and_the_second_finds_nothing_p
     assert {name: len(before[name]) - len(now[name]) for name in gone} == gone
     assert orphans(crowded.database, BY) == {}
     assert crowded.planned(BY).is_empty
+    undone, _ = crowded.performed(undo_of(crowded, deed_of(plan, mended)), BY)
+    assert undone.changed_in_all == many
+    assert crowded.base.listing() == before, "promise 3"
 
 
 def test_rows_that_point_at_each_other_go_together_where_a_key_cannot_wait(
