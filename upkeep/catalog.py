@@ -99,6 +99,9 @@ class ForeignKey:
     says the same as the engine's own.
     ``single``: no row of the child can find two parents; False where that is not known.
     ``indexed``: the child's rows that point at one parent are found without reading the whole table.
+    ``when`` is a column of the child and what it must say, as text, for the key to hold: the type of a polymorphic one.
+    ``deleted`` is a column of the parent that is filled in where the row is only marked as deleted: orphans of such a
+    key are those that point at a row which is there and so marked.
     ``stated_by`` says who states a key that the schema does not declare: the policy, the models. ``meant`` is the key
     as they say that a declared one should be, where it points elsewhere (P-108); ``confirmed``: they say the same.
     ``names`` are those of its constraints, several where it is declared more than once, '' for one that has none.
@@ -121,6 +124,8 @@ class ForeignKey:
     alike: bool = field(default=False, compare=False)
     single: bool = field(default=False, compare=False)
     indexed: bool = field(default=True, compare=False)
+    when: tuple[str, str] | None = None
+    deleted: str = ""
     stated_by: str = field(default="", compare=False)
     meant: "ForeignKey | None" = field(default=None, compare=False)
     confirmed: bool = field(default=False, compare=False)
@@ -133,7 +138,23 @@ class ForeignKey:
         return replace(self, names=(*self.names, *other.names), validated=self.validated and other.validated)
 
     def __str__(self) -> str:
-        return f"{self.child}({', '.join(self.columns)}) -> {self.parent}({', '.join(self.parent_columns)})"
+        plain = f"{self.child}({', '.join(self.columns)}) -> {self.parent}({', '.join(self.parent_columns)})"
+        kind = f" where {self.when[0]} is {self.when[1]}" if self.when else ""
+        return f"{plain}{kind}{f' unless {self.deleted}' if self.deleted else ''}"
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """The columns of the child that decide whether a row is an orphan."""
+        return tuple(dict.fromkeys((*self.columns, *(self.when[:1] if self.when else ()))))
+
+    def is_apart_from(self, other: "ForeignKey") -> bool:
+        """Can no row be an orphan of both? Then what mends the one is no matter to the other."""
+        if (self.child, self.columns) != (other.child, other.columns):
+            return False
+        is_twin = (self.parent, self.parent_columns) == (other.parent, other.parent_columns)
+        if self.when != other.when:
+            return bool(self.when and other.when and self.when[0] == other.when[0])
+        return is_twin and bool(self.deleted) != bool(other.deleted)
 
 
 @dataclass(frozen=True, order=True)

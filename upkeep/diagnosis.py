@@ -22,6 +22,7 @@ class Diagnosis(StrEnum):
     PARENT_TABLE_MISSING = "parent table missing"
     UNUSABLE_KEY = "unusable key"
     PARENTS_MISSING = "parents missing"
+    MARKED_DELETED = "parents marked deleted"
     SUSPECT = "suspect"
     SENTINEL = "sentinel"
     NEVER_A_KEY = "never a key"
@@ -102,6 +103,9 @@ def _missing(key: ForeignKey, share: Share, facts: Facts) -> tuple[Diagnosis, st
         finds = _rows(key, share.orphans, "finds", "find")
         return Diagnosis.UNUSABLE_KEY, f"the database itself cannot use the key: {key.fault}; {finds} nothing"
     gone = several(share.missing_keys, "row")
+    if key.deleted:
+        told = f"{point} at {gone} of {key.parent} that {key.deleted} marks as deleted"
+        return Diagnosis.MARKED_DELETED, told
     are = "is" if share.missing_keys == 1 else "are"
     if key.meant:
         told = f"{point} at {gone} that {are} neither in {key.parent} nor in {key.meant.parent}"

@@ -39,7 +39,8 @@ class Inquiry:
         return replace(finding, facts=facts)
 
     def _sorted(self, key: ForeignKey) -> Facts:
-        found = self._reading.few(sorting(key, self._sentinels, self._reading.dialect))
+        known = self._reading.known(key)
+        found = self._reading.few(sorting(key, self._sentinels, self._reading.dialect, known), known)
         shares, frequent = {}, {}
         for word, several in groupby(found, key=lambda row: str(row[0])):
             rows = list(several)

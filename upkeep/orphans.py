@@ -74,19 +74,41 @@ def condition(key: ForeignKey, dialect: Dialect, known: Known | None = None) -> 
 
     A composite key with any column NULL is satisfied (MATCH SIMPLE, P-40); by MATCH FULL only one with all of them
     NULL is, and one that is NULL in part finds no parent. NOT EXISTS, for NOT IN finds nothing where the parent holds
-    a NULL (P-44). Where the parent table is gone every row that points is an orphan (P-109).
+    a NULL (P-44). Where the parent table is gone every row that points is an orphan (P-109). Of a key that knows
+    parents which are marked as deleted the orphans are the rows that point at nothing but such (P-49).
     """
     set_columns = [f"c.{dialect.quote(column)} IS NOT NULL" for column in key.columns]
     points = f"({' OR '.join(set_columns)})" if key.is_full else " AND ".join(set_columns)
+    if key.when:
+        points = f"{points} AND {_is_of_type(key.when, dialect)}"
     if key.parent_missing:
         return points
     parent = f"SELECT 1 FROM {dialect.source(key.parent)} AS p WHERE {points_at(key, 'p', dialect)}"
     quickly = f" AND NOT ({known.condition})" if known else ""
+    if key.deleted:
+        gone = _is_marked(f"p.{dialect.quote(key.deleted)}", dialect)
+        return f"{points} AND EXISTS ({parent}) AND NOT EXISTS ({parent} AND NOT {gone})"
     return f"{points}{quickly} AND NOT EXISTS ({parent})"
+
+
+def _is_of_type(when: tuple[str, str], dialect: Dialect) -> str:
+    column, kind = when
+    return f"{dialect.as_text(f'c.{dialect.quote(column)}')} = {dialect.literal(kind)}"
+
+
+def _is_marked(column: str, dialect: Dialect) -> str:
+    """A moment, a name or a yes: anything but NULL, no and nothing."""
+    empty = ", ".join(map(dialect.literal, ("0", "false", "")))
+    return f"({column} IS NOT NULL AND {dialect.as_text(column)} NOT IN ({empty}))"
 
 
 def points_at(key: ForeignKey, alias: str, dialect: Dialect) -> str:
     """SQL that is true when the parent row ``alias`` is the one that the child row ``c`` points at."""
+    same = _is_same(key, alias, dialect)
+    return f"{same} AND {_is_of_type(key.when, dialect)}" if key.when else same
+
+
+def _is_same(key: ForeignKey, alias: str, dialect: Dialect) -> str:
     parents = [f"{alias}.{dialect.quote(column)}" for column in key.parent_columns]
     if key.comparisons:
         children = [f"c.{dialect.quote(column)}" for column in key.columns]

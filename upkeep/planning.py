@@ -210,7 +210,7 @@ class Planner:
         """
         above = self._catalog.tables[parent].locator
         for name, key in self._keys.items():
-            if key.parent != parent or not key.askable:
+            if key.parent != parent or not key.askable or key.deleted:  # of that the key without the mark speaks
                 continue
             below = self._catalog.tables[key.child].locator
             with self._reading.chosen(parent, above, (spot.row for spot in doomed)) as relation:

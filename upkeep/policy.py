@@ -98,28 +98,30 @@ _ColumnsText = Annotated[Columns, BeforeValidator(_columns, json_schema_input_ty
 
 
 class Reference(_Frozen):
-    """A foreign key that the schema does not declare."""
+    """Foreign keys that the schema does not declare.
+
+    ``from`` may have globs: "*.patient_id". Where another column says of what kind the row is that is pointed at,
+    ``type`` is that column, and ``types`` says for each word in it where it points, in place of ``to``. ``deleted`` is
+    a column of the parent that is filled in where the row is only marked as deleted: who points at such a one is an
+    orphan too.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["to"]}, {"required": ["type", "types"]}]})
 
     child: _ColumnsText = Field(alias="from")
-    parent: _ColumnsText = Field(alias="to")
+    parent: _ColumnsText | None = Field(alias="to", default=None)
+    type: str | None = None
+    types: dict[str, _ColumnsText] = {}
+    deleted: str | None = None
 
     @model_validator(mode="after")
     def _match(self) -> Self:
-        if len(self.child.columns) != len(self.parent.columns):
-            raise ValueError(f"{self.child} and {self.parent} have not the same number of columns")
+        if (self.parent is None) == (not self.types) or (self.type is None) == bool(self.types):
+            raise ValueError("write to, or else type and types")
+        for parent in filter(None, (self.parent, *self.types.values())):
+            if len(self.child.columns) != len(parent.columns):
+                raise ValueError(f"{self.child} and {parent} have not the same number of columns")
         return self
-
-    def as_key(self) -> ForeignKey:
-        """The reference as a foreign key like any other, not declared."""
-        return ForeignKey(
-            self.child.table,
-            self.child.columns,
-            self.parent.table,
-            self.parent.columns,
-            ondelete="",
-            declared=False,
-            stated_by="the policy",
-        )
 
 
 class Rule(_Frozen):
@@ -250,11 +252,13 @@ def all_keys(catalog: Catalog, stated: tuple[ForeignKey, ...]) -> tuple[ForeignK
         if _pairs(key) not in known:
             known.add(_pairs(key))
             keys.append(key)
-    return tuple(sorted(keys, key=lambda k: (k.child, k.columns, k.parent, k.parent_columns)))
+    return tuple(sorted(keys, key=lambda k: (k.child, k.columns, k.parent, k.parent_columns, k.when or (), k.deleted)))
 
 
-def _pairs(key: ForeignKey) -> tuple[str, str, frozenset[tuple[str, str]]]:
+def _pairs(key: ForeignKey) -> tuple[str, str, frozenset[tuple[str, str]], tuple[str, str] | None, str]:
     """What makes two keys the same one: which column points at which, in whatever order they are written."""
     if key.parent_missing:  # the declared one may not say at which columns of the table that is gone
-        return key.child, key.parent.lower(), frozenset((column, "") for column in key.columns)
-    return key.child, key.parent, frozenset(zip(key.columns, key.parent_columns, strict=False))
+        pairs = frozenset((column, "") for column in key.columns)
+        return key.child, key.parent.lower(), pairs, key.when, key.deleted
+    pairs = frozenset(zip(key.columns, key.parent_columns, strict=False))
+    return key.child, key.parent, pairs, key.when, key.deleted

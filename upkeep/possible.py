@@ -62,7 +62,7 @@ def _free_columns(key: ForeignKey, catalog: Catalog, keys: tuple[ForeignKey, ...
     table = catalog.tables[key.child]
     needed = {*table.primary_key, *table.locator}
     for other in keys:
-        if other.child == key.child and str(other) != str(key):
+        if other.child == key.child and str(other) != str(key) and not key.is_apart_from(other):
             needed.update(other.columns)
         if other.parent == key.child:
             needed.update(other.parent_columns)

@@ -8,6 +8,7 @@ from upkeep.catalog import Catalog, ForeignKey
 from upkeep.databases import Reading
 from upkeep.models import Models
 from upkeep.policy import Policy, all_keys
+from upkeep.stated import stated_keys
 
 _Place = tuple[str, frozenset[str]]
 
@@ -19,11 +20,12 @@ def known_keys(reading: Reading, policy: Policy, models: Models) -> tuple[Foreig
     which the schema declares a key is a word about that key and no key of its own, so no row is counted twice for it.
     """
     catalog = reading.catalog()
-    stated = tuple(reading.stated(reference.as_key()) for reference in policy.reference)
+    stated = stated_keys(reading, policy)
     modelled = models.references(catalog)
     said: dict[_Place, list[ForeignKey]] = defaultdict(list)
     for key in (*stated, *modelled):
-        said[_place(key)].append(key)
+        if not key.when:  # of a column whose meaning another one tells, none of its keys says where it points
+            said[_place(key)].append(key)
     declared = tuple(_judged(reading, key, said[_place(key)]) for key in catalog.keys)
     taken = {_place(key) for key in (*catalog.keys, *stated)}
     undeclared = (key for key in modelled if _place(key) not in taken and _is_there(key, catalog))

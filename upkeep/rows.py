@@ -26,7 +26,7 @@ def images_of(reading: Reading, table: Table, rows: Collection[Row]) -> dict[Row
 def orphans_among(reading: Reading, key: ForeignKey, locator: tuple[str, ...], rows: Collection[Row]) -> int:
     """How many of ``rows``, each there once, are orphans of ``key``."""
     dialect, orphans = reading.dialect, 0
-    columns = ", ".join(f"c.{dialect.quote(column)}" for column in dict.fromkeys(key.columns))
+    columns = ", ".join(f"c.{dialect.quote(column)}" for column in key.read)
     for piece in in_pieces(rows):
         with reading.chosen(key.child, locator, piece) as relation:
             which = f"{dialect.source(key.child)} AS c WHERE {among('c', locator, relation, dialect)}"

@@ -2,7 +2,7 @@
 
 from upkeep.catalog import ForeignKey
 from upkeep.facts import Trait
-from upkeep.orphans import Dialect, condition, points_at
+from upkeep.orphans import Dialect, Known, condition, points_at
 
 NAMED = 200
 """So many missing keys of each trait are looked at one by one."""
@@ -30,7 +30,7 @@ def stands_in(key: ForeignKey, dialect: Dialect) -> str:
     return f"EXISTS (SELECT 1 FROM {dialect.source(key.parent)} AS e WHERE {points_at(key, 'e', dialect)})"
 
 
-def sorting(key: ForeignKey, sentinels: tuple[str, ...], dialect: Dialect) -> str:
+def sorting(key: ForeignKey, sentinels: tuple[str, ...], dialect: Dialect, known: Known | None) -> str:
     """The orphans of ``key`` by trait: trait, its orphans and missing keys, then one missing key and who misses it.
 
     The child is read once; of each trait come the keys that most rows miss.
@@ -40,7 +40,7 @@ def sorting(key: ForeignKey, sentinels: tuple[str, ...], dialect: Dialect) -> st
     keys = ", ".join(named)
     orphans = (
         f"SELECT {trait(key, sentinels, dialect)} AS trait, {values} FROM {dialect.source(key.child)} AS c"
-        f" WHERE {condition(key, dialect)}"
+        f" WHERE {condition(key, dialect, known)}"
     )
     missed = f"SELECT trait, COUNT(*) AS n, {keys} FROM ({orphans}) AS orphans GROUP BY trait, {keys}"
     placed = (

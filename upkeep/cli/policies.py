@@ -10,6 +10,7 @@ from upkeep.cli.looking import equipped_with_models
 from upkeep.cli.saying import Json, say
 from upkeep.finding import keys_of
 from upkeep.policy import Policy
+from upkeep.stated import idle_references
 from upkeep.wording.text import folded
 
 app = typer.Typer(help="Explain the policy, and what it wants of the schema.")
@@ -22,12 +23,15 @@ def check(as_json: Json = False) -> None:
     equipment = equipped_with_models()
     with equipment.database.reading() as reading:
         keys = keys_of(reading, equipment.policy, equipment.models)
+        unmet = idle_references(equipment.policy, reading.catalog())
     documents = [_document(equipment.policy, key) for key in keys]
     idle = equipment.policy.idle_rules(keys)
     wide = max((len(document["key"]) for document in documents), default=0)
     lines = [line for document in documents for line in folded(f"{document['key']:{wide}}  ", _told(document))]
     lines += [f"rule {number} meets no key: is a name in it misspelt?" for number in idle]
-    say(as_json, {"keys": documents, "idle_rules": list(idle)}, "\n".join(lines) or "the database has no foreign key")
+    lines += [f"reference {number} meets no column: is a name in it misspelt?" for number in unmet]
+    told = {"keys": documents, "idle_rules": list(idle), "idle_references": list(unmet)}
+    say(as_json, told, "\n".join(lines) or "the database has no foreign key")
 
 
 @app.command()
@@ -41,6 +45,8 @@ def _document(policy: Policy, key: ForeignKey) -> dict[str, Any]:
     return {
         "key": str(key),
         "declared": key.declared,
+        "stated_by": key.stated_by or None,
+        "meant": f"{key.meant.parent}({', '.join(key.meant.parent_columns)})" if key.meant else None,
         "rule": number,
         "orphan": [action.value for action in rule.orphan],
         "wanted": rule.ondelete,

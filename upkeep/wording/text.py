@@ -27,6 +27,7 @@ _ADVICE = {
     Diagnosis.PARENT_TABLE_MISSING: "the table that these point at is gone: a fault of the schema, not of the rows",
     Diagnosis.UNUSABLE_KEY: "the database itself cannot use these keys: correct the schema",
     Diagnosis.PARENTS_MISSING: "the rows that these point at are gone",
+    Diagnosis.MARKED_DELETED: "the rows that these point at are there, and marked as deleted",
     Diagnosis.SUSPECT: "what these point at stands in another table: find out which is meant before anything is done",
     Diagnosis.SENTINEL: "these hold a value that means none: no row is missing",
     Diagnosis.NEVER_A_KEY: "these hold what can be no key: a mistake in writing, no row is missing",
