@@ -197,3 +197,51 @@ def test_a_column_that_is_not_there_and_a_glob_that_meets_nothing_are_told(place
     unasked = {one["key"]: one["why"] for one in upkeep("check", "--json").document["unasked"]}
     assert unasked == {"log(ref) -> patients(id) where sort is patient": "log has no column sort"}
     assert "reference 2 meets no column: is a name in it misspelt?" in upkeep("policy", "check").out
+
+
+# Candidates
+
+
+CANDIDATES = """
+    CREATE TABLE patients (id INTEGER PRIMARY KEY); CREATE TABLE parties (id INTEGER PRIMARY KEY);
+    CREATE TABLE doctors (id INTEGER PRIMARY KEY); CREATE TABLE orders (id INTEGER PRIMARY KEY);
+    CREATE TABLE notes (id INTEGER PRIMARY KEY, main_patient_id INTEGER, party INTEGER, seen_by INTEGER,
+        sent_by INTEGER, house_number INTEGER, doctor_id INTEGER REFERENCES doctors (id), entity_type TEXT, entity_id INTEGER);
+    INSERT INTO patients VALUES (1), (2), (3), (4); INSERT INTO parties VALUES (1), (2), (3);
+    INSERT INTO doctors VALUES (1000), (20000), (300000); INSERT INTO orders VALUES (1), (2), (3), (4);
+    INSERT INTO notes VALUES
+        (1, 1, 1, 1000, 1, 7, 1000, 'Patient', 1), (2, 2, 2, 20000, 2, 8, 1000, 'order', 2),
+        (3, 9, 3, 300000, 3, 9, 1000, 'Ship', 3);
+"""
+
+
+def test_candidates_have_their_evidence_and_false_friends_are_only_counted(tmp_path: Path) -> None:
+    family(tmp_path / "place", CANDIDATES)
+    said = upkeep("policy", "references", "--json")
+    found = {one["from"]: one for one in said.document["candidates"]}
+    assert set(found) == {f"notes.{name}" for name in ("main_patient_id", "party", "seen_by", "sent_by", "entity_id")}
+    patient = found["notes.main_patient_id"]
+    assert (patient["to"], patient["values"], patient["found"]) == ("patients.id", 3, 2)
+    assert (found["notes.party"]["to"], found["notes.party"]["false_friends"]) == ("parties.id", 3)
+    seen, sent = found["notes.seen_by"], found["notes.sent_by"]
+    assert (seen["to"], seen["suspected"], seen["write"]) == (None, ["doctors.id"], None)
+    assert (sent["to"], sent["suspected"], sent["false_friends"]) == (None, [], 4)
+    entity = found["notes.entity_id"]
+    assert (entity["type"], entity["types"]) == ("entity_type", {"Patient": "patients.id", "order": "orders.id"})
+    assert "1 word of it name no table" in entity["says"]
+
+
+def test_what_candidates_tell_to_write_is_a_policy_that_states_them(tmp_path: Path) -> None:
+    place = family(tmp_path / "place", CANDIDATES)
+    told = upkeep("policy", "references").out
+    place.policy(told.partition("write into the policy:")[2])
+    asked = {(f["child"], tuple(f["columns"]), f["parent"]) for f in upkeep("check", "--json").document["findings"]}
+    assert asked == {
+        ("notes", ("doctor_id",), "doctors"),
+        ("notes", ("main_patient_id",), "patients"),
+        ("notes", ("party",), "parties"),
+        ("notes", ("entity_id",), "patients"),
+        ("notes", ("entity_id",), "orders"),
+    }
+    left = {one["from"] for one in upkeep("policy", "references", "--json").document["candidates"]}
+    assert left == {"notes.seen_by", "notes.sent_by"}

@@ -9,13 +9,13 @@ from upkeep.databases import Reading
 from upkeep.diagnosis import FEW, UNLIKELY, Cause
 from upkeep.facts import Facts, Missed, Resemblance, Share, Trait
 from upkeep.findings import Finding
+from upkeep.kinds import kind_of
 from upkeep.orphans import counting
 from upkeep.traits import NAMED, chosen_found_in, distinct_values, missing_found_in, rows_like, sorting
 from upkeep.values import Row, Value
 
 _Range = tuple[int, int, int]
 _FEW_WORDS = 3
-_WHOLE_NUMBERS = ("int", "integer", "bigint", "smallint", "mediumint", "tinyint", "serial", "bigserial", "int8")
 
 
 class Inquiry:
@@ -90,7 +90,7 @@ class Inquiry:
         """Has the table a key of one column, of the same kind as the child's? Of others the engine may say no least."""
         child = self._reading.catalog().tables[key.child].column(key.columns[0])
         parent = table.column(table.primary_key[0]) if len(table.primary_key) == 1 else None
-        return child is not None and parent is not None and _kind(child.type) == _kind(parent.type)
+        return child is not None and parent is not None and kind_of(child.type) == kind_of(parent.type)
 
     def _chance(self, table: Table, named: list[Row], missing_keys: int) -> float | None:
         """The chance that so many numbers of its range are keys of the table; None where it cannot hold all of them.
@@ -106,7 +106,12 @@ class Inquiry:
         held = self._range(table)
         if held is None or not held[0] <= min(numbers) <= max(numbers) <= held[1]:
             return None
-        return float(min(1.0, held[2] / (held[1] - held[0] + 1)) ** missing_keys)
+        return self.density(table) ** missing_keys
+
+    def density(self, table: Table) -> float:
+        """How much of the range of its keys a table holds: 1 where every number is one; 0 where they are no numbers."""
+        held = self._range(table)
+        return min(1.0, held[2] / (held[1] - held[0] + 1)) if held else 0.0
 
     def _range(self, table: Table) -> _Range | None:
         """The least and the greatest key of a table and how many there are; None where they are no whole numbers."""
@@ -138,12 +143,6 @@ def rows_by_cause(reading: Reading, findings: Iterable[Finding], sentinels: tupl
 
 def _to(key: ForeignKey, table: Table) -> ForeignKey:
     return ForeignKey(key.child, key.columns, table.name, table.primary_key, ondelete="", declared=False)
-
-
-def _kind(declared: str) -> str:
-    """The type of a column without its size; whole numbers are one kind, however wide."""
-    name = declared.lower().partition("(")[0].removesuffix(" unsigned").strip()
-    return "whole number" if name in _WHOLE_NUMBERS else name
 
 
 def _whole(value: Value) -> int | None:

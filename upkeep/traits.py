@@ -74,6 +74,15 @@ def chosen_found_in(other: ForeignKey, relation: str, dialect: Dialect) -> str:
     return f"SELECT COUNT(*) FROM ({values}) AS c WHERE {stands_in(other, dialect)}"
 
 
+def found_of_all(other: ForeignKey, dialect: Dialect) -> str:
+    """The different values of a column, and how many of them stand where ``other``, a key of one column, points."""
+    column = dialect.quote(other.columns[0])
+    source = dialect.source(other.child)
+    values = f"SELECT DISTINCT c.{column} AS {column} FROM {source} AS c WHERE c.{column} IS NOT NULL"
+    found = f"COALESCE(SUM(CASE WHEN {stands_in(other, dialect)} THEN 1 ELSE 0 END), 0)"
+    return f"SELECT COUNT(*), {found} FROM ({values}) AS c"
+
+
 def distinct_values(key: ForeignKey, dialect: Dialect) -> str:
     """The number of different values that a column points with."""
     (column,) = (f"c.{dialect.quote(column)}" for column in key.columns)

@@ -4,6 +4,7 @@ from typing import Any
 
 import typer
 
+from upkeep.candidates import candidates
 from upkeep.catalog import ForeignKey
 from upkeep.cli import schemas
 from upkeep.cli.looking import equipped_with_models
@@ -32,6 +33,19 @@ def check(as_json: Json = False) -> None:
     lines += [f"reference {number} meets no column: is a name in it misspelt?" for number in unmet]
     told = {"keys": documents, "idle_rules": list(idle), "idle_references": list(unmet)}
     say(as_json, told, "\n".join(lines) or "the database has no foreign key")
+
+
+@app.command()
+def references(as_json: Json = False) -> None:
+    """Columns that look like references which nobody declares, what speaks for each, and what to write for it."""
+    equipment = equipped_with_models()
+    with equipment.database.reading() as reading:
+        found = tuple(candidates(reading, keys_of(reading, equipment.policy, equipment.models)))
+    lines = [line for one in found for line in folded(f"{one.table}.{one.column}: ", str(one))]
+    written = [one.toml for one in found if one.toml]
+    lines += ["", "to have them asked, write into the policy:", "", *written] if written else []
+    told = "\n".join(lines).rstrip() or "no column looks like a reference that is not declared"
+    say(as_json, {"candidates": [one.document() for one in found]}, told)
 
 
 @app.command()
