@@ -206,7 +206,8 @@ CANDIDATES = """
     CREATE TABLE patients (id INTEGER PRIMARY KEY); CREATE TABLE parties (id INTEGER PRIMARY KEY);
     CREATE TABLE doctors (id INTEGER PRIMARY KEY); CREATE TABLE orders (id INTEGER PRIMARY KEY);
     CREATE TABLE notes (id INTEGER PRIMARY KEY, main_patient_id INTEGER, party INTEGER, seen_by INTEGER,
-        sent_by INTEGER, house_number INTEGER, doctor_id INTEGER REFERENCES doctors (id), entity_type TEXT, entity_id INTEGER);
+        sent_by INTEGER, house_number INTEGER, doctor_id INTEGER REFERENCES doctors (id), entity_type TEXT,
+        entity_id INTEGER);
     INSERT INTO patients VALUES (1), (2), (3), (4); INSERT INTO parties VALUES (1), (2), (3);
     INSERT INTO doctors VALUES (1000), (20000), (300000); INSERT INTO orders VALUES (1), (2), (3), (4);
     INSERT INTO notes VALUES
