@@ -15,7 +15,9 @@ from hypothesis import HealthCheck, event, given, settings
 from examples.clinic import ALL_KINDS, Truth, build
 from examples.clinic import kinds as clinic_kinds
 from tests.diagnosed import PARENTS, SomeDiagnosed, diagnosed_databases
+from tests.engines.mariadb import MariadbEngine
 from tests.postgresql_schemas import any_database
+from tests.servers.mariadb import MariadbServer
 from tests.servers.postgresql import PostgresServer
 from tests.shell import DELETES, Place, family, upkeep
 from upkeep.catalog import ForeignKey
@@ -257,11 +259,20 @@ def test_every_planted_cause_gets_its_diagnosis_and_none_a_wrong_one(tmp_path: P
     assert any(line.startswith("next: correct 2 keys with a migration, not the rows; ") for line in lines[:5])
 
 
+@pytest.mark.slow
 def test_every_planted_cause_gets_its_diagnosis_on_postgresql(
     system_postgresql: PostgresServer, tmp_path: Path
 ) -> None:
     url = system_postgresql.url(system_postgresql.make_database())
     truth = build(tmp_path / "clinic", url=url, kinds=ALL_KINDS)
+    settle(tmp_path, url)
+    assert told(upkeep("check", "--json").document) == planted(truth)
+
+
+@pytest.mark.slow
+def test_every_planted_cause_gets_its_diagnosis_on_mariadb(mariadb: MariadbServer, tmp_path: Path) -> None:
+    url = MariadbEngine(mariadb).empty().url
+    truth = build(tmp_path / "clinic", url=url, kinds=ALL_KINDS, nights=2)
     settle(tmp_path, url)
     assert told(upkeep("check", "--json").document) == planted(truth)
 
