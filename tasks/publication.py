@@ -104,7 +104,8 @@ def _keep_record(equipment: Equipment, run: str, backup: str, looked: Looked, *,
         moment = Moment(run=run, taken=utc_now(), backup=backup)
         record = looked.detected.history.now.at(moment, is_after=is_after)
         name = record_name(equipment.settings.database, run, is_after=is_after)
-        put_document(equipment.store, name, record.model_dump(mode="json"))
+        # Without line breaks, which would double what has a line for each orphan.
+        equipment.store.put(name, BytesIO(record.model_dump_json().encode()))
 
 
 def _show_verdict(verdict: Verdict, description: str) -> None:

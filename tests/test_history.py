@@ -115,6 +115,11 @@ def test_p53_an_orphan_whose_parent_is_there_again_is_an_alarm(why: dict[Gone, i
     assert judge_history(History(record())) == ()
 
 
+def test_of_a_key_that_nobody_asks_any_more_no_orphan_is_gone() -> None:
+    """Without the models, or without a line of the policy: the rows are as they were."""
+    assert changes_between(record(1, 2), Record(database="main", salt="s", mark="m")) == ()
+
+
 # Any two states of a small database, against plain sets
 
 
@@ -222,7 +227,7 @@ def test_runs_tell_what_is_new_and_gone_and_an_orphan_that_heals_by_itself_raise
     assert third["verdict"]["passed"] is False
     assert claim(third)["holds"] is False
     assert claim(third)["seen"] == (
-        f"1 of {KEY}: the parent is there again, is it the same row?; 1: its row was deleted"
+        f"1 of {KEY}: the parent is there again, is it the same row?; 1 gone: its row was deleted"
     )
     fourth = maintained()
     assert (fourth["verdict"]["passed"], fourth["history"]["gone"]) == (True, {})
@@ -242,7 +247,7 @@ def test_what_upkeep_itself_repaired_raises_no_alarm_and_is_the_last_clean_momen
     lines = upkeep("check").out.splitlines()
     (since,) = (line for line in lines[:5] if line.startswith("since: "))
     assert since.startswith("since: 1 key clean until ")
-    assert f"(backup {done['backup']})" in " ".join(" ".join(lines).split())
+    assert f", backup {done['backup']}" in " ".join(" ".join(lines).split())
 
 
 @pytest.mark.usefixtures("prefect_here")

@@ -30,6 +30,11 @@ class Moment(_Frozen):
     def __str__(self) -> str:
         return f"{self.taken:%Y-%m-%d %H:%M} UTC"
 
+    @property
+    def day(self) -> str:
+        """The day alone, where there is no room for more."""
+        return f"{self.taken:%Y-%m-%d}"
+
 
 class Point(_Frozen):
     """How many orphans a key had at a moment."""
@@ -179,17 +184,19 @@ class History:
 
 
 def changes_between(before: Record, now: Record) -> tuple[Change, ...]:
-    """What is new and what is gone, key by key; nothing is said of a key that could not be asked on both sides."""
-    names = dict.fromkeys(seen.key for seen in (*before.seen, *now.seen))
-    silent = {*before.unasked, *now.unasked}
-    found = (_change(name, before.of(name), now.of(name)) for name in names if name not in silent)
+    """What is new and what is gone, key by key.
+
+    Nothing is said of a key that could not be asked on both sides, nor of one that nobody asks any more: without the
+    models or a line of the policy its orphans are not gone.
+    """
+    found = (_change(seen.key, before.of(seen.key), seen) for seen in now.seen if seen.key not in before.unasked)
     return tuple(change for change in found if change.new or change.gone)
 
 
-def _change(name: str, before: SeenKey | None, now: SeenKey | None) -> Change:
+def _change(name: str, before: SeenKey | None, now: SeenKey) -> Change:
     had, has = _rows(before), _rows(now)
     if had is None or has is None:
-        more = (now.orphans if now else 0) - (before.orphans if before else 0)
+        more = now.orphans - (before.orphans if before else 0)
         return Change(name, max(more, 0), max(-more, 0), is_listed=False)
     gone = tuple(row for where, row in had.items() if where not in has)
     return Change(name, sum(where not in had for where in has), len(gone), gone)

@@ -122,7 +122,7 @@ def judge_history(history: History | None) -> tuple[Check, ...]:
     gone, healed = history.gone, history.healed
     holds = False if healed else None if Gone.UNKNOWN in gone else True
     told = [f"{number:,} of {key}: the parent is there again, is it the same row?" for key, number in healed.items()]
-    told += [f"{number:,}: {reason.value}" for reason, number in gone.items() if reason is not Gone.HEALED]
+    told += [f"{number:,} gone: {reason.value}" for reason, number in gone.items() if reason is not Gone.HEALED]
     told += [f"{history.new:,} new"] if history.new else []
     return (Check(claim="no orphan has healed by itself", holds=holds, seen="; ".join(told) or "none is gone or new"),)
 

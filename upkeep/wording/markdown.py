@@ -6,7 +6,7 @@ from upkeep.approval import Duty
 from upkeep.plan import Plan
 from upkeep.report import Detected, RunReport
 from upkeep.verdict import Verdict
-from upkeep.wording.past import since_when
+from upkeep.wording.past import since_last, since_when
 from upkeep.wording.sentences import (
     in_a_word,
     mark,
@@ -72,8 +72,8 @@ def _facts(report: RunReport) -> str:
 
 
 def _since(detected: Detected) -> str:
-    said = since_when(detected)
-    return f"Since: {said}\n\n" if said else ""
+    said = {"Since": since_when(detected), "News": since_last(detected.history)}
+    return "".join(f"{name}: {words}\n\n" for name, words in said.items() if words)
 
 
 def findings(detected: Detected, plan: Plan | None) -> Table:

@@ -7,13 +7,13 @@ from upkeep.report import Detected
 
 
 def since_when(detected: Detected) -> str:
-    """Since when there are orphans, as far as earlier runs know, and what is new and gone since the last one."""
+    """Since when there are orphans, as far as earlier runs know."""
     history = detected.history
-    if history is None or not (detected.orphans or history.gone):
+    if history is None or not detected.orphans:
         return ""
     if history.before is None:
         return f"nobody knows: {detected.unremembered or 'no run has left what it found; `upkeep maintain` does'}"
-    return "; ".join(filter(None, (_began(history, detected.orphans), since_last(history))))
+    return _began(history, detected.orphans) or f"the run of {history.before.moment}, or later"
 
 
 def _began(history: History, orphans: int) -> str:
@@ -25,21 +25,22 @@ def _began(history: History, orphans: int) -> str:
         looked = min((point.moment for point in first), key=lambda moment: moment.taken)
         then = sum(point.orphans for point in first)
         grown = f", {then:,} then and {orphans:,} now" if then != orphans else ""
-        said.append(f"before the first look on {looked} ({several(len(first), 'key')}{grown})")
+        said.append(f"before the first look on {looked.day} ({several(len(first), 'key')}{grown})")
     if clean:
         last = max(clean, key=lambda moment: moment.taken)
-        said.append(f"{several(len(clean), 'key')} clean until {_with_backup(last)}")
+        backup = f", backup {last.backup}" if last.backup else ""
+        said.append(f"{several(len(clean), 'key')} clean until {last.day}{backup}")
     return "; ".join(said)
 
 
 def since_last(history: History | None) -> str:
-    """What is new and what is gone since the last run; '' where nobody has looked before."""
-    if history is None or history.before is None:
+    """What is new and what is gone since the last run; '' where nothing is, or nobody has looked before."""
+    if history is None or history.before is None or not (history.new or history.gone):
         return ""
     gone = [f"{number:,} gone ({reason.value})" for reason, number in history.gone.items()]
     moment = history.before.moment
     said = ", ".join([f"{history.new:,} new", *gone])
-    return f"{said} since {f'the run of {moment}' if moment else 'then'}"
+    return f"{said} since the run of {moment}"
 
 
 def trail_of(finding: Finding, history: History | None) -> str:

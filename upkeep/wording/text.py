@@ -12,7 +12,7 @@ from upkeep.report import Detected, RunReport, Step
 from upkeep.undo import Undo
 from upkeep.values import Row, encode
 from upkeep.verdict import Verdict
-from upkeep.wording.past import baseline_said, since_when, trail_of
+from upkeep.wording.past import baseline_said, since_last, since_when, trail_of
 from upkeep.wording.sentences import mark, outcome, plan_in_short, size_of_damage, slow_deletions, trouble
 
 WIDTH = 100
@@ -82,10 +82,17 @@ def _head(report: RunReport) -> list[str]:
     lines += [f"  {line}" for line in report.recovered]
     if report.detected:
         lines.append(size_of_damage(report.detected))
-        lines += folded("since: ", since) if (since := since_when(report.detected)) else []
     if report.plan:
         lines.append(f"plan {report.plan.digest[:12]}: {plan_in_short(report.plan)}")
-    return [*lines, f"next: {next_step(report)}"]
+    return [*lines, f"next: {next_step(report)}", *_past(report.detected)]
+
+
+def _past(detected: Detected | None) -> list[str]:
+    """Since when there are orphans, and what is new and gone since the last run, as far as somebody knows."""
+    if detected is None or detected.history is None or detected.history.before is None:
+        return []
+    lines = folded("since: ", since) if (since := since_when(detected)) else []
+    return [*lines, *(folded("news: ", news) if (news := since_last(detected.history)) else [])]
 
 
 def next_step(report: RunReport) -> str:
@@ -222,10 +229,11 @@ def check(name: str, engine: str, detected: Detected, complaints: tuple[str, ...
     if troubled:
         lines += folded("why: ", _reasons(detected))
     lines += folded("since: ", since) if (since := since_when(detected)) else []
-    lines += folded("baseline: ", said) if (said := baseline_said(detected)) else []
     if complaints:
         lines += folded("the engine's own check complains: ", "; ".join(complaints))
     lines += folded("next: ", _after_check(detected, complaints))
+    lines += folded("news: ", news) if (news := since_last(detected.history)) else []
+    lines += folded("baseline: ", said) if (said := baseline_said(detected)) else []
     for diagnosis, advice in _ADVICE.items():
         alike = [f for f in troubled if f.diagnosis is diagnosis and f not in silent]
         if alike:
