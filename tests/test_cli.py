@@ -130,7 +130,7 @@ def test_check_says_first_how_bad_it_is_and_what_to_do_next(clinic: tuple[Path, 
     lines = said.out.splitlines()
     assert lines[0].startswith(f"clinic (sqlite): {len(clinic[1].orphans)} orphans in ")
     assert lines[1].startswith("why: parents missing ")
-    assert lines[2] == "next: `upkeep maintain` rehearses the repair on a copy and changes nothing"
+    assert "next: `upkeep maintain` rehearses the repair on a copy and changes nothing" in lines[:5]
     assert max(map(len, lines)) <= WIDTH
     assert said.err == ""
 

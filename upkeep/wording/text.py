@@ -285,7 +285,7 @@ def _first_rows(finding: Finding, limit: int) -> str:
     if not (finding.rows and limit):
         return ""
     more = " ..." if (finding.orphans or 0) > len(finding.rows) else ""
-    return "; ".join(map(_locator, finding.rows)).replace(" ", _TIED) + more
+    return "; ".join(_locator(row).replace(" ", _TIED) for row in finding.rows) + more
 
 
 def _plain_trouble(finding: Finding) -> str:
