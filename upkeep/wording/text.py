@@ -28,7 +28,7 @@ _ADVICE = {
     Diagnosis.UNUSABLE_KEY: "the database itself cannot use these keys: correct the schema",
     Diagnosis.PARENTS_MISSING: "the rows that these point at are gone",
     Diagnosis.MARKED_DELETED: "the rows that these point at are there, and marked as deleted",
-    Diagnosis.SUSPECT: "what these point at stands in another table: find out which is meant before anything is done",
+    Diagnosis.SUSPECT: "all that these miss stands in another table: find out first which is meant",
     Diagnosis.SENTINEL: "these hold a value that means none: no row is missing",
     Diagnosis.NEVER_A_KEY: "these hold what can be no key: a mistake in writing, no row is missing",
     Diagnosis.PARTIAL_KEY: "only a part of these keys is filled in",
