@@ -282,7 +282,7 @@ def test_a_finding_is_as_old_as_the_unbroken_row_of_looks_that_saw_it(tmp_path: 
     assert silences[-1] == "no run began for 62 days, since 2026-07-30"
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(contents=some.lists(some.tuples(some.sampled_from(get_args(Kind)), json_values), max_size=6))
 def test_whatever_receipts_say_a_page_can_be_drawn_of_them(contents: list[tuple[Kind, Any]]) -> None:
     """A page never stops a run: receipts may be of another version, and hold what this one does not know."""
@@ -297,7 +297,7 @@ def test_whatever_receipts_say_a_page_can_be_drawn_of_them(contents: list[tuple[
     assert [csv_of(table) for table in page.tables]
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(text=some.text(some.characters(exclude_categories=["Cs", "Cc"]), max_size=40))
 def test_no_letter_keeps_a_pdf_from_being_made(text: str) -> None:
     receipts = (Told(1, "", "performing", "r", "2026-07-01T02:00:00Z", {"approved_by": text, "reason": f"{text} 中"}),)

@@ -82,7 +82,7 @@ def _cell(column: Column, value: Any, hashes: Mapping[int, str]) -> Drawn:
     words = shown(kind, value)
     if column.field in ("number", "hash") and value in (0, ""):
         words = "last" if column.field == "number" else "names this page, so it is not known here"
-    style = "right" if kind in TO_THE_RIGHT else "short" if kind == "when" else ""
+    style = "right" if kind in TO_THE_RIGHT else "short" if kind in ("when", "digest") else ""
     if kind == "answer" and value is False:
         style = "bad-word"
     code = kind == "digest" or (column.field == "hash" and bool(value))
