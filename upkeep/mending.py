@@ -62,10 +62,8 @@ def _hold(writing: Writing, catalog: Catalog, plan: Plan, keys: tuple[ForeignKey
     for repair in plan.repairs:
         if repair.table in catalog.tables:
             rows[repair.table].add(repair.row)
-    by_name = {str(key): key for key in keys}
     for one in plan.healed:
-        if one.key in by_name:
-            rows[by_name[one.key].child].add(one.row)
+        rows[one.table].add(one.row)
     orphaned = {repair.key for repair in plan.repairs if repair.wave == 0 or repair.action is Action.RESTORE}
     writing.hold(rows, {key.parent for key in keys if str(key) in orphaned and not key.parent_missing})
 

@@ -51,16 +51,17 @@ class Kept:
 
 @dataclass(frozen=True)
 class Healed:
-    """An orphan, by its key and its row, that is none any more when ``parent`` is there, by table and locator."""
+    """An orphan, by its key, table and row, that is none any more when ``parent`` is there, by table and locator."""
 
     key: str
+    table: str
     row: Row
     parent: tuple[str, Row]
 
     def document(self) -> list[Any]:
         """As JSON."""
         table, row = self.parent
-        return [self.key, [encode(value) for value in self.row], table, [encode(value) for value in row]]
+        return [self.key, self.table, list(map(encode, self.row)), table, list(map(encode, row))]
 
 
 @dataclass(frozen=True)

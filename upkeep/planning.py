@@ -71,7 +71,7 @@ class Planner:
             key=lambda r: (_ORDER.get(r.action, 1), -r.wave, r.table, repr(r.row), r.key),
         )
         healed = [
-            Healed(orphan.key, orphan.spot.row, self._origins.of[orphan])
+            Healed(orphan.key, *orphan.spot, self._origins.of[orphan])
             for orphan in self._healed_by(restored)
             if orphan.spot not in settled.doomed
         ]
@@ -141,7 +141,7 @@ class Planner:
     def _reassigned(self, repairs: list[Repair]) -> list[Healed]:
         """Orphans that get another parent, by the row that their rule names."""
         return [
-            Healed(repair.key, repair.row, (self._keys[repair.key].parent, repair.values))
+            Healed(repair.key, repair.table, repair.row, (self._keys[repair.key].parent, repair.values))
             for repair in repairs
             if repair.action is Action.REASSIGN and repair.wave == 0
         ]

@@ -110,7 +110,7 @@ def _pointers(reading: Reading, seen: SeenKey, key: ForeignKey | None, rows: Map
 
 
 def repaired_since(store: Store, database: str, run: str, *, is_after: bool) -> dict[str, frozenset[Row]]:
-    """Rows by table that runs from ``run`` on have changed, by their plans: those that performed, as is on record.
+    """Rows by table that runs from ``run`` on have changed or healed, by the plans of those that performed, as is on record.
 
     ``is_after``: what ``run`` itself has changed was changed before it looked.
     """
@@ -119,7 +119,8 @@ def repaired_since(store: Store, database: str, run: str, *, is_after: bool) -> 
         _, _, by, *rest = entry.name.split("/")
         is_since = by > run or (by == run and not is_after)
         if rest == ["outcome.json"] and is_since and _read(store, entry.name)["found"] == "performed":
-            for table, row, *_ in _read(store, f"{database}/repairs/{by}/plan.json")["repairs"]:
+            plan = _read(store, f"{database}/repairs/{by}/plan.json")
+            for table, row, *_ in (*plan["repairs"], *(healed[1:3] for healed in plan.get("healed", ()))):
                 rows.setdefault(table, set()).add(tuple(map(decode, row)))
     return {table: frozenset(several) for table, several in rows.items()}
 
