@@ -110,7 +110,7 @@ def _pointers(reading: Reading, seen: SeenKey, key: ForeignKey | None, rows: Map
 
 
 def repaired_since(store: Store, database: str, run: str, *, is_after: bool) -> dict[str, frozenset[Row]]:
-    """Rows by table that runs from ``run`` on have changed or healed, by the plans of those that performed, as is on record.
+    """Rows by table that runs from ``run`` on have changed or healed, by their plans: of those that performed.
 
     ``is_after``: what ``run`` itself has changed was changed before it looked.
     """
