@@ -215,3 +215,15 @@ def test_somebody_who_points_elsewhere_since_the_rehearsal_stops_the_plan(case: 
     with pytest.raises(Exception, match="no orphans any more"):
         case.performed(plan, by("restore"))
     assert case.rows("SELECT id FROM p") == [(2,)]
+
+
+def test_a_key_that_depends_on_a_type_is_not_restored_and_does_not_hinder_others(case: Case) -> None:
+    case.run("CREATE TABLE notes (id INTEGER PRIMARY KEY, kind TEXT, at INTEGER); INSERT INTO notes VALUES (1, 'p', 1)")
+    reference = {"from": "notes.at", "type": "kind", "types": {"p": "p.id"}}
+    rules = [{"child": "c.owner", "orphan": ["restore"]}, {"child": "notes.at", "parent": "p", "orphan": ["restore"]}]
+    rules_with_it = Policy.model_validate({"reference": [reference], "rule": rules})
+    plan = case.planned(rules_with_it)
+    assert plan.by_action() == {"restore": 1}
+    assert sorted(one.table for one in plan.healed) == ["c", "notes"]
+    case.performed(plan, rules_with_it)
+    assert case.planned(rules_with_it).is_empty

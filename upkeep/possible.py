@@ -82,6 +82,10 @@ def _impossible(
         parent = catalog.tables.get(key.parent)
         if parent is None or not parent.locator:
             return f"the table {key.parent} is gone" if parent is None else f"rows of {key.parent} cannot be told apart"
+    if action is Action.RESTORE and key.deleted:
+        return f"the row of {key.parent} is there and only marked as deleted"
+    if action is Action.RESTORE and key.when:
+        return f"what {', '.join(key.columns)} means depends on {key.when[0]}, and backups are not asked for that"
     if action is Action.REASSIGN:
         if not _free_columns(key, catalog, keys).issuperset(key.columns):
             return f"not every column of {', '.join(key.columns)} is free of other keys"

@@ -68,7 +68,7 @@ def healed(reading: Reading, catalog: Catalog, plan: Plan, keys: tuple[ForeignKe
         if repair.action is Action.RESTORE:
             restored[repair.table].add(repair.row)
     for key in keys:
-        asked = rows[str(key)] | (restored[key.child] if key.askable and plan.healed else set())
+        asked = rows[str(key)] | (restored[key.child] if key.askable and not key.deleted and plan.healed else set())
         if asked and orphans_among(reading, key, catalog.tables[key.child].locator, asked):
             raise Refused(f"rows of {key} would still be orphans when the plan is done; nothing was done", _AGAIN)
 

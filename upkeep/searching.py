@@ -56,7 +56,7 @@ class _Search:
         self._now = now
         self._policy = policy
         self._rulings = rulings(now, keys, policy)
-        self._keys = {name: key for name, key in self._rulings.keys.items() if key.askable}
+        self._keys = {name: key for name, key in self._rulings.keys.items() if key.askable and not key.deleted}
         self._glimpses: dict[Missed, list[Glimpse]] = {}  # newest first
         self._spots: dict[Missed, set[Spot]] = defaultdict(set)
         self._orphans: dict[str, set[Missed]] = {}
@@ -168,7 +168,7 @@ class _Search:
             if key.child != image.spot.table or not values.keys() >= {*key.columns}:
                 continue
             pointer = tuple(values[column] for column in key.columns)
-            if None in pointer:
+            if None in pointer or (key.when and str(values.get(key.when[0])) != key.when[1]):
                 continue
             there = {} if key.parent_missing else parents_of(self._now, key, [pointer])
             if pointer in there:

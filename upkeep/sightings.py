@@ -46,6 +46,7 @@ def parents_of(reading: Reading, key: ForeignKey, pointers: Collection[Row]) -> 
 
     The engine compares as its foreign keys do, so that the row is the one that a child would find.
     """
+    key = replace(key, when=None)  # the values are of rows of that type already
     dialect, table = reading.dialect, reading.catalog().tables[key.parent]
     width, locator = len(key.columns), table.locator
     named = ", ".join(f"k{i} AS {dialect.quote(name)}" for i, name in enumerate(key.columns))
