@@ -154,7 +154,7 @@ def _worked_plan(equipment: Equipment, scratch: Database, deed: Deed) -> tuple[P
 
 def _drawn_back(equipment: Equipment, target: Database, deed: Deed, refusals: tuple[Refusal, ...] = ()) -> Plan:
     with target.reading() as reading:
-        keys = keys_of(reading, equipment.policy)
+        keys = keys_of(reading, equipment.policy, equipment.models)
         return draw_back(reading, equipment.settings.database, deed, keys, refusals)
 
 
