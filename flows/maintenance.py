@@ -34,7 +34,7 @@ from tasks.recovery import recover_runs
 from tasks.rehearsal import Rehearsed, look, rehearse
 from tasks.retention import prune
 from tasks.verification import verify
-from tasks.work import Worked
+from tasks.work import Worked, explained
 from upkeep.approval import Approval, Duty, judge_approval, refuse_unnamed
 from upkeep.assurance import proven_tonight
 from upkeep.backups import Manifest, utc_now
@@ -173,7 +173,7 @@ class Runbook:
             self._has_begun = True
         with clock("back up"):
             manifest = back_up(equipment, folder, self._run)
-            facts["backup"] = manifest.id
+            facts["backup"], facts["revision"] = manifest.id, manifest.census.revision
         return manifest, migration, restores
 
     def _look(self, folder: Path, manifest: Manifest, migration: Migration | None) -> None:
@@ -195,6 +195,7 @@ class Runbook:
             facts["detected"] = looked.detected
         with clock("rehearse"):
             rehearsed = self._rehearsed(scratch, folder, manifest, looked.detected, migration)
+            facts["revisions"] = explained(migration, rehearsed.worked)
             facts["plan"], facts["rehearsal"] = rehearsed.plan, rehearsed.verdict
             facts["unmigratable"] = equipment.database.unmigratable if rehearsed.plan.migration else ""
         with clock("evidence"):
@@ -292,6 +293,7 @@ class Runbook:
             evidence=evidence_folder(self._equipment.settings.database, self._run),
             store=self._equipment.store.url,
             migrate=self._asked.migrate,
+            clean_up=self._asked.clean_up,
             **self._facts,
         )
 

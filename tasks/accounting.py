@@ -29,6 +29,7 @@ class Asked:
     perform: str
     migrate: bool
     undoes: str = ""
+    clean_up: bool = True
 
 
 @step("receipt")

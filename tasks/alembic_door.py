@@ -1,8 +1,8 @@
 """The one door to Alembic: run by the application's own interpreter, with nothing of Upkeep's in reach.
 
 Called as ``python alembic_door.py ANSWER``: it makes itself ready, then waits for one line of JSON on standard input
-and writes its answer to the file. The request names the ini file, the verb (``inspect``, ``upgrade``, ``downgrade`` or
-``draft``), the database's revisions, its URL, and a query with its answer by which every connection is checked. The
+and writes its answer to the file. The request names the ini file, the verb (``inspect``, ``upgrade``, ``downgrade``,
+``check`` or ``draft``), the database's revisions, its URL, and a query with its answer by which every connection is checked. The
 URL is in no argument list and in no file (P-24); an ``env.py`` finds it in the configuration, in the variables of the
 environment and among the arguments of ``-x`` that the request names. A draft is a revision that does not stand among
 the scripts yet.
@@ -24,6 +24,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from alembic import command
 from alembic.config import Config
 from alembic.operations import Operations
 from alembic.operations.batch import BatchOperationsImpl
@@ -285,7 +286,7 @@ def move(config: Config, asked: dict[str, Any]) -> dict[str, Any]:
             _rebuilding(ears.rebuild),
             EnvironmentContext(config, scripts, fn=steps, destination_rev=to),
         ):
-            scripts.run_env()
+            command.check(config) if asked["verb"] == "check" else scripts.run_env()
     except BaseException as fault:  # noqa: BLE001  # SystemExit in somebody's env.py included: the answer must be written
         failed, state = _said(fault), _state(fault)
     return {"failed": strangers[0] if strangers else failed, "state": state, "told": ears.told}

@@ -2,9 +2,13 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
+from tasks.gate import refuse_old_backup
 from tasks.migration import opened_door
+from tasks.quiet import quiesced
 from tasks.recovery import Found, settle
 from tasks.step import step
 from tasks.work import Worked, work_on
@@ -41,6 +45,8 @@ def perform(
     not kept.
     """
     name = equipment.settings.database
+    if plan.migration:
+        refuse_old_backup(equipment, backup)
     record = put_changes(equipment.store, changes_name(name, run), rehearsed.mended.changes)
     intention = Intention(
         run=run,
@@ -54,7 +60,7 @@ def perform(
     )
     write_intention(equipment.store, intention)
     try:
-        worked = _when_it_is_free(equipment, plan, lambda: _do(equipment, run, plan, rehearsed, workplace))
+        worked = _quietly(equipment, run, plan, rehearsed, workplace)
     except Escaped:
         raise  # what has become of it the next run finds out
     except UpkeepError:
@@ -66,7 +72,16 @@ def perform(
     return worked
 
 
-def _when_it_is_free(equipment: Equipment, plan: Plan, work: Callable[[], Worked]) -> Worked:
+def _quietly(equipment: Equipment, run: str, plan: Plan, rehearsed: Worked, workplace: Path) -> Worked:
+    """Do it; for a migration the application is kept quiet meanwhile, where the settings say how."""
+    if plan.migration is None:
+        return _when_it_is_free(equipment, lambda: _do(equipment, run, plan, rehearsed, workplace))
+    with quiesced(equipment.settings) as awake:
+        worked = _do(equipment, run, plan, rehearsed, workplace)
+    return replace(worked, checks=(*worked.checks, *awake))
+
+
+def _when_it_is_free(equipment: Equipment, work: Callable[[], Worked]) -> Worked:
     """Try again, a few times with a pause, where others hold what is needed.
 
     Only after Busy: by that the engine says that it undid the whole transaction. Where a connection was lost nobody
@@ -74,11 +89,8 @@ def _when_it_is_free(equipment: Equipment, plan: Plan, work: Callable[[], Worked
     others wait for that as long as the rehearsal took, and a person should know before it begins anew.
     """
     for number in range(1, _TRIES):
-        try:
+        with suppress(Busy):
             return work()
-        except Busy:
-            if plan.migration is not None:
-                raise
         time.sleep(min(equipment.settings.lock_seconds, 2.0**number))
     return work()
 

@@ -3,13 +3,13 @@
 import shutil
 from pathlib import Path
 
+from tasks.gate import refuse_leftovers, refuse_narrowness
 from tasks.migration import pending_migration
 from tasks.step import step
 from upkeep.databases import Identity
 from upkeep.equipment import Equipment
 from upkeep.errors import Refused
 from upkeep.finding import keys_of
-from upkeep.losses import LEFT_BEHIND
 from upkeep.plan import Migration
 
 
@@ -40,14 +40,12 @@ def preflight(
             raise Refused(f"the database {identity.place} has no tables", "check DATABASE_URL: is this the right one?")
         keys_of(reading, equipment.policy, equipment.models)
         found = reading.revision()
-        left_behind = sorted(name for name in reading.catalog().tables if name.startswith(LEFT_BEHIND))
+        catalog = reading.catalog()
     migration = pending_migration(equipment.settings, found, workplace) if migrate else None
-    if migration and left_behind:
-        raise Refused(
-            f"{left_behind[0]} is what a migration that failed has left behind, and the next one fails on it",
-            f"see whether it holds rows that {left_behind[0].removeprefix(LEFT_BEHIND)} lacks, then `DROP TABLE "
-            f"{left_behind[0]}`",
-        )
+    if migration:
+        refuse_leftovers(catalog)
+        if performs:
+            refuse_narrowness(equipment.database)
     if migration and performs and equipment.database.unmigratable:
         raise Refused(
             equipment.database.unmigratable,

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from tasks.closing import close
+from tasks.quiet import wake
 from tasks.step import step
 from upkeep.backups import utc_now
 from upkeep.changes import Change, stored_changes
@@ -41,6 +42,8 @@ def recover_runs(equipment: Equipment) -> tuple[str, ...]:
         settle(equipment, intention, found, by_recovery=True)
         said = "had been performed whole" if found is Found.PERFORMED else "had changed nothing"
         told.append(f"run {intention.run} died; it {said}")
+        if intention.migration and (awake := wake(equipment.settings)):
+            told.append(f"{awake.claim}: {awake.seen}")
     attest_deaths(equipment)
     return tuple(told)
 

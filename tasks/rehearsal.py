@@ -7,6 +7,7 @@ from tasks.detection import Looked, detect
 from tasks.migration import opened_door
 from tasks.origins import origins_for
 from tasks.step import step
+from tasks.trials import there_and_back
 from tasks.work import Worked, work_on
 from upkeep.backups import Manifest
 from upkeep.changes import Refusal, RowsRefused
@@ -71,6 +72,7 @@ def rehearse(
         judge_limits(_beyond(equipment, plan, worked, rows_of), plan),
         *worked.checks,
         *measured(scratch, after, plan),
+        *(there_and_back(equipment, scratch, workplace, plan) if worked.migrated else ()),
     ]
     return Rehearsed(plan, worked, Verdict(checks=tuple(checks)))
 

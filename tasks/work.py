@@ -16,7 +16,7 @@ from upkeep.losses import Loss, converted_columns, find_losses
 from upkeep.mending import mend
 from upkeep.orphans import counting
 from upkeep.plan import Migration, Plan
-from upkeep.revisions import Ran
+from upkeep.revisions import Explained, Ran
 from upkeep.sayings import sayings
 from upkeep.standing import Standing, take_standing
 from upkeep.verdict import (
@@ -98,7 +98,8 @@ def _migrated(
         return [coming, judge_failed_migration("it was not begun")], None
     counted = None
     if promised and promised.migrated:
-        counted = promised.migrated.after.replaced_since(promised.migrated.before)
+        was, became = promised.migrated.before, promised.migrated.after
+        counted = became.replaced_since(was) | (became.tables.keys() - was.tables.keys())
     foretold = sayings(Ran(revision.name, 0, revision.sql) for revision in migration.revisions)
     converted = converted_columns(foretold)
     known, before = _declared(bench), take_standing(bench, counted, converted=converted)
@@ -139,6 +140,17 @@ def _coming_orphans(bench: Bench, migration: Migration) -> dict[str, int]:
         keys = [reading.stated(key) for revision in migration.revisions for key in revision.keys]
         there = [key for key in keys if key.askable and key.child in tables and not key.parent_missing]
         return {str(key): reading.numbers(counting(key, reading.dialect))[0] for key in there}
+
+
+def explained(migration: Migration | None, worked: Worked) -> tuple[Explained, ...]:
+    """Each pending revision with what was seen of it."""
+    migrated = worked.migrated
+    ran = {one.revision: one for one in migrated.ran} if migrated else {}
+    losses = migrated.losses if migrated else ()
+    return tuple(
+        Explained(one, ran.get(one.name), tuple(loss.what for loss in losses if loss.by == one.name))
+        for one in (migration.revisions if migration else ())
+    )
 
 
 def _since(begun: float) -> float:

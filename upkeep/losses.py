@@ -172,11 +172,23 @@ def _parts(before: Standing, after: Standing, words: _Words) -> Iterator[Loss]:
             continue
         if part not in gone and (part.table, part.column) in columns:
             continue  # it went with its column
+        if now not in after.parts and _has_another_name(now, wording, before, after):
+            continue
         by = words.of_part(part, wording, gone=now not in after.parts)
         if now in after.parts:
             yield Loss(f"{part} is {after.parts[now] or 'otherwise'}, it was {wording or 'otherwise'}", by)
         else:
             yield Loss(f"{part} is gone", by)
+
+
+def _has_another_name(part: Part, wording: str, before: Standing, after: Standing) -> bool:
+    """Is there a new part that says the very same of the same table, but for its own name?"""
+    said = wording.replace(part.name, "")
+    return bool(part.table and part.name and wording) and any(
+        (other.kind, other.table) == (part.kind, part.table) and text.replace(other.name, "") == said
+        for other, text in after.parts.items()
+        if other not in before.parts and other.name
+    )
 
 
 def _now(part: Part, words: _Words) -> Part | None:

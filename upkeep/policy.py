@@ -197,6 +197,15 @@ class Policy(_Frozen):
                 return number, rule
         return None, Rule(child="*", why="the policy is silent")
 
+    def keeps(self, key: ForeignKey) -> bool:
+        """Are the orphans of ``key`` kept, because a rule says so or because none speaks of them?"""
+        return all(action is Action.KEEP for action in self.rule_for(key)[1].orphan)
+
+    @property
+    def silent(self) -> "Policy":
+        """This policy without its rules: nothing is repaired by it."""
+        return self.model_copy(update={"rule": ()})
+
     def idle_rules(self, keys: tuple[ForeignKey, ...]) -> tuple[int, ...]:
         """Numbers of the rules that meet no key of the database: most often a misspelt name."""
         met = {number for key in keys if (number := self.rule_for(key)[0])}

@@ -12,6 +12,7 @@ from upkeep.findings import Cause, Diagnosis, Finding
 from upkeep.history import History
 from upkeep.ledger import Link
 from upkeep.plan import Plan
+from upkeep.revisions import Explained
 from upkeep.undo import Undo
 from upkeep.values import encode
 from upkeep.verdict import Verdict
@@ -85,7 +86,8 @@ class RunReport:
     """One run: what it saw, what it would do, what it did, and how it ended in one line.
 
     ``look`` is the verdict of a run that restored nothing, ``told`` in words what it looked at. ``migrate``: it was
-    asked to migrate; ``unmigratable``: why the migration of its plan cannot be performed here. ``undoes``: the run that
+    asked to migrate, ``clean_up``: and to repair rows; ``revision`` is where it began, ``revisions`` what is pending,
+    ``unmigratable``: why the migration of its plan cannot be performed here. ``undoes``: the run that
     it takes back, if it is an undo, with ``only_possible`` but for the rows that cannot be put back.
     ``receipt`` is the one that was written when all else was.
     """
@@ -97,6 +99,9 @@ class RunReport:
     assurance: Assurance | None = None
     told: str | None = None
     migrate: bool = True
+    clean_up: bool = True
+    revision: tuple[str, ...] = ()
+    revisions: tuple[Explained, ...] = ()
     unmigratable: str = ""
     undoes: str = ""
     only_possible: bool = False
@@ -151,6 +156,9 @@ class RunReport:
             "performed": self.performed,
             "approved_by": self.approved_by,
             "unmigratable": self.unmigratable or None,
+            "from": list(self.revision),
+            "to": [self.plan.migration.head] if self.plan and self.plan.migration else list(self.revision),
+            "revisions": [one.document() for one in self.revisions],
             "recovered": list(self.recovered),
             "removed": list(self.removed),
             "steps": [{"name": step.name, "seconds": round(step.seconds, 3)} for step in self.steps],

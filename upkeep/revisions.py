@@ -34,6 +34,44 @@ def revision_of(said: dict[str, Any]) -> Revision:
 
 
 @dataclass(frozen=True)
+class Explained:
+    """A pending revision together with what its rehearsal showed; ``ran`` is None where it did not come to that.
+
+    ``gone`` is what is no more because this revision says so.
+    """
+
+    revision: Revision
+    ran: "Ran | None" = None
+    gone: tuple[str, ...] = ()
+
+    @property
+    def locks(self) -> tuple[str, ...]:
+        """Which tables it locks against others, and how."""
+        return tuple(f"{table} ({what.removeprefix('locks ')})" for what, table in self._effects("locks "))
+
+    @property
+    def writes_anew(self) -> tuple[str, ...]:
+        """Tables that it makes, or whose rows it writes to another place."""
+        return tuple(dict.fromkeys(table for _, table in self._effects("keeps ")))
+
+    def _effects(self, kind: str) -> tuple[tuple[str, str], ...]:
+        return tuple(effect for effect in (self.ran.effects if self.ran else ()) if effect[0].startswith(kind))
+
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "revision": self.revision.name,
+            "says": self.revision.doc,
+            "sql": list(self.revision.sql),
+            "unforeseen": self.revision.unforeseen,
+            "seconds": round(self.ran.seconds, 3) if self.ran else None,
+            "locks": list(self.locks),
+            "writes_anew": list(self.writes_anew),
+            "gone": list(self.gone),
+        }
+
+
+@dataclass(frozen=True)
 class Ran:
     """One revision as it ran: its seconds, its statements without their literals, and what it did to tables.
 

@@ -3,6 +3,7 @@
 import difflib
 import os
 import re
+import shlex
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -91,6 +92,16 @@ def _names(value: str | tuple[str, ...]) -> tuple[str, ...]:
     if kept_back := [name for name in names if _NEVER_PASSED_ON.fullmatch(name)]:
         raise ValueError(f"would hand {', '.join(kept_back)} to the application's code")
     return names
+
+
+def _command(text: str) -> str:
+    try:
+        words = shlex.split(text)
+    except ValueError:
+        words = []
+    if text and not words:
+        raise ValueError("is no command")
+    return text
 
 
 def _words(value: str | tuple[str, ...]) -> tuple[str, ...]:
@@ -187,6 +198,34 @@ class Settings(BaseSettings):
     )
     approval_hours: float = _setting(
         "UPKEEP_APPROVAL_HOURS", "24", "hours that a plan waits for approval, more than 0", default=24.0, **_POSITIVE
+    )
+    migration_backup_hours: float = _setting(
+        "UPKEEP_MIGRATION_BACKUP_HOURS",
+        "24",
+        "hours that the proven backup may be old on which a migration rests, more than 0",
+        default=24.0,
+        **_POSITIVE,
+    )
+    quiesce_on: Annotated[str, AfterValidator(_command)] = _setting(
+        "UPKEEP_QUIESCE_ON",
+        "systemctl stop clinic",
+        "the command that keeps the application quiet while its database is migrated; unset, nothing is done",
+        default="",
+    )
+    quiesce_off: Annotated[str, AfterValidator(_command)] = _setting(
+        "UPKEEP_QUIESCE_OFF", "systemctl start clinic", "the command that lets it go on afterwards", default=""
+    )
+    quiesce_health: Annotated[str, AfterValidator(_command)] = _setting(
+        "UPKEEP_QUIESCE_HEALTH",
+        "curl --fail --silent http://localhost:8000/health",
+        "the command that ends well when the application does; it is asked afterwards",
+        default="",
+    )
+    rehearse_downgrade: bool = _setting(
+        "UPKEEP_REHEARSE_DOWNGRADE",
+        "false",
+        "in the rehearsal, is the migration taken back and done once more: true or false",
+        default=False,
     )
     lock_seconds: float = _setting(
         "UPKEEP_LOCK_SECONDS", "30", "seconds to wait for the write lock, more than 0", default=30.0, **_POSITIVE

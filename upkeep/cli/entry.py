@@ -8,7 +8,7 @@ from typing import NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from upkeep.cli import backing_up, ledgers, looking, policies, reporting, running, serving, undoing
+from upkeep.cli import backing_up, ledgers, looking, migrating, policies, reporting, running, serving, undoing
 from upkeep.cli.saying import fail
 from upkeep.errors import Refused, UpkeepError
 
@@ -19,7 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for group in (looking, backing_up, running, undoing, serving, reporting):
+for group in (looking, backing_up, running, migrating, undoing, serving, reporting):
     group.add_to(app)
 app.add_typer(policies.app, name="policy")
 app.add_typer(ledgers.app, name="ledger")

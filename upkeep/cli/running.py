@@ -84,9 +84,9 @@ def maintain(
     say_report(report, as_json, asked=perform != "never")
 
 
-def say_report(report: RunReport, as_json: bool, *, asked: bool) -> NoReturn:
+def say_report(report: RunReport, as_json: bool, *, asked: bool, told: str = "") -> NoReturn:
     """Print what a run came to and leave with its exit code; a plan that was asked for and not approved is refused."""
-    document, told = report.document(), text.run_report(report)
+    document, told = report.document(), told or text.run_report(report)
     if asked and report.passed and not report.performed and report.plan and not report.plan.is_empty:
         end_badly(as_json, document, told, Refused(report.ended, f"approve it with `{text.approving(report)}`"))
     say(as_json, document, told)

@@ -303,6 +303,13 @@ class Database(Protocol):
     def unmigratable(self) -> str:
         """Why a migration of the live database could not be kept whole or undone here; '' where it can."""
 
+    @property
+    def while_migrating(self) -> str:
+        """In words, who waits while a migration is performed."""
+
+    def room_to_migrate(self) -> tuple[Path, int] | None:
+        """A folder and how many bytes must be free there for a migration; None where that is the server's affair."""
+
     def identity(self) -> Identity:
         """Which database this is; raises Unreachable, Refused or Damaged with what to do."""
 

@@ -59,6 +59,7 @@ class MariadbDatabase:
     )
     copies: ClassVar[int] = 0
     copies_to_observe: ClassVar[int] = 0
+    while_migrating: ClassVar[str] = "nobody: a migration is only rehearsed here"
     unmigratable: ClassVar[str] = (
         "MariaDB cannot undo a migration that fails half way: each of its steps commits by itself"
     )
@@ -68,6 +69,9 @@ class MariadbDatabase:
         """The database behind ``mysql+pymysql://user:password@host:port/database``, by whatever driver."""
         place = Place.of(name, url, patience)
         return cls(name, place, programs, scratches=Scratches(place, name))
+
+    def room_to_migrate(self) -> None:
+        """The disk is the server's, and cannot be seen from here."""
 
     def identity(self) -> Identity:
         """Which database this is; Refused where the server is older than Upkeep knows."""

@@ -63,6 +63,9 @@ class PostgresqlDatabase:
     uncompared: ClassVar[tuple[str, ...]] = UNCOMPARED
     copies: ClassVar[int] = 0
     copies_to_observe: ClassVar[int] = 0
+    while_migrating: ClassVar[str] = (
+        "who needs a locked table waits until all is done, and who locks one is waited for no longer than patience"
+    )
     unmigratable: ClassVar[str] = ""
 
     @classmethod
@@ -71,6 +74,9 @@ class PostgresqlDatabase:
         place = Place.of(url, means.patience, f"the URL of database {name}")
         elsewhere = Place.of(means.scratch, means.patience, "UPKEEP_SCRATCH_URL") if means.scratch else None
         return cls(name, place, means.programs, scratches=Scratches(place, name, elsewhere))
+
+    def room_to_migrate(self) -> None:
+        """The disk is the server's, and cannot be seen from here."""
 
     def identity(self) -> Identity:
         """Which database this is; Refused where row security would hide rows from the role (P-15)."""

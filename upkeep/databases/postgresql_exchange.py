@@ -22,6 +22,7 @@ from upkeep.databases.postgresql_locks import begin_work
 from upkeep.databases.postgresql_place import Place
 from upkeep.databases.postgresql_reading import PostgresqlReading
 from upkeep.databases.postgresql_relay import Relay, relayed
+from upkeep.databases.postgresql_shapes import OURS
 from upkeep.databases.postgresql_writing import PostgresqlWriting, commit
 from upkeep.errors import Escaped
 
@@ -37,6 +38,14 @@ _TOLD = """
     JOIN pg_namespace n ON n.oid = t.relnamespace WHERE c.relkind IN ('r', 'p') GROUP BY 1
 """
 """Each table by its whole name: the files in which its rows are, and the rows gained in this transaction."""
+
+_WATCH = f"""
+    SELECT 'locks ' || l.mode, c.oid::regclass::text FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
+    JOIN pg_namespace n ON n.oid = c.relnamespace AND {OURS} WHERE l.pid = pg_backend_pid() AND c.relkind IN ('r', 'p')
+    AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+    UNION ALL SELECT 'keeps ' || pg_relation_filenode(c.oid), c.oid::regclass::text FROM pg_class c
+    JOIN pg_namespace n ON n.oid = c.relnamespace AND {OURS} WHERE c.relkind = 'r'
+"""
 
 
 class PostgresqlBench:
@@ -71,7 +80,7 @@ class PostgresqlBench:
         self._unsettle()
         run(self._connection, "SAVEPOINT upkeep_migration")
         try:
-            yield Lent(self._url(), "SELECT pg_backend_pid()", str(self._connection.info.backend_pid))
+            yield Lent(self._url(), "SELECT pg_backend_pid()", str(self._connection.info.backend_pid), _WATCH)
         except BaseException:
             self._refuse_escapes()
             with suppress(psycopg.OperationalError):  # the session is gone, and all that was done in it

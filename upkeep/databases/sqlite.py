@@ -40,6 +40,7 @@ class SqliteDatabase:
     """Snapshot, scratch and the pages that a migration's exchange keeps (P-09)."""
     copies_to_observe: ClassVar[int] = 1
     unmigratable: ClassVar[str] = ""
+    while_migrating: ClassVar[str] = "writers wait from the beginning to the end, and at the end readers too"
 
     @classmethod
     def from_url(cls, name: str, url: URL, patience: float = 30.0) -> "SqliteDatabase":
@@ -47,6 +48,10 @@ class SqliteDatabase:
         if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
             raise Refused(f"database {name} is not a file", "write DATABASE_URL as sqlite:////folder/file.db")
         return cls(name, Path(url.database).absolute(), patience)
+
+    def room_to_migrate(self) -> tuple[Path, int]:
+        """Beside the file all pages that it had are kept until those that it will have are whole (P-09)."""
+        return self.path.parent, 2 * self.identity().size
 
     def identity(self) -> Identity:
         """Which file this is. An absent or empty file is refused: SQLite itself would quietly make one (P-05)."""

@@ -141,8 +141,8 @@ def approving(report: RunReport) -> str:
     if report.undoes:
         said = undoing(report.undoes, only_possible=report.only_possible)
         return f"{said} --approve {digest} --by NAME --reason TEXT"
-    told = "" if report.migrate else "--no-migrate "
-    return f"upkeep maintain {told}--perform ask --approve {digest} --by NAME --reason TEXT"
+    command = "migrate" if not report.clean_up else "maintain" if report.migrate else "maintain --no-migrate"
+    return f"upkeep {command} --perform ask --approve {digest} --by NAME --reason TEXT"
 
 
 def undoing(run: str, *, only_possible: bool) -> str:

@@ -1,0 +1,40 @@
+"""What pending revisions do, as text for the shell."""
+
+from upkeep.report import RunReport
+from upkeep.revisions import Explained
+from upkeep.wording.text import folded, next_step
+
+_MOST = 12
+"""So many statements of one revision are shown; all stand in the JSON."""
+
+
+def explanation(report: RunReport, while_migrating: str) -> str:
+    """Each pending revision: what it locks, writes anew and drops, how long it took, and its SQL."""
+    if not report.revisions:
+        return f"nothing to migrate: the database is at {', '.join(report.revision) or 'no revision'}, the head"
+    lines = [f"{report.database}: {', '.join(report.revision)} -> {report.revisions[-1].revision.name}"]
+    lines += folded("who waits: ", while_migrating)
+    for one in report.revisions:
+        lines += ["", *_revision(one)]
+    for check in report.verdict.failed if report.verdict else ():
+        lines += ["", *folded("does not hold: ", f"{check.claim} ({check.seen})")]
+    lines += [f"note: {note}" for note in report.notes]
+    return "\n".join([*lines, "", f"next: {next_step(report)}"])
+
+
+def _revision(one: Explained) -> list[str]:
+    lines = [f"{one.revision.name}  {one.revision.doc.splitlines()[0] if one.revision.doc else ''}".rstrip()]
+    took = (
+        f"{one.ran.seconds:.2f} s in the rehearsal" if one.ran else "not known: the rehearsal did not come to its end"
+    )
+    lines += folded("  took          ", took)
+    for title, names in (("locks", one.locks), ("writes anew", one.writes_anew), ("drops", one.gone)):
+        if names:
+            lines += folded(f"  {title:12}  ", "; ".join(names))
+    for number, statement in enumerate(one.revision.sql[:_MOST]):
+        lines += folded("  says          " if not number else " " * 16, " ".join(statement.split())[:400])
+    if len(one.revision.sql) > _MOST:
+        lines.append(f"{' ' * 16}and {len(one.revision.sql) - _MOST} statements more")
+    if one.revision.unforeseen:
+        lines += folded("  and           ", f"what cannot be told beforehand: {one.revision.unforeseen}")
+    return lines
