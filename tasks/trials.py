@@ -4,6 +4,7 @@ from pathlib import Path
 
 from tasks.migration import MigrationFailed, alembic
 from tasks.step import step
+from upkeep.catalog import Part
 from upkeep.databases import Bench, Database
 from upkeep.equipment import Equipment
 from upkeep.plan import Plan
@@ -50,6 +51,7 @@ def _move(settings: Settings, bench: Bench, workplace: Path, verb: str, to: str)
         door.move(lent, verb, to)
 
 
-def _schema(bench: Bench) -> str:
+def _schema(bench: Bench) -> dict[Part, str]:
+    """Part by part: the same table may be written in other words when it is made anew."""
     with bench.reading() as reading:
-        return reading.catalog().schema_digest
+        return reading.parts()
