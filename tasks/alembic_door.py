@@ -2,10 +2,10 @@
 
 Called as ``python alembic_door.py ANSWER``: it makes itself ready, then waits for one line of JSON on standard input
 and writes its answer to the file. The request names the ini file, the verb (``inspect``, ``upgrade``, ``downgrade``,
-``check`` or ``draft``), the database's revisions, its URL, and a query with its answer by which every connection is checked. The
-URL is in no argument list and in no file (P-24); an ``env.py`` finds it in the configuration, in the variables of the
-environment and among the arguments of ``-x`` that the request names. A draft is a revision that does not stand among
-the scripts yet.
+``check`` or ``draft``), the database's revisions, its URL, and a query with its answer by which every connection is
+checked. The URL is in no argument list and in no file (P-24); an ``env.py`` finds it in the configuration, in the
+variables of the environment and among the arguments of ``-x`` that the request names. A draft is a revision that does
+not stand among the scripts yet.
 """
 
 import hashlib

@@ -28,6 +28,14 @@ _OWNERS = f"""
 """
 
 
+_OF_COLUMNS = """
+    SELECT n.nspname, c.relname FROM pg_depend d JOIN pg_class c ON c.oid = d.objid AND c.relkind = 'S'
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE d.classid = 'pg_class'::regclass AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i')
+"""
+"""Sequences that belong to a column: they come and go with it, and its default or identity says so."""
+
+
 def read_parts(connection: Connection[Any], relations: Iterable[tuple[str, Relation]]) -> dict[Part, str]:
     """Every part with its wording; tables by the names that ``relations`` gives them."""
     shown = {(relation.schema, relation.name): name for name, relation in relations}
@@ -37,10 +45,12 @@ def read_parts(connection: Connection[Any], relations: Iterable[tuple[str, Relat
         return shown.get((str(schema), str(name)), plain)
 
     with without_search_path(connection):
+        owned = set(fetched(connection, _OF_COLUMNS))
         parts = {
             part: said
             for kind, sql in SAID.items()
             for row in fetched(connection, sql)
+            if kind != "sequence" or row[:2] not in owned
             for part, said in _parts(kind, named(*row[:2]) if len(row) > 1 else "", row)
         }
         parts |= {Part("grant", str(to), named(*of)): "" for *of, to in fetched(connection, _GRANTS)}
