@@ -281,12 +281,12 @@ def move(config: Config, asked: dict[str, Any]) -> dict[str, Any]:
             return [ears.listening(step, context) for step in revisions(to, found)]
 
         event.listen(Engine, "before_cursor_execute", ears.hear)
-        with (
-            _asked_at_each_connection(_comparing(asked, strangers)),
-            _rebuilding(ears.rebuild),
-            EnvironmentContext(config, scripts, fn=steps, destination_rev=to),
-        ):
-            command.check(config) if asked["verb"] == "check" else scripts.run_env()
+        with _asked_at_each_connection(_comparing(asked, strangers)), _rebuilding(ears.rebuild):
+            if asked["verb"] == "check":
+                command.check(config)
+            else:
+                with EnvironmentContext(config, scripts, fn=steps, destination_rev=to):
+                    scripts.run_env()
     except BaseException as fault:  # noqa: BLE001  # SystemExit in somebody's env.py included: the answer must be written
         failed, state = _said(fault), _state(fault)
     return {"failed": strangers[0] if strangers else failed, "state": state, "told": ears.told}

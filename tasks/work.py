@@ -23,9 +23,11 @@ from upkeep.verdict import (
     Check,
     judge_changes,
     judge_coming_keys,
+    judge_complaints,
     judge_failed_migration,
     judge_migration,
     judge_new_keys,
+    judge_orphans_since,
 )
 
 
@@ -73,8 +75,12 @@ def work_on(
     door, workplace = migrating
     with target.exchanged(workplace) as bench:
         mended = _mended(equipment, bench, plan, record)
-        checks, migrated = _migrated(bench, plan.migration, door, promised)
-        checks = [judge_changes(len(mended.changes), plan.rows, mended.beside_the_plan), *checks]
+        gate = _asked_again(equipment, bench, plan, promised)
+        if any(check.holds is not True for check in gate):
+            checks, migrated = [judge_failed_migration("it was not begun")], None
+        else:
+            checks, migrated = _migrated(bench, plan.migration, door, promised)
+        checks = [judge_changes(len(mended.changes), plan.rows, mended.beside_the_plan), *gate, *checks]
         worked = Worked(mended, tuple(checks), _since(begun), migrated)
         agree(worked)
     return worked
@@ -87,6 +93,19 @@ def _mended(equipment: Equipment, bench: Bench | Database, plan: Plan, record: C
         mended = mend(writing, plan, keys_of(writing, equipment.policy, equipment.models))
         record(mended)
     return mended
+
+
+def _asked_again(equipment: Equipment, bench: Bench, plan: Plan, promised: Worked | None) -> tuple[Check, ...]:
+    """Right before a live migration: is the database as clean as its rehearsal was? Hours may lie between (P-94).
+
+    Not where rows that are locked by now would stay so while whole tables are read; there the engine itself enforces.
+    """
+    if promised is None or not (bench.is_a_copy or not plan.repairs):
+        return ()
+    with bench.reading() as reading:
+        findings = tuple(find(reading, key, limit=0) for key in keys_of(reading, equipment.policy))
+        complaints = reading.complaints() if bench.is_a_copy else ()
+    return judge_complaints(complaints), judge_orphans_since(findings, plan)
 
 
 def _migrated(

@@ -105,6 +105,23 @@ def judge_orphans_left(findings: tuple[Finding, ...], plan: Plan) -> Check:
     )
 
 
+def judge_orphans_since(findings: tuple[Finding, ...], plan: Plan) -> Check:
+    """Is there no orphan but those that the plan keeps? Some of these may have been mended by others since."""
+    kept: dict[str, int] = {}
+    for one in plan.kept:
+        kept[one.key] = kept.get(one.key, 0) + one.rows
+    more = [
+        f"{finding.key} has {finding.orphans:,} orphans, in the rehearsal {kept.get(str(finding.key), 0):,} were kept"
+        for finding in findings
+        if (finding.orphans or 0) > kept.get(str(finding.key), 0)
+    ]
+    return Check(
+        claim="no row has become an orphan since the rehearsal",
+        holds=not more,
+        seen="; ".join(more) or f"{len(findings)} keys asked",
+    )
+
+
 def judge_complaints(complaints: tuple[str, ...]) -> Check:
     """Does the engine's own check find the database whole? Where a backup is restored its proof asks the same."""
     seen = "; ".join(complaints) or "it finds nothing"
