@@ -220,12 +220,14 @@ class Ears:
         self.told: list[dict[str, Any]] = []
 
     def listening(self, step: Any, context: MigrationContext) -> Any:
-        """The step, which is heard when it runs."""
+        """The step, which is heard when it runs.
+
+        Nothing is asked before: it would begin a transaction, and Alembic leaves one that it finds to others (P-115).
+        """
         upgrade = step.migration_fn
-        if not self._seen:
-            self._seen = self._look(context)
 
         def heard(**more: Any) -> None:
+            self._seen = self._seen or self._look(context)
             self._heard, begun = {}, time.monotonic()
             try:
                 upgrade(**more)
