@@ -7,10 +7,13 @@ from typing import Any
 import pytest
 
 from tests.alembic_projects import project
-from tests.clinics import perform_at, rehearse_at
+from tests.clinics import perform_at, recover_at, rehearse_at
 from tests.shell import Place, family, upkeep
+from upkeep.backups import utc_now
+from upkeep.changes import put_changes
 from upkeep.equipment import equip
 from upkeep.errors import Refused
+from upkeep.journal import Intention, write_intention
 
 pytestmark = pytest.mark.usefixtures("prefect_here")
 
@@ -225,3 +228,24 @@ def test_an_orphan_that_came_since_the_rehearsal_stops_the_live_migration_p94(pl
         perform_at(equipment, folder, night)
     assert "child(parent_id) -> parent(id) has 1 orphans, in the rehearsal 0 were kept" in refused.value.message
     assert place.path.read_bytes() == before
+
+
+def test_the_next_run_lets_the_application_go_on_after_a_kill_p90(place: Place) -> None:
+    quiet(place)
+    equipment = equip()
+    intention = Intention(
+        run="20260401T020000Z-killed",
+        database="main",
+        plan="0" * 64,
+        changes=put_changes(equipment.store, "main/repairs/20260401T020000Z-killed/changes.jsonl.zst", ()),
+        migration="r2",
+        backup="none",
+        approved_by="ann: due",
+        begun=utc_now(),
+    )
+    write_intention(equipment.store, intention)
+    assert recover_at(equipment) == (
+        "run 20260401T020000Z-killed died; it had changed nothing",
+        "the application is out of maintenance and well: UPKEEP_QUIESCE_HEALTH says so",
+    )
+    assert (place.folder / "marks").read_text().splitlines() == ["off r1", "health r1"]

@@ -43,10 +43,11 @@ class Case(BaseModel):
     after: dict[str, list[list[Any]]] = {}
 
 
-def cases() -> Iterator[tuple[str, str]]:
-    """The name of each case with each engine that it is about."""
-    for file in sorted(CASES.glob("*/case.toml")):
-        yield from ((file.parent.name, engine) for engine in load(file.parent.name).engines)
+def cases() -> Iterator[tuple[str, str, bool]]:
+    """The name of each case with each engine that it is about, and whether that is the first of them."""
+    for name in sorted(file.parent.name for file in CASES.glob("*/case.toml")):
+        engines = load(name).engines
+        yield from ((name, engine, engine == engines[0]) for engine in engines)
 
 
 def load(name: str) -> Case:

@@ -1,0 +1,10 @@
+"""Births."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision, down_revision = "r2", "r1"
+
+
+def upgrade() -> None:
+    op.add_column("people", sa.Column("born", sa.Date()))
