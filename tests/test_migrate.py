@@ -90,7 +90,7 @@ def test_orphans_that_a_rule_keeps_stay_and_stop_nothing(place: Place) -> None:
     assert said.code == 0, said
     assert revision(place) == [("r2",)]
     assert place.ask("SELECT COUNT(*) FROM child") == [(3,)]
-    assert "nothing to migrate: the database is at r2" in upkeep("migrate", "--explain").out
+    assert "nothing to migrate: the database is at r2, the head" in upkeep("migrate", "--explain").out
 
 
 def marks(place: Place, word: str, code: int = 0) -> str:

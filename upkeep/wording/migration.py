@@ -10,10 +10,12 @@ _MOST = 12
 
 def explanation(report: RunReport, while_migrating: str) -> str:
     """Each pending revision: what it locks, writes anew and drops, how long it took, and its SQL."""
-    if not report.revisions:
-        return f"nothing to migrate: the database is at {', '.join(report.revision) or 'no revision'}, the head"
-    lines = [f"{report.database}: {', '.join(report.revision)} -> {report.revisions[-1].revision.name}"]
-    lines += folded("who waits: ", while_migrating)
+    here = ", ".join(report.revision) or "no revision"
+    if report.revisions:
+        lines = [f"{report.database}: {here} -> {report.revisions[-1].revision.name}"]
+        lines += folded("who waits: ", while_migrating)
+    else:
+        lines = [f"{report.database}: nothing to migrate: the database is at {here}, the head"]
     for one in report.revisions:
         lines += ["", *_revision(one)]
     for check in report.verdict.failed if report.verdict else ():
