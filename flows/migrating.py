@@ -36,6 +36,8 @@ def migrate(
     approve: str = "",
     by: str = "",
     reason: str = "",
+    requested_by: str = "",
+    break_glass: bool = False,
 ) -> State[Any]:
     """Go to the head of the Alembic scripts and repair nothing: rehearsed on a copy, asked for, performed, verified.
 
@@ -46,9 +48,11 @@ def migrate(
         approve: the digest of the plan that is approved beforehand.
         by: who approves.
         reason: why.
+        requested_by: who asks for it; needed where the policy wants two persons.
+        break_glass: approve beforehand what one asked for oneself, against the policy; every report says so.
     """
     errand = Migrating(equip(database), f"{utc_now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}", perform)
-    return state_of(errand.go(perform, wait, Answered(approve, by, reason)))
+    return state_of(errand.go(perform, wait, Answered(approve, by, reason, requested_by, break_glass)))
 
 
 class Migrating(Runbook):

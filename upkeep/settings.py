@@ -206,20 +206,20 @@ class Settings(BaseSettings):
         default=24.0,
         **_POSITIVE,
     )
-    quiesce_on: Annotated[str, AfterValidator(_command)] = _setting(
+    quiesce_on: Annotated[str, AfterValidator(_command)] | None = _setting(
         "UPKEEP_QUIESCE_ON",
         "systemctl stop clinic",
         "the command that keeps the application quiet while its database is migrated; unset, nothing is done",
-        default="",
+        default=None,
     )
-    quiesce_off: Annotated[str, AfterValidator(_command)] = _setting(
-        "UPKEEP_QUIESCE_OFF", "systemctl start clinic", "the command that lets it go on afterwards", default=""
+    quiesce_off: Annotated[str, AfterValidator(_command)] | None = _setting(
+        "UPKEEP_QUIESCE_OFF", "systemctl start clinic", "the command that lets it go on afterwards", default=None
     )
-    quiesce_health: Annotated[str, AfterValidator(_command)] = _setting(
+    quiesce_health: Annotated[str, AfterValidator(_command)] | None = _setting(
         "UPKEEP_QUIESCE_HEALTH",
         "curl --fail --silent http://localhost:8000/health",
         "the command that ends well when the application does; it is asked afterwards",
-        default="",
+        default=None,
     )
     rehearse_downgrade: bool = _setting(
         "UPKEEP_REHEARSE_DOWNGRADE",
