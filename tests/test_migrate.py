@@ -15,7 +15,7 @@ from upkeep.equipment import equip
 from upkeep.errors import Refused
 from upkeep.journal import Intention, write_intention
 
-pytestmark = pytest.mark.usefixtures("prefect_here")
+SERVED = pytest.mark.usefixtures("prefect_here")
 
 CLEAN = """
     CREATE TABLE parent (id INTEGER PRIMARY KEY, name TEXT);
@@ -50,6 +50,7 @@ def performed() -> Any:
     return upkeep("migrate", "--perform", "within_limits", "--json")
 
 
+@SERVED
 def test_what_is_explained_is_approved_by_its_digest_and_performed(place: Place) -> None:
     before = place.path.read_bytes()
     said = upkeep("migrate", "--explain")
@@ -69,6 +70,7 @@ def test_what_is_explained_is_approved_by_its_digest_and_performed(place: Place)
     assert revision(place) == [("r2",)]
 
 
+@SERVED
 @pytest.mark.parametrize("policy", ["", DELETES])
 def test_nothing_is_migrated_while_there_are_orphans_p91(place: Place, policy: str) -> None:
     place.run(ASTRAY)
@@ -83,6 +85,7 @@ def test_nothing_is_migrated_while_there_are_orphans_p91(place: Place, policy: s
     assert place.path.read_bytes() == before
 
 
+@SERVED
 def test_orphans_that_a_rule_keeps_stay_and_stop_nothing(place: Place) -> None:
     place.run(ASTRAY)
     place.policy(KEEPS)
@@ -112,6 +115,7 @@ def quiet(place: Place, on: int = 0, off: int = 0, health: int = 0) -> None:
     )
 
 
+@SERVED
 def test_the_application_is_quiet_while_its_database_is_migrated_and_well_afterwards_p90(place: Place) -> None:
     quiet(place)
     said = performed()
@@ -120,6 +124,7 @@ def test_the_application_is_quiet_while_its_database_is_migrated_and_well_afterw
     assert "the application is out of maintenance and well" in {c["claim"] for c in said.document["verdict"]["checks"]}
 
 
+@SERVED
 def test_who_does_not_go_quiet_is_not_migrated_and_is_let_go_on(place: Place) -> None:
     quiet(place, on=3)
     before = place.path.read_bytes()
@@ -130,6 +135,7 @@ def test_who_does_not_go_quiet_is_not_migrated_and_is_let_go_on(place: Place) ->
     assert (place.folder / "marks").read_text().splitlines() == ["on r1", "off r1", "health r1"]
 
 
+@SERVED
 def test_an_application_that_is_not_well_afterwards_is_a_claim_that_does_not_hold(place: Place) -> None:
     quiet(place, health=1)
     said = performed()
@@ -139,6 +145,7 @@ def test_an_application_that_is_not_well_afterwards_is_a_claim_that_does_not_hol
     assert claim["seen"] == "UPKEEP_QUIESCE_HEALTH ended with 1: look at the application"
 
 
+@SERVED
 def test_a_migration_rests_on_no_old_backup(place: Place) -> None:
     place.set(UPKEEP_MIGRATION_BACKUP_HOURS="0.0000001", UPKEEP_ALEMBIC_INI=str(place.folder / "alembic.ini"))
     before = place.path.read_bytes()
@@ -149,6 +156,7 @@ def test_a_migration_rests_on_no_old_backup(place: Place) -> None:
     assert place.path.read_bytes() == before
 
 
+@SERVED
 def test_a_downgrade_that_was_never_run_is_a_claim_that_does_not_hold_p89(place: Place) -> None:
     script = place.folder / "migrations" / "versions" / "r2.py"
     script.write_text(f"{script.read_text()}\ndef downgrade():\n    op.drop_table('births')\n")
@@ -160,6 +168,7 @@ def test_a_downgrade_that_was_never_run_is_a_claim_that_does_not_hold_p89(place:
     assert "no such table: births" in claim["seen"]
 
 
+@SERVED
 def test_models_that_say_otherwise_are_a_hint_and_no_fault_p85(place: Place) -> None:
     env = place.folder / "migrations" / "env.py"
     models = (
