@@ -14,7 +14,7 @@ from upkeep.origins import Origin, Origins, Pointer
 from upkeep.policy import Action, Policy
 from upkeep.provenance import NOT_TOLD_APART, NOWHERE, Glimpse, Image, Judgement, judge, newest_of
 from upkeep.rulings import rulings
-from upkeep.sightings import Missed, kept_since, missed_by, parents_of, seen_in
+from upkeep.sightings import Missed, Seen, kept_since, missed_by, parents_of, seen_in
 from upkeep.tombstones import tombstones
 from upkeep.values import Value
 
@@ -47,6 +47,14 @@ def search(now: Reading, keys: tuple[ForeignKey, ...], policy: Policy, older: Se
         looking.look_into(older, wanted)
         wanted = looking.what_they_miss()
     return looking.origins()
+
+
+Side = tuple[str, tuple[str, ...], tuple[str, ...]]
+"""A table, columns of it that are pointed at, and values there as text."""
+
+
+def _side(key: ForeignKey, values: Iterable[Value]) -> Side:
+    return key.parent, key.parent_columns, tuple(map(str, values))
 
 
 class _Search:
@@ -103,15 +111,27 @@ class _Search:
     def _look(self, reading: Reading, backup: str, wanted: set[Missed], undecided: set[Missed]) -> set[Missed]:
         """What one backup shows of all that is wanted, for ties; the answer is of what older ones have to tell more."""
         seen = seen_in(reading, self._now, self._keys, wanted)
+        held = self._by_value(seen)
         for missed in wanted:
             image = seen.parents.get((missed.key, missed.values))
             if image:
                 self._spots[missed].add(image.spot)
+            elif alike := held.get(_side(self._keys[missed.key], missed.values)):
+                self._spots[missed].add(alike)
             if missed in undecided:
                 points = missed in seen.pointing or backup >= self._since.get(missed, "~")
                 image = image and self._told(reading, missed, image)
                 self._glimpses[missed].append(Glimpse(backup, image, points))
         return {missed for missed in undecided if not self._is_decided(missed)}
+
+    def _by_value(self, seen: Seen) -> dict[Side, Spot]:
+        """The rows that were seen, by table and what others point at: for who points from a table that is newer."""
+        held: dict[Side, Spot] = {}
+        for (name, _), image in seen.parents.items():
+            values, key = dict(zip(image.columns, image.values, strict=True)), self._keys[name]
+            if values.keys() >= {*key.parent_columns}:
+                held[_side(key, [values[column] for column in key.parent_columns])] = image.spot
+        return held
 
     def _told(self, reading: Reading, missed: Missed, image: Image) -> Image:
         """The image; where a newer backup has it otherwise, with whether its number can have been given again."""
