@@ -143,6 +143,22 @@ def test_p53_no_row_is_put_back_below_a_stranger_who_has_its_parents_number_by_n
     assert house.base.ask("SELECT id, parent FROM children WHERE id > 2 ORDER BY id") == [(3, None), (4, 98)]
 
 
+def test_p53_a_stranger_is_told_from_a_parent_that_the_run_itself_had_brought(house: House) -> None:
+    house.base.run("UPDATE children SET parent = 2 WHERE id = 2")
+    with house.scratch() as scratch, scratch.reading() as old:
+        house.base.run("DELETE FROM parents WHERE id = 2")
+        nullified = [repair for repair in house.planned(BY_NULL).repairs if str(repair.row[0]) != "2"]
+        plan = Plan("clinic", (restoring(old, "parents", 2), *nullified))
+        mended, _ = house.performed(plan, SILENT)
+    house.base.run("INSERT INTO parents VALUES (99, 'a stranger')")
+    undo = undo_of(house, deed_of(plan, mended))
+    assert list(conflicts_of(undo)) == [("children", "3")]
+    undone, _ = house.performed(undo, SILENT)
+    assert undone.astray == ((KEY, 2),)
+    assert house.base.ask("SELECT id, parent FROM children WHERE id > 1 ORDER BY id") == [(2, 2), (3, None), (4, 98)]
+    assert [row[0] for row in house.base.ask("SELECT id FROM parents ORDER BY id")] == [1, 3, 99]
+
+
 def test_p67_a_number_that_was_given_again_keeps_the_row_and_those_below_it_out(house: House) -> None:
     plan = house.planned(BY_DELETION)
     assert plan.by_action() == {"delete": 4}

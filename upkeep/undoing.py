@@ -68,7 +68,7 @@ def draw_back(
     there = len(deed.changes) - len(repairs) - len(conflicts)
     conflicts |= {spot: why for spot, why in refused.items() if spot in repairs}
     pointing = _pointing(catalog, keys, repairs, images)
-    conflicts |= _adopted(reading, deed, pointing, repairs)
+    conflicts |= _adopted(reading, deed, pointing)
     conflicts |= _without_parents(deed, pointing, conflicts, images)
     left = [repair for spot, repair in repairs.items() if spot not in conflicts]
     return Plan(
@@ -178,18 +178,30 @@ def pointers(
     return found
 
 
-def _adopted(reading: Reading, deed: Deed, pointing: Pointing, repairs: Mapping[Spot, Repair]) -> dict[Spot, str]:
-    """Rows that missed a parent before the run, and whose missing parent is there now."""
+def _adopted(reading: Reading, deed: Deed, pointing: Pointing) -> dict[Spot, str]:
+    """Rows that missed a parent before the run, and whose missing parent is there now.
+
+    One that the run has brought itself is no stranger, and goes again.
+    """
     found: dict[Spot, str] = {}
-    going = {spot.table for spot, repair in repairs.items() if repair.action is Action.DELETE}
     for key, rows in pointing.items():
-        # Where the undo takes parents away too, it is these that the rows were given by the run.
         missed = {row: at for row, at in rows.items() if str(key) in deed.missed.get(Spot(key.child, row), ())}
-        if missed and key.parent not in going:
+        if missed:
+            astray, brought = dangling(reading, key, missed), _brought(deed, key)
             why = f"a row is there now that it would point at by {key}, where there was none"
-            astray = dangling(reading, key, missed)
-            found |= {Spot(key.child, row): why for row in missed if row not in astray}
+            strangers = (row for row, at in missed.items() if row not in astray and at not in brought)
+            found |= {Spot(key.child, row): why for row in strangers}
     return found
+
+
+def _brought(deed: Deed, key: ForeignKey) -> set[Row]:
+    """What the parents that the run inserted have in the columns that ``key`` points at."""
+    held = (
+        dict(zip(change.columns, change.after, strict=True))
+        for change in deed.changes
+        if change.table == key.parent and change.before is None and change.after is not None
+    )
+    return {tuple(row[name] for name in key.parent_columns) for row in held if row.keys() >= set(key.parent_columns)}
 
 
 def dangling(reading: Reading, key: ForeignKey, pointing: Mapping[Row, Row]) -> set[Row]:
