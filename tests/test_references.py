@@ -184,6 +184,12 @@ def test_a_reference_that_says_too_much_or_too_little_is_refused(tmp_path: Path,
         load_policy(tmp_path / "policy.toml")
 
 
+def test_p49_rows_of_a_kind_that_a_reference_does_not_name_are_counted(place: Place) -> None:
+    place.policy('[[reference]]\nfrom = "log.ref"\ntype = "KIND"\ntypes = { patient = "patients.id" }\n')
+    assert upkeep("policy", "check", "--json").document["other_kinds"] == {"1": 2}
+    assert "reference 1: 2 rows of a kind that it does not name" in upkeep("policy", "check").out
+
+
 def test_a_column_that_is_not_there_and_a_glob_that_meets_nothing_are_told(place: Place) -> None:
     place.policy("""
         [[reference]]

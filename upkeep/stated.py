@@ -23,6 +23,27 @@ def idle_references(policy: Policy, catalog: Catalog) -> tuple[int, ...]:
     return tuple(n for n, one in enumerate(policy.reference, 1) if not any(keys_of_reference(one, catalog)))
 
 
+def rows_of_other_kinds(reading: Reading, policy: Policy) -> dict[int, int]:
+    """By the number of the reference, counted from 1, the rows that point and whose kind it does not name (P-49)."""
+    dialect, tables = reading.dialect, reading.catalog().tables
+    found: dict[int, int] = {}
+    for number, reference in enumerate(policy.reference, 1):
+        words = ", ".join(map(dialect.literal, reference.types))
+        for child in _met(reference.child, reading.catalog()) if reference.type else ():
+            table = tables.get(child.table)
+            kind = _spelt(table, reference.type or "") if table else None
+            if table is None or kind is None or any(table.column(column) is None for column in child.columns):
+                continue
+            points = " AND ".join(f"c.{dialect.quote(column)} IS NOT NULL" for column in child.columns)
+            said = f"c.{dialect.quote(kind)}"
+            other = f"({said} IS NULL OR {dialect.as_text(said)} NOT IN ({words}))"
+            (rows,) = reading.numbers(
+                f"SELECT COUNT(*) FROM {dialect.source(table.name)} AS c WHERE {points} AND {other}"
+            )
+            found[number] = found.get(number, 0) + rows
+    return {number: rows for number, rows in found.items() if rows}
+
+
 def keys_of_reference(reference: Reference, catalog: Catalog) -> Iterator[ForeignKey]:
     """The keys that one reference states, by the names that it was written with where it has no globs."""
     targets = [(None, reference.parent)] if reference.parent else []

@@ -10,8 +10,9 @@ from upkeep.cli import schemas
 from upkeep.cli.looking import equipped_with_models
 from upkeep.cli.saying import Json, say
 from upkeep.finding import keys_of
+from upkeep.numbers import several
 from upkeep.policy import Policy
-from upkeep.stated import idle_references
+from upkeep.stated import idle_references, rows_of_other_kinds
 from upkeep.wording.text import folded
 
 app = typer.Typer(help="Explain the policy, and what it wants of the schema.")
@@ -25,13 +26,15 @@ def check(as_json: Json = False) -> None:
     with equipment.database.reading() as reading:
         keys = keys_of(reading, equipment.policy, equipment.models)
         unmet = idle_references(equipment.policy, reading.catalog())
+        strange = rows_of_other_kinds(reading, equipment.policy)
     documents = [_document(equipment.policy, key) for key in keys]
     idle = equipment.policy.idle_rules(keys)
     wide = max((len(document["key"]) for document in documents), default=0)
     lines = [line for document in documents for line in folded(f"{document['key']:{wide}}  ", _told(document))]
     lines += [f"rule {number} meets no key: is a name in it misspelt?" for number in idle]
     lines += [f"reference {number} meets no column: is a name in it misspelt?" for number in unmet]
-    told = {"keys": documents, "idle_rules": list(idle), "idle_references": list(unmet)}
+    lines += [f"reference {n}: {several(rows, 'row')} of a kind that it does not name" for n, rows in strange.items()]
+    told = {"keys": documents, "idle_rules": list(idle), "idle_references": list(unmet), "other_kinds": strange}
     say(as_json, told, "\n".join(lines) or "the database has no foreign key")
 
 
