@@ -80,6 +80,7 @@ def attest_approval(equipment: Equipment, run: str, plan: Plan, approval: Approv
         "approved_by": approval.by,
         "reason": approval.reason,
     }
+    contents |= attestations.enforced(plan)
     if approval.requested_by:
         contents |= {"requested_by": approval.requested_by, "alone": approval.alone}
     equipment.attest("performing", run, contents)
@@ -94,6 +95,7 @@ def attest_performance(
         "plan_sha256": plan.digest,
         "found": attestations.found(detected),
         "tables": attestations.tables_after(plan, manifest.census),
+        **attestations.enforced(plan),
         "verification": attestations.judged(verdict),
     }
     _attest_with_evidence(equipment, "performed", run, manifest, contents)

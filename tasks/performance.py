@@ -11,7 +11,7 @@ from tasks.migration import opened_door
 from tasks.quiet import quiesced
 from tasks.recovery import Found, settle
 from tasks.step import step
-from tasks.work import Worked, work_on
+from tasks.work import Worked, with_keys_validated, work_on
 from upkeep.backups import utc_now
 from upkeep.changes import Mended, put_changes
 from upkeep.documents import put_document
@@ -42,7 +42,7 @@ def perform(
     """Do to the live database what the rehearsal did to the scratch.
 
     With a migration too the whole of it is kept or none, by the engine's own way. What differs from the rehearsal is
-    not kept.
+    not kept, but for foreign keys that came into force before the rows: a key that is NOT VALID is safe.
     """
     name = equipment.settings.database
     if plan.migration:
@@ -57,17 +57,21 @@ def perform(
         backup=backup,
         approved_by=approved_by,
         begun=utc_now(),
+        enforced=tuple(str(one.key) for one in plan.enforced),
     )
     write_intention(equipment.store, intention)
     try:
         worked = _quietly(equipment, run, plan, rehearsed, workplace)
     except Escaped:
         raise  # what has become of it the next run finds out
-    except UpkeepError:
+    except UpkeepError as fault:
         # Ours come before the commit, and the rows cannot say it: one that is refused because it is gone looks as if
         # it had been deleted here. Any other error may come after the commit: then the next run finds out.
         settle(equipment, intention, Found.UNTOUCHED, by_recovery=False)
+        if plan.enforced:
+            fault.message += "; of the rows all is as before, foreign keys that are in force by now stay so"
         raise
+    worked = with_keys_validated(equipment.database, plan, worked)
     settle(equipment, intention, Found.PERFORMED, by_recovery=False)
     return worked
 

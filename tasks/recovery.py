@@ -13,13 +13,22 @@ from upkeep.backups import utc_now
 from upkeep.changes import Change, stored_changes
 from upkeep.databases import Reading
 from upkeep.documents import put_document
+from upkeep.enforcement import How
 from upkeep.equipment import Equipment
 from upkeep.errors import Refused
+from upkeep.finding import keys_of
 from upkeep.journal import Intention, clear_intention, intentions
 from upkeep.ledger import UNDER_LOCK, begun_at
 from upkeep.receipts import last_receipt
 from upkeep.rows import images_of
 from upkeep.stores import Store
+
+_FORCE = "is in force"
+_STANDS = {
+    How.ADD: "is not declared yet",
+    How.ENABLE: "is still switched off",
+    How.VALIDATE: "is NOT VALID, which is safe: no new orphan can come, and the next plan validates it",
+}
 
 
 class Found(StrEnum):
@@ -38,14 +47,26 @@ def recover_runs(equipment: Equipment) -> tuple[str, ...]:
     """
     told = []
     for intention in intentions(equipment.store, equipment.settings.database):
-        found = what_became_of(equipment, intention)
-        settle(equipment, intention, found, by_recovery=True)
-        said = "had been performed whole" if found is Found.PERFORMED else "had changed nothing"
-        told.append(f"run {intention.run} died; it {said}")
+        keys = standing_keys(equipment, intention)
+        found = what_became_of(equipment, intention, keys)
+        settle(equipment, intention, found, by_recovery=True, keys=keys)
+        told.append(_told(intention, found, keys))
         if intention.migration and (awake := wake(equipment.settings)):
             told.append(f"{awake.claim}: {awake.seen}")
     attest_deaths(equipment)
     return tuple(told)
+
+
+def _told(intention: Intention, found: Found, keys: dict[str, str]) -> str:
+    """What became of a run, in words; of its rows alone where a foreign key is not in force."""
+    said = "had been performed whole" if found is Found.PERFORMED else "had changed nothing"
+    if keys and not (found is Found.PERFORMED and _all_in_force(keys)):
+        said = "had changed all its rows" if found is Found.PERFORMED else "had changed no row"
+    return "; ".join([f"run {intention.run} died; it {said}", *(f"{key} {word}" for key, word in keys.items())])
+
+
+def _all_in_force(keys: dict[str, str]) -> bool:
+    return bool(keys) and set(keys.values()) == {_FORCE}
 
 
 def attest_deaths(equipment: Equipment) -> None:
@@ -70,7 +91,8 @@ def _outcome(store: Store, database: str, run: str) -> dict[str, Any]:
         return {"found": Found.UNTOUCHED.value, "plan_sha256": None}
     with store.get(name) as file:
         outcome = json.loads(file.read())
-    return {"found": outcome["found"], "plan_sha256": outcome["plan"], "by_recovery": outcome["by_recovery"]}
+    keys = {"keys": outcome["keys"]} if "keys" in outcome else {}
+    return {"found": outcome["found"], "plan_sha256": outcome["plan"], "by_recovery": outcome["by_recovery"], **keys}
 
 
 def outcome_name(database: str, run: str) -> str:
@@ -78,8 +100,13 @@ def outcome_name(database: str, run: str) -> str:
     return f"{database}/repairs/{run}/outcome.json"
 
 
-def settle(equipment: Equipment, intention: Intention, found: Found, *, by_recovery: bool) -> None:
-    """Write down how a run's change ended, then clear its entry of the journal."""
+def settle(
+    equipment: Equipment, intention: Intention, found: Found, *, by_recovery: bool, keys: dict[str, str] | None = None
+) -> None:
+    """Write down how a run's change ended, then clear its entry of the journal.
+
+    ``keys`` says how the foreign keys stand that it was to bring into force, where that was looked at.
+    """
     document = {
         "run": intention.run,
         "plan": intention.plan,
@@ -88,6 +115,8 @@ def settle(equipment: Equipment, intention: Intention, found: Found, *, by_recov
         "by_recovery": by_recovery,
         "changes": intention.changes.model_dump(),
         "settled": utc_now().isoformat(),
+        **({"enforced": list(intention.enforced)} if intention.enforced else {}),
+        **({"keys": keys} if keys else {}),
     }
     name = outcome_name(intention.database, intention.run)
     if not equipment.store.exists(name):
@@ -95,8 +124,27 @@ def settle(equipment: Equipment, intention: Intention, found: Found, *, by_recov
     clear_intention(equipment.store, intention.database, intention.run)
 
 
-def what_became_of(equipment: Equipment, intention: Intention) -> Found:
+def standing_keys(equipment: Equipment, intention: Intention) -> dict[str, str]:
+    """How each foreign key stands that the run was to bring into force; whatever it is, it is left so.
+
+    A key that is NOT VALID is a safe state: it lets no new orphan in, and the next plan takes it from there.
+    """
+    if not intention.enforced:
+        return {}
+    with equipment.database.reading() as reading:
+        known = {str(key): key for key in keys_of(reading, equipment.policy, equipment.models)}
+    lapses = equipment.database.lapses([known[name] for name in intention.enforced if name in known])
+    return {
+        name: _FORCE if name not in lapses else _STANDS[lapses[name].how]
+        for name in intention.enforced
+        if name in known
+    }
+
+
+def what_became_of(equipment: Equipment, intention: Intention, keys: dict[str, str]) -> Found:
     """Performed or not? With a migration the revision says; else the rows do, all of which changed at once.
+
+    Where no row was to change, its foreign keys say it: how they stand now, by name.
 
     The application goes on after a kill and may delete a row that the run would have deleted, so most of them decide.
     """
@@ -105,6 +153,8 @@ def what_became_of(equipment: Equipment, intention: Intention) -> Found:
         if intention.migration is not None:
             return Found.PERFORMED if intention.migration in reading.revision() else Found.UNTOUCHED
         as_before, as_after = _count(reading, changes)
+    if not changes:
+        return Found.PERFORMED if _all_in_force(keys) else Found.UNTOUCHED
     if as_before and as_before == as_after:
         raise Refused(
             f"run {intention.run} died, and of its rows {as_before} are as before it and {as_after} as after it",

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasks.detection import Looked, detect
+from tasks.enforcement import with_enforcement
 from tasks.migration import opened_door
 from tasks.origins import origins_for
 from tasks.step import step
 from tasks.trials import there_and_back
-from tasks.work import Worked, work_on
+from tasks.work import Worked, with_keys_validated, work_on
 from upkeep.backups import Manifest
 from upkeep.changes import Refusal, RowsRefused
 from upkeep.databases import Database
@@ -104,7 +105,8 @@ def drawn_up(
     with target.reading() as reading:
         keys = keys_of(reading, equipment.policy, equipment.models)
         planner = Planner(reading, keys, equipment.policy, refusals, origins)
-        return planner.plan(equipment.settings.database, detected.findings, migration)
+        plan = planner.plan(equipment.settings.database, detected.findings, migration)
+    return with_enforcement(equipment, plan, detected.findings)
 
 
 def _worked_plan(
@@ -121,7 +123,8 @@ def _worked_plan(
         plan = drawn_up(equipment, scratch, detected, migration, origins, refusals)
         try:
             with opened_door(equipment.settings, plan, workplace) as door:
-                return plan, work_on(equipment, scratch, plan, lambda _: None, lambda _: None, door)
+                worked = work_on(equipment, scratch, plan, lambda _: None, lambda _: None, door)
+            return plan, with_keys_validated(scratch, plan, worked)
         except RowsRefused as fault:
             refusals += fault.refusals
     raise Refused(f"after {ATTEMPTS} plans there are still rows that refuse", "change the rule for their table to keep")

@@ -26,7 +26,7 @@ def verify(
         Check(
             claim="a second run would find nothing to do",
             holds=again.is_empty,
-            seen=f"{again.rows} rows to repair" if again.repairs else "an empty plan",
+            seen=_left(again),
         ),
     ]
     if plan.migration:
@@ -39,3 +39,9 @@ def verify(
             )
         )
     return Verdict(checks=tuple(checks))
+
+
+def _left(again: Plan) -> str:
+    if again.repairs:
+        return f"{again.rows} rows to repair"
+    return f"{len(again.enforced)} foreign keys to bring into force" if again.enforced else "an empty plan"

@@ -1,10 +1,11 @@
-"""The one function that is rehearsed on a copy and performed on the live database: clean up by policy, then migrate."""
+"""What is rehearsed on a copy and performed on the live database: clean up by policy, then migrate, keys around it."""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tasks.enforcement import hold_back, validated
 from tasks.migration import Door, MigrationFailed
 from upkeep.catalog import ForeignKey
 from upkeep.changes import Mended
@@ -64,9 +65,11 @@ def work_on(
 
     ``record`` is called with every changed row, and where the plan migrates ``agree`` with all that was done, before
     anything is kept; what raises there undoes it. ``promised`` is what the rehearsal did, and spares others a wait.
-    Raises Refused if a row is no longer what it was, RowsRefused if the database refuses one; then nothing is kept.
+    Raises Refused if a row is no longer what it was, RowsRefused if the database refuses one; then nothing is kept but
+    the foreign keys that came into force before it.
     """
     begun = time.monotonic()
+    hold_back(target, plan)
     if plan.migration is None:
         mended = _mended(equipment, target, plan, record)
         return Worked(mended, (judge_changes(len(mended.changes), plan.rows, mended.beside_the_plan),), _since(begun))
@@ -84,6 +87,11 @@ def work_on(
         worked = Worked(mended, tuple(checks), _since(begun), migrated)
         agree(worked)
     return worked
+
+
+def with_keys_validated(target: Database, plan: Plan, worked: Worked) -> Worked:
+    """What was done, with the plan's foreign keys validated: in a transaction of its own, after the others (P-84)."""
+    return replace(worked, checks=(*worked.checks, *validated(target, plan)))
 
 
 def _mended(equipment: Equipment, bench: Bench | Database, plan: Plan, record: Callable[[Mended], None]) -> Mended:

@@ -108,6 +108,7 @@ def planned(plan: Plan, census: Census, policy: Policy) -> Contents:
         "rules": list(_by_rule(plan, policy)),
         "kept": [{"key": kept.key, "orphans": kept.rows} for kept in plan.kept],
         "healed": [{"key": key, "orphans": said["heal"]} for key, said in plan.by_key().items() if "heal" in said],
+        **enforced(plan),
         "migration": {
             "from": list(plan.migration.found),
             "to": plan.migration.head,
@@ -132,6 +133,18 @@ def _undone(undo: Undo) -> Contents:
     """Which run a plan takes back, how many of its rows stay as they are, how many will point at nothing again."""
     astray = [{"key": key, "orphans": rows} for key, rows in undo.astray or ()]
     return {"undoes": undo.run, "conflicts": len(undo.conflicts), "there_already": undo.there, "astray": astray}
+
+
+def enforced(plan: Plan) -> Contents:
+    """Foreign keys that come into force, and those that the policy wants and that do not; {} where it wants none."""
+    told: Contents = {}
+    if plan.enforced:
+        told["enforced"] = [
+            {"key": str(one.key), "how": one.how.value, "constraint": one.constraint} for one in plan.enforced
+        ]
+    if plan.unenforced:
+        told["unenforced"] = [{"key": one.key, "reason": one.reason} for one in plan.unenforced]
+    return told
 
 
 def judged(verdict: Verdict) -> Contents:

@@ -14,7 +14,8 @@ from upkeep.stores import Store
 class Intention(BaseModel):
     """One run that has begun to change ``database``: what the plan ``plan`` says, to the rows in ``changes``.
 
-    ``plan`` is a digest, ``migration`` the head that the database goes to, if any.
+    ``plan`` is a digest, ``migration`` the head that the database goes to, if any, ``enforced`` the names of the
+    foreign keys that come into force before the rows are changed.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -27,6 +28,7 @@ class Intention(BaseModel):
     backup: str
     approved_by: str
     begun: datetime
+    enforced: tuple[str, ...] = ()
 
 
 def _name(database: str, run: str) -> str:

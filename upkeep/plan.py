@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from upkeep.enforcement import Enforced, Unenforced
 from upkeep.policy import Action, Limits
 from upkeep.revisions import Revision
 from upkeep.undo import Undo
@@ -85,8 +86,9 @@ class Migration:
 class Plan:
     """What would be done to one database. Equal plans have equal digests, whichever run drew them up.
 
-    ``scans`` are foreign keys that make its deletions slow; they are no part of what is done, so not of the digest.
-    ``undo`` stands in a plan that puts back what a run did, and in no other.
+    ``enforced`` are foreign keys that come into force with it, ``unenforced`` those that the policy wants enforced and
+    that stay as they are. ``scans`` are foreign keys that make its deletions slow; they are no part of what is done, so
+    not of the digest. ``undo`` stands in a plan that puts back what a run did, and in no other.
     ``healed`` are the orphans that find their parent by it without being changed themselves, and those reassigned.
     """
 
@@ -95,6 +97,8 @@ class Plan:
     kept: tuple[Kept, ...] = ()
     migration: Migration | None = None
     triggers: tuple[str, ...] = ()
+    enforced: tuple[Enforced, ...] = ()
+    unenforced: tuple[Unenforced, ...] = ()
     scans: tuple[str, ...] = field(default=(), compare=False)
     undo: Undo | None = None
     healed: tuple[Healed, ...] = ()
@@ -107,13 +111,19 @@ class Plan:
     @property
     def is_empty(self) -> bool:
         """Is there nothing to do?"""
-        return not self.repairs and self.migration is None
+        return not self.repairs and self.migration is None and not self.enforced
 
     def document(self) -> dict[str, Any]:
         """The plan as JSON, rows by table and locator; the form that the digest is over (format 1).
 
-        What a plan without restored rows lacks is left out, so that plans of before have the digest that they had.
+        What a plan without restored rows, or without keys to enforce, lacks is left out, so that plans of before have
+        the digest that they had.
         """
+        wanted: dict[str, Any] = {}
+        if self.enforced:
+            wanted["enforced"] = [one.document() for one in self.enforced]
+        if self.unenforced:
+            wanted["unenforced"] = [[one.key, one.reason] for one in self.unenforced]
         migration = self.migration and [list(self.migration.found), self.migration.head, self.migration.digest]
         return {
             "format": 1,
@@ -124,6 +134,7 @@ class Plan:
             "triggers": list(self.triggers),
             **({"undo": self.undo.document()} if self.undo else {}),
             **({"healed": [healed.document() for healed in self.healed]} if self.healed else {}),
+            **wanted,
         }
 
     def by_table(self) -> dict[tuple[str, Action], int]:

@@ -83,7 +83,7 @@ class Planner:
             tuple(sorted(Kept(key, rows, reason) for (key, reason), rows in kept.items() if rows)),
             migration,
             triggers_fired(self._catalog, repairs),
-            self._scans(repairs),
+            scans=self._scans(repairs),
             healed=tuple(sorted(healed, key=repr)),
         )
 

@@ -125,7 +125,10 @@ class Reference(_Frozen):
 
 
 class Rule(_Frozen):
-    """For foreign keys whose child and parent match the globs: what to do with orphans, and the ON DELETE wanted."""
+    """For foreign keys whose child and parent match the globs: what to do with orphans, and the ON DELETE wanted.
+
+    ``enforce``, in a rule for one very key alone: let the database refuse new orphans of it from the clean-up on.
+    """
 
     child: str
     parent: str = "*"
@@ -133,6 +136,7 @@ class Rule(_Frozen):
     ondelete: OnDelete | None = None
     why: str = ""
     restore_unproven: bool = False
+    enforce: bool = False
     reassign_to: int | str | dict[str, int | str] | None = None
 
     @model_validator(mode="after")
@@ -155,10 +159,19 @@ class Rule(_Frozen):
         """Does this rule speak of ``key``? Globs are over ``table`` or ``table.column``, upper and lower case alike."""
         return _meets(self.child, key.child, key.columns) and _meets(self.parent, key.parent, key.parent_columns)
 
+    @model_validator(mode="after")
+    def _enforce_one(self) -> Self:
+        if self.enforce and not (self._is_plain and "." in self.child):
+            raise ValueError('enforce is for one very key: write child = "table.column" and parent = "table"')
+        return self
+
+    @property
+    def _is_plain(self) -> bool:
+        return not any(sign in self.child + self.parent for sign in "*?[")
+
     def names(self, key: ForeignKey) -> bool:
         """Was this rule written for that very key: child as table.column and parent, both without globs?"""
-        plain = not any(sign in self.child + self.parent for sign in "*?[")
-        return plain and self.matches(key) and self.child.lower() != key.child.lower()
+        return self._is_plain and self.matches(key) and self.child.lower() != key.child.lower()
 
 
 def _meets(glob: str, table: str, columns: tuple[str, ...]) -> bool:

@@ -190,6 +190,11 @@ def plan_document(plan: Plan) -> dict[str, Any]:
         "migration": str(plan.migration) if plan.migration else None,
         "triggers": list(plan.triggers),
         "scans": list(plan.scans),
+        "enforced": [
+            {"key": str(one.key), "how": one.how.value, "constraint": one.constraint, "orphans": one.orphans}
+            for one in plan.enforced
+        ],
+        "unenforced": [{"key": one.key, "reason": one.reason} for one in plan.unenforced],
         **(undo_document(plan.undo) if plan.undo else {}),
     }
 

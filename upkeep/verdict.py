@@ -1,12 +1,13 @@
 """The verdict: the claims that were checked, each with what was seen, and whether all of them hold."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from upkeep.answers import Answer
 from upkeep.databases import Behind
+from upkeep.enforcement import Enforced, How, Lapse
 from upkeep.findings import Finding
 from upkeep.history import Gone, History
 from upkeep.losses import Loss
@@ -168,6 +169,27 @@ def judge_enforcement(refused: bool, said: str) -> Check:
     """Is a violation refused by a connection that enforces foreign keys?"""
     return Check(claim="foreign keys can be enforced", holds=refused, seen=said)
 
+
+def judge_enforced(enforced: Iterable[Enforced], lapses: Mapping[str, Lapse], silence: str = "") -> tuple[Check, ...]:
+    """Are a plan's keys in force, and do all rows keep them? () where it has none; ``silence``: why nobody knows."""
+    keys = tuple(enforced)
+    if not keys:
+        return ()
+    lacking = [f"{one.key} {_LACKS[lapse.how]}" for one in keys if (lapse := lapses.get(str(one.key)))]
+    return (
+        Check(
+            claim="the foreign keys of the plan are in force and all rows keep them",
+            holds=None if silence else not lacking,
+            seen=silence or "; ".join(lacking) or ", ".join(str(one.key) for one in keys),
+        ),
+    )
+
+
+_LACKS = {
+    How.ADD: "is not declared",
+    How.ENABLE: "is switched off",
+    How.VALIDATE: "is NOT VALID, for rows violate it; new ones cannot",
+}
 
 _ARRIVED = "the migration arrived at its head"
 

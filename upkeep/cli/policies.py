@@ -68,6 +68,7 @@ def _document(policy: Policy, key: ForeignKey) -> dict[str, Any]:
         "orphan": [action.value for action in rule.orphan],
         "wanted": rule.ondelete,
         "found": key.ondelete if key.declared else None,
+        "enforce": rule.enforce,
         "why": rule.why,
     }
 
@@ -76,4 +77,5 @@ def _told(document: dict[str, Any]) -> str:
     met = f"rule {document['rule']}" if document["rule"] else "no rule"
     wanted, found = document["wanted"], document["found"]
     differs = f"; on delete: {found or 'not declared'}, wanted: {wanted}" if wanted not in (None, found) else ""
-    return f"{met}: {', '.join(document['orphan'])}{differs}"
+    enforce = "; to be enforced" if document["enforce"] else ""
+    return f"{met}: {', '.join(document['orphan'])}{differs}{enforce}"

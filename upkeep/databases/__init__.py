@@ -10,6 +10,7 @@ from sqlalchemy.engine import URL
 
 from upkeep.catalog import Catalog, ForeignKey, Part
 from upkeep.drafts import Draft
+from upkeep.enforcement import Enforced, Lapse
 from upkeep.orphans import Dialect, Known
 from upkeep.values import Row
 
@@ -310,6 +311,10 @@ class Database(Protocol):
     def room_to_migrate(self) -> tuple[Path, int] | None:
         """A folder and how many bytes must be free there for a migration; None where that is the server's affair."""
 
+    @property
+    def unenforceable(self) -> str:
+        """Why no foreign key can be brought into force while the application writes; '' where one can."""
+
     def identity(self) -> Identity:
         """Which database this is; raises Unreachable, Refused or Damaged with what to do."""
 
@@ -368,6 +373,24 @@ class Database(Protocol):
 
         All or nothing: the database is as before or as after, also when the process is killed.
         """
+
+    def lapses(self, keys: Collection[ForeignKey]) -> dict[str, Lapse]:
+        """What each of the keys lacks to be enforced and believed, by the key's name; nothing of those that are.
+
+        Where the engine is ``unenforceable`` that is the reason why a key that is not declared stays so, and the next
+        two raise Refused.
+        """
+
+    def hold_back(self, keys: Collection[Enforced]) -> None:
+        """Let no new row violate the keys from now on; the old rows stay, whatever they say.
+
+        Each key is a transaction of its own that is soon over, and none is taken back: killed or refused, a key that
+        came into force stays so, which is safe. The second time nothing is done. Raises Busy where others hold the
+        table for too long.
+        """
+
+    def validate(self, keys: Collection[Enforced]) -> None:
+        """Have the old rows looked at while others read and write; a key that they violate stays as it was."""
 
     def held(self, by: str) -> AbstractContextManager[None]:
         """Keep a second Upkeep out; raises Refused where one is at work already (P-94)."""

@@ -11,6 +11,7 @@ from sqlalchemy.engine import URL
 
 from upkeep.databases import Bench, Identity, Sight, Snapshot
 from upkeep.databases.copy_bench import CopyBench
+from upkeep.databases.enforcing_nothing import EnforcingNothing
 from upkeep.databases.mariadb_asking import Conversation, quoted
 from upkeep.databases.mariadb_dialect import quote
 from upkeep.databases.mariadb_errors import refusal_of, speaking
@@ -43,7 +44,7 @@ _HOLDER = "SELECT HOST, TIME FROM information_schema.PROCESSLIST WHERE ID = IS_U
 
 
 @dataclass(frozen=True)
-class MariadbDatabase:
+class MariadbDatabase(EnforcingNothing):
     """One database of a server. ``programs`` is the folder of its own programs where the settings name one."""
 
     name: str
@@ -62,6 +63,10 @@ class MariadbDatabase:
     while_migrating: ClassVar[str] = "nobody: a migration is only rehearsed here"
     unmigratable: ClassVar[str] = (
         "MariaDB cannot undo a migration that fails half way: each of its steps commits by itself"
+    )
+
+    unenforceable: ClassVar[str] = (
+        "MariaDB has no NOT VALID: a foreign key that it adds without looking at the rows claims that they keep it"
     )
 
     @classmethod

@@ -1,6 +1,6 @@
 """PostgreSQL: the verbs of a database for one database of a server."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,11 +9,13 @@ from typing import BinaryIO, ClassVar
 from psycopg import IsolationLevel
 from sqlalchemy.engine import URL, make_url
 
+from upkeep.catalog import ForeignKey
 from upkeep.databases import Beside, Identity, Means, Sight, Snapshot
 from upkeep.databases.postgresql_dump import dumped
 from upkeep.databases.postgresql_errors import speaking
 from upkeep.databases.postgresql_exchange import PostgresqlBench, one_transaction
 from upkeep.databases.postgresql_globals import HOLDS, NAME, globals_of
+from upkeep.databases.postgresql_in_force import hold_back, lapses, validate
 from upkeep.databases.postgresql_locks import begin_work, wait_for_work
 from upkeep.databases.postgresql_observing import observe, refuse_strangers
 from upkeep.databases.postgresql_place import FINGERPRINT, Connection, Place, fingerprint_of
@@ -24,6 +26,7 @@ from upkeep.databases.postgresql_schema import UNCOMPARED
 from upkeep.databases.postgresql_scratch import Scratches, lock_key
 from upkeep.databases.postgresql_tools import find_program
 from upkeep.databases.postgresql_writing import PostgresqlWriting, commit
+from upkeep.enforcement import Enforced, Lapse
 from upkeep.errors import Refused
 
 _OLDEST = 13
@@ -67,6 +70,7 @@ class PostgresqlDatabase:
         "who needs a locked table waits until all is done, and who locks one is waited for no longer than patience"
     )
     unmigratable: ClassVar[str] = ""
+    unenforceable: ClassVar[str] = ""
 
     @classmethod
     def from_url(cls, name: str, url: URL, means: Means = _ITSELF) -> "PostgresqlDatabase":
@@ -224,6 +228,20 @@ class PostgresqlDatabase:
         del workplace
         with one_transaction(self.place, self._work) as bench:
             yield bench
+
+    def lapses(self, keys: Collection[ForeignKey]) -> dict[str, Lapse]:
+        """As the server's catalog says it: not declared, switched off, NOT VALID, and what the role may not mend."""
+        with self._connected() as connection:
+            _look_only(connection)
+            return lapses(connection, keys)
+
+    def hold_back(self, keys: Collection[Enforced]) -> None:
+        """ADD ... NOT VALID, or ENABLE TRIGGER: a lock against writers, and no look at any row."""
+        hold_back(self.place, self._work, keys)
+
+    def validate(self, keys: Collection[Enforced]) -> None:
+        """VALIDATE CONSTRAINT: a look at every row, and a lock that no reader and no writer minds."""
+        validate(self.place, self._work, keys)
 
     @contextmanager
     def held(self, by: str) -> Iterator[None]:

@@ -13,6 +13,7 @@ from sqlalchemy.engine import URL
 
 from upkeep.databases import Beside, Identity, Sight, Snapshot
 from upkeep.databases.copy_bench import CopyBench
+from upkeep.databases.enforcing_nothing import EnforcingNothing
 from upkeep.databases.sqlite_copy import copy_pages
 from upkeep.databases.sqlite_exchange import exchange
 from upkeep.databases.sqlite_files import place_whole, speaking
@@ -27,7 +28,7 @@ _HEADER = b"SQLite format 3\x00"
 
 
 @dataclass(frozen=True)
-class SqliteDatabase:
+class SqliteDatabase(EnforcingNothing):
     """One SQLite file. ``patience`` is how many seconds to wait for a lock of the application's."""
 
     name: str
@@ -41,6 +42,7 @@ class SqliteDatabase:
     copies_to_observe: ClassVar[int] = 1
     unmigratable: ClassVar[str] = ""
     while_migrating: ClassVar[str] = "writers wait from the beginning to the end, and at the end readers too"
+    unenforceable: ClassVar[str] = "SQLite adds a foreign key only by making its table anew: that is for a migration"
 
     @classmethod
     def from_url(cls, name: str, url: URL, patience: float = 30.0) -> "SqliteDatabase":

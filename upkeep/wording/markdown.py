@@ -8,6 +8,7 @@ from upkeep.report import Detected, RunReport
 from upkeep.verdict import Verdict
 from upkeep.wording.past import since_last, since_when
 from upkeep.wording.sentences import (
+    enforcement,
     in_a_word,
     mark,
     outcome,
@@ -33,8 +34,7 @@ def summary(report: RunReport) -> str:
         )
     if report.plan:
         parts.append(f"## The plan\n\n{plan_in_short(report.plan)}\n\n{_lines(plan_table(report.plan))}")
-        parts.append(slow_deletions(report.plan))
-        parts.append(_conflicts(report.plan))
+        parts += [slow_deletions(report.plan), _foreign_keys(report.plan), _conflicts(report.plan)]
     parts += [f"## The {name}\n\n{_lines(verdict_table(verdict))}" for name, verdict in report.verdicts]
     steps = [{"step": step.name, "seconds": f"{step.seconds:.2f}"} for step in report.steps]
     parts.append(f"## The steps\n\n{_lines(steps)}")
@@ -108,6 +108,7 @@ def approval_form(plan: Plan, verdict: Verdict, evidence: str, hours: float, dut
     Prefect shows it in a small window above the fields, so what has to be typed comes first and in few lines.
     """
     triggers = f"\n\nTriggers that will fire: {', '.join(plan.triggers)}" if plan.triggers else ""
+    keys = f"\n\n{_foreign_keys(plan)}" if plan.enforced or plan.unenforced else ""
     slow = f"\n\nBeware: {slow_deletions(plan)}" if plan.scans else ""
     stays = f"\n\n{_conflicts(plan)}" if plan.undo else ""
     held = sum(check.holds is True for check in verdict.checks)
@@ -115,10 +116,14 @@ def approval_form(plan: Plan, verdict: Verdict, evidence: str, hours: float, dut
     return (
         f"To approve plan `{plan.digest[:12]}`, write these 12 characters, your name and why. "
         f"Without an answer within {hours:g} hours nothing is done.{another}\n\n"
-        f"**{plan_in_short(plan)}**\n\n{_lines(_plan_by_table(plan))}{triggers}{slow}{stays}\n\n"
+        f"**{plan_in_short(plan)}**\n\n{_lines(_plan_by_table(plan))}{keys}{triggers}{slow}{stays}\n\n"
         f"The rehearsal passed: {held} of {len(verdict.checks)} claims hold; see *findings*, *plan* and *verdict* "
         f"among the run's artifacts.\n\nEvidence: `{evidence}`\n\nThe whole digest: `{plan.digest}`"
     )
+
+
+def _foreign_keys(plan: Plan) -> str:
+    return "\n".join(f"- {sentence}" for sentence in enforcement(plan))
 
 
 def _plan_by_table(plan: Plan) -> Table:

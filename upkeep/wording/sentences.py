@@ -1,6 +1,7 @@
 """Sentences about a run that the shell and the pages share."""
 
 from upkeep.catalog import ForeignKey
+from upkeep.enforcement import How
 from upkeep.findings import Diagnosis, Finding
 from upkeep.numbers import several
 from upkeep.plan import Plan
@@ -57,6 +58,8 @@ def plan_in_short(plan: Plan) -> str:
     if healed := sum(counts.get("heal", 0) for counts in plan.by_key().values()):
         counted["heal"] = healed
     said = [f"{word} {rows}" for word, rows in sorted(counted.items())]
+    if plan.enforced:
+        said.append(f"enforce {several(len(plan.enforced), 'key')}")
     if plan.migration:
         said.append(f"migrate {plan.migration}")
     return ", ".join(said) or "nothing to do"
@@ -88,6 +91,24 @@ def slow_deletions(plan: Plan) -> str:
         f"deletions will be slow: no index begins with the columns of {'; '.join(plan.scans)}, so that whole child "
         "tables are read to see who points at the rows that go, by some engines once for each row"
     )
+
+
+def enforcement(plan: Plan) -> tuple[str, ...]:
+    """What the plan does about foreign keys that the policy wants enforced, a sentence for each."""
+    done = [
+        f"{_BY[one.how]} {one.key} as {one.constraint}{f' ON DELETE {one.ondelete}' if one.ondelete else ''}, "
+        f"{several(one.orphans, 'orphan')} now: {_WHEN[one.how]}"
+        for one in plan.enforced
+    ]
+    return *done, *(f"{one.key} is not enforced as the policy wants: {one.reason}" for one in plan.unenforced)
+
+
+_BY = {How.ADD: "declare", How.ENABLE: "switch on", How.VALIDATE: "validate"}
+_WHEN = {
+    How.ADD: "NOT VALID before any row changes, so that no new one comes, and validated after",
+    How.ENABLE: "before any row changes, so that no new one comes",
+    How.VALIDATE: "new ones cannot come already",
+}
 
 
 def mark(check: Check) -> str:

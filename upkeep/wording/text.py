@@ -13,7 +13,15 @@ from upkeep.undo import Undo
 from upkeep.values import Row, encode
 from upkeep.verdict import Verdict
 from upkeep.wording.past import baseline_said, since_last, since_when, trail_of
-from upkeep.wording.sentences import mark, outcome, plan_in_short, size_of_damage, slow_deletions, trouble
+from upkeep.wording.sentences import (
+    enforcement,
+    mark,
+    outcome,
+    plan_in_short,
+    size_of_damage,
+    slow_deletions,
+    trouble,
+)
 
 WIDTH = 100
 """Columns of the terminal that long lines are folded for."""
@@ -45,6 +53,8 @@ def run_report(report: RunReport) -> str:
     if report.plan and report.plan.repairs:
         lines += ["", *folded("rows that change by table: ", _by_table(report.plan))]
         lines += folded("beware: ", slow) if (slow := slow_deletions(report.plan)) else []
+    for sentence in enforcement(report.plan) if report.plan else ():
+        lines += folded("foreign key: ", sentence)
     for title, verdict in report.verdicts:
         lines += _verdict(title, verdict)
     return "\n".join([*lines, "", *_steps(report.steps), *_tail(report)])
