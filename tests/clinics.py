@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -21,7 +21,7 @@ from tasks.preparation import preflight
 from tasks.recovery import recover_runs
 from tasks.rehearsal import Rehearsed, look, rehearse
 from tasks.work import Worked
-from tests.damaged_clinic import ROOT, Clinic
+from tests.damaged_clinic import ROOT
 from upkeep.backups import Manifest, bring_back, prove, take_backup, utc_now
 from upkeep.databases import Database
 from upkeep.equipment import Equipment
@@ -65,28 +65,40 @@ def recover_at(equipment: Equipment) -> tuple[str, ...]:
     return inspect.unwrap(recover_runs)(equipment)  # type: ignore[no-any-return]  # unwrap knows no types
 
 
+class Home(Protocol):
+    """What a run works on: the settings that point there, and a folder for what it answers."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The settings."""
+
+    @property
+    def folder(self) -> Path:
+        """The folder."""
+
+
 class Runs:
     """Runs in processes of their own that can be killed; see ``tests.mortal``."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
-    def maintain(self, clinic: Clinic, *, moment: str = "", **parameters: Any) -> Any:
+    def maintain(self, home: Home, *, moment: str = "", **parameters: Any) -> Any:
         """The whole runbook: its report as JSON, with ``error`` where it was refused; None where it was killed."""
-        return self.do(clinic, "maintain", moment=moment, **parameters)
+        return self.do(home, "maintain", moment=moment, **parameters)
 
-    def do(self, clinic: Clinic, verb: str, *, moment: str = "", kill_after: float = 0.0, **parameters: Any) -> Any:
+    def do(self, home: Home, verb: str, *, moment: str = "", kill_after: float = 0.0, **parameters: Any) -> Any:
         """One verb of ``tests.mortal`` and its answer; None where it was killed.
 
         ``moment`` is one at which the run kills itself; ``kill_after`` the seconds after which it is killed from here.
         """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        answer = clinic.folder / "answer.json"
+        answer = home.folder / "answer.json"
         answer.unlink(missing_ok=True)
         request = {
             "verb": verb,
-            "environment": clinic.environment,
+            "environment": home.environment,
             "moment": moment,
             "parameters": parameters,
             "answer": str(answer),

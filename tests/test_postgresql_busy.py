@@ -125,6 +125,21 @@ def test_a_transaction_that_loses_every_time_is_tried_three_times(
     assert left(one_house) == [(1,), (2,), (3,)]
 
 
+def test_a_statement_that_takes_too_long_is_told_as_that_and_not_as_a_lock(
+    one_house: House, rehearsed: tuple[Equipment, Night], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one_house.run(
+        "CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM pg_sleep(60); RETURN OLD; END$$",
+        "CREATE TRIGGER lingers BEFORE DELETE ON children FOR EACH ROW EXECUTE FUNCTION linger()",
+    )
+    monkeypatch.setattr("upkeep.databases.postgresql._STATEMENTS", 1)
+    with pytest.raises(Busy, match="longer than it may, or somebody cancelled it; nothing was kept") as said:
+        perform_at(rehearsed[0], tmp_path, rehearsed[1])
+    assert "UPKEEP_LOCK_SECONDS" in said.value.hint
+    assert "locked" not in said.value.message
+    assert left(one_house) == [(1,), (2,), (3,)]
+
+
 def test_a_lost_connection_is_not_tried_again_for_the_lock_may_be_gone_with_it(
     one_house: House, rehearsed: tuple[Equipment, Night], tmp_path: Path
 ) -> None:

@@ -67,6 +67,28 @@ def test_a_key_that_rows_violate_is_put_back_at_each_partition_and_is_the_same_k
     scratch.discard()
 
 
+@pytest.mark.parametrize("only_middle", [True, False], ids=["it alone", "all that there is"])
+def test_a_key_of_a_table_in_the_middle_that_rows_violate_is_put_back_and_is_the_same_key_p13(
+    one_house: House, only_middle: bool
+) -> None:
+    one_house.run(
+        *PARTED,
+        "ALTER TABLE parted ADD COLUMN other int",
+        "ALTER TABLE parted_2 ADD CONSTRAINT middle FOREIGN KEY (other) REFERENCES parents",
+        *(() if only_middle else ("ALTER TABLE pointing DROP CONSTRAINT pointing_parted_fkey", "DROP TABLE parted_1")),
+        "SET session_replication_role = replica",
+        "UPDATE parted SET other = 98 WHERE id > 10",
+        "RESET session_replication_role",
+    )
+    scratch, (remark,) = restored(one_house)
+    assert remark == "put back NOT VALID, for rows violate them: middle of own, middle of parted_2a"
+    live, copy = catalog_of(one_house.database), catalog_of(scratch)
+    assert copy == live
+    child = "parted_2" if only_middle else "parted"
+    assert f"{child}(other) -> parents(id)" in [str(key) for key in copy.keys]
+    scratch.discard()
+
+
 LOST = [
     "ALTER TABLE parted_1 DROP CONSTRAINT of_parents",
     "ALTER TABLE own DROP CONSTRAINT of_parents",

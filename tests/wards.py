@@ -96,6 +96,11 @@ class Ward:
         return replace(self, base=base, folder=folder)
 
     @property
+    def pickled(self) -> str:
+        """The file in which a process that will be killed finds the rehearsal."""
+        return str(self.folder / "rehearsal.pickle")
+
+    @property
     def state(self) -> str:
         """How the key stands: absent, NOT VALID, valid; as many words as there are such keys."""
         return " ".join("valid" if valid else "NOT VALID" for (valid,) in self.run(_STATE)) or "absent"

@@ -51,7 +51,11 @@ def refusal_of(fault: pymysql.MySQLError, place: str) -> UpkeepError | None:
     if code in _LOCKED:
         return Busy(f"{place} is locked by another program", "try again when its transaction has ended")
     if code in _TOO_LONG:
-        return Unreachable(f"a statement took {place} too long", "try again when the server has less to do")
+        return Unreachable(
+            f"a statement took {place} longer than it may",
+            "try again when the server has less to do, or set UPKEEP_LOCK_SECONDS to more: a statement may take "
+            "twenty times as long",
+        )
     if code in _CHANGED_MEANWHILE:
         return Busy(f"another program changed the same rows of {place}", "nothing was kept; run it again")
     if code in _FULL:

@@ -11,7 +11,10 @@ def quote(name: str) -> str:
 
 @dataclass(frozen=True)
 class Relation:
-    """One table as the server knows it. ``root`` is the partitioned table that it belongs to, or itself."""
+    """One table as the server knows it. ``root`` is the partitioned table that it belongs to, or itself.
+
+    ``line`` leads there: itself, what it is a partition of, and so on.
+    """
 
     oid: int
     schema: str
@@ -19,6 +22,7 @@ class Relation:
     is_partitioned: bool
     root: int
     is_of_extension: bool
+    line: tuple[int, ...]
 
     @property
     def full(self) -> str:

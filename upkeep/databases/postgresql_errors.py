@@ -14,8 +14,10 @@ _SETTLED = re.compile(
     r"FATAL: |no password supplied|certificate|SSL|invalid (connection option|.* value)|password file"
 )
 
-LOCKED = ("55P03", "57014")
-"""A lock, or the end of a statement, that was not had in time."""
+LOCKED = ("55P03",)
+"""A lock that was not had in time."""
+CUT_SHORT = ("57014",)
+"""A statement that the server ended: by its timeout, or because somebody cancelled it."""
 RACED = ("40001", "40P01")
 """Somebody else was first: serialization and deadlocks."""
 
@@ -39,6 +41,12 @@ def refusal_of(fault: psycopg.Error, place: str) -> UpkeepError | None:
         return Unreachable(f"the connection to {place} was lost", "try again when the server runs")
     if state in LOCKED:
         return Busy(f"{place} is locked by another program", "try again when its transaction has ended")
+    if state in CUT_SHORT:
+        return Busy(
+            f"a statement took {place} longer than it may, or somebody cancelled it; nothing was kept",
+            "try again when the server has less to do, or set UPKEEP_LOCK_SECONDS to more: a statement may take "
+            "twenty times as long",
+        )
     if state in RACED:
         return Busy(f"another program changed the same rows of {place}", "nothing was kept; run it again")
     if state.startswith("53"):

@@ -17,7 +17,7 @@ from sqlalchemy.engine import URL
 from upkeep.databases import Lent, Tally
 from upkeep.databases.postgresql_asking import SETTINGS, fetched, run
 from upkeep.databases.postgresql_dial import dial
-from upkeep.databases.postgresql_errors import LOCKED, RACED, speaking
+from upkeep.databases.postgresql_errors import CUT_SHORT, LOCKED, RACED, speaking
 from upkeep.databases.postgresql_locks import begin_work
 from upkeep.databases.postgresql_place import Place
 from upkeep.databases.postgresql_reading import PostgresqlReading
@@ -111,8 +111,8 @@ class PostgresqlBench:
         return url.render_as_string(hide_password=False)
 
     def may_pass(self, state: str) -> bool:
-        """A lock that was not had in time, a deadlock, a race that was lost."""
-        return state in LOCKED or state in RACED
+        """A lock that was not had in time, a statement cut short, a deadlock, a race that was lost."""
+        return state in (*LOCKED, *CUT_SHORT, *RACED)
 
     def tallies(self, counted: Collection[str] | None) -> dict[str, Tally]:
         """By the server's own count of what the transaction does; TRUNCATE shows in the storage alone."""

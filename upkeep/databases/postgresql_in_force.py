@@ -19,6 +19,7 @@ from upkeep.databases.postgresql_asking import fetched, run, settle, without_sea
 from upkeep.databases.postgresql_dialect import PostgresqlDialect, Relation, quote, shown_names
 from upkeep.databases.postgresql_errors import speaking
 from upkeep.databases.postgresql_locks import begin_work, patient
+from upkeep.databases.postgresql_partitions import leaves_below
 from upkeep.databases.postgresql_place import Place
 from upkeep.databases.postgresql_shapes import read_relations
 from upkeep.enforcement import Enforced, How, Lapse
@@ -67,10 +68,7 @@ class _Look:
             relations = read_relations(connection)
             self.shown = shown_names(relations.values(), home)
             self._constraints = tuple(_constraints(connection, relations))
-        self._leaves: dict[int, set[int]] = {}
-        for relation in relations.values():
-            if relation.root != relation.oid and not relation.is_partitioned:
-                self._leaves.setdefault(relation.root, set()).add(relation.oid)
+        self._leaves = leaves_below(relations)
 
     def of(self, key: ForeignKey) -> tuple[_Constraint, ...]:
         """The constraints that declare the key: one, or one of each partition; () where it is not declared whole."""
@@ -81,9 +79,9 @@ class _Look:
         found = [one for one in self._constraints if (one.parent, one.pairs) == (parent.oid, pairs)]
         if own := tuple(one for one in found if one.relation.oid == child.oid):
             return own
-        parts = tuple(one for one in found if one.relation.root == child.oid)
-        covered = {one.relation.oid for one in parts}
-        return parts if parts and covered >= self._leaves.get(child.oid, set()) else ()
+        parts = tuple(one for one in found if child.oid in one.relation.line)
+        covered = {leaf for one in parts for leaf in self._leaves[one.relation.oid]}
+        return parts if covered and covered >= self._leaves[child.oid] else ()
 
     def lapse(self, key: ForeignKey) -> Lapse | None:
         """What is lacking of the key; None where it is in force and believed."""

@@ -15,6 +15,7 @@ OURS = "n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '
 
 _RELATIONS = f"""
 SELECT c.oid, n.nspname, c.relname, c.relkind, COALESCE(pg_partition_root(c.oid), c.oid::regclass)::oid,
+  (SELECT JSON_AGG(a.relid::oid::bigint) FROM pg_partition_ancestors(c.oid) AS a),
   EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND {OURS} ORDER BY 2, 3"""
@@ -67,8 +68,16 @@ WHERE c.relkind IN ('r', 'p') AND r.ev_enabled IN ('O', 'A') AND {OURS} ORDER BY
 def read_relations(connection: Connection[Any]) -> dict[int, Relation]:
     """All tables, partitions too, by oid; those of the system and temporary ones are left out."""
     return {
-        int(str(oid)): Relation(int(str(oid)), str(schema), str(name), kind == "p", int(str(root)), extension == "t")
-        for oid, schema, name, kind, root, extension in fetched(connection, _RELATIONS)
+        int(str(oid)): Relation(
+            int(str(oid)),
+            str(schema),
+            str(name),
+            kind == "p",
+            int(str(root)),
+            extension == "t",
+            tuple(json.loads(str(line or f"[{oid!s}]"))),
+        )
+        for oid, schema, name, kind, root, line, extension in fetched(connection, _RELATIONS)
     }
 
 
