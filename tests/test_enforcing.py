@@ -1,6 +1,5 @@
 """A foreign key that the policy wants enforced: NOT VALID before the clean-up, validated after it, safe in between."""
 
-import json
 import pickle
 import threading
 import time
@@ -22,6 +21,7 @@ from upkeep.enforcement import Enforced, How, Unenforced
 from upkeep.equipment import equip
 from upkeep.errors import Busy, Refused
 from upkeep.finding import keys_of
+from upkeep.ledger import link_of
 from upkeep.policy import load_policy
 from upkeep.wording.sentences import enforcement
 
@@ -385,10 +385,8 @@ def test_a_whole_run_says_it_in_its_report_and_in_the_ledger_and_the_next_finds_
     assert report["plan"]["enforced"] == [{"key": KEY, "how": "add", "constraint": NAME, "orphans": 3}]
     assert {check["claim"]: check["holds"] for check in report["verdict"]["checks"]}[CLAIM] is True
     assert ward.state == "valid"
-    told = {}
-    for path in sorted((ward.folder / "store/ward/ledger").glob("*.json")):
-        receipt = json.loads(path.read_text())
-        told[receipt["kind"]] = receipt["contents"].get("plan", receipt["contents"]) or {}
+    receipts = [link_of(path.read_bytes()).receipt for path in (ward.folder / "store/ward/ledger").glob("*.json")]
+    told = {receipt.kind: receipt.contents.get("plan", receipt.contents) for receipt in receipts}
     for kind in ("rehearsed", "performing", "performed"):
         assert told[kind]["enforced"] == [{"key": KEY, "how": "add", "constraint": NAME}], kind
     assert runs.maintain(ward, perform="within_limits", migrate=False)["ended"] == "nothing to do"
