@@ -17,7 +17,7 @@ from sqlalchemy.sql.elements import quoted_name
 
 from expectations.documents import write_documents
 from expectations.meaning import Heard, unasked, understood
-from expectations.sources import connected
+from expectations.sources import Lend, connected
 from expectations.suites import KEY_SUITE, Rule, Suite, check, expectation_suite, key_suite
 from upkeep.answers import Answer, Question
 
@@ -48,13 +48,15 @@ def run_suites(
     rule_suites: Sequence[Suite],
     *,
     at_begin: Sequence[str] = (),
+    lend: Lend = None,
     docs_folder: Path | None = None,
     explain: Callable[[Answer], str] = lambda _: "",
 ) -> SuiteRun:
     """Put the foreign keys and the rules to the database behind ``url``, a SQLAlchemy URL, and leave it as it is.
 
-    Every transaction begins with the statements ``at_begin``, by which all of them may see one state. ``explain``
-    says of the answer about a foreign key why it is so, in words that are shown beside it.
+    Every transaction begins with the statements ``at_begin``, by which all of them may see one state; or ``lend`` gives
+    connections that see it. ``explain`` says of the answer about a foreign key why it is so, in words that are shown
+    beside it.
 
     An expectation that could not be asked has an answer that says so. Raises Unreachable where the database does not
     answer at all, Refused for a URL or a suite that cannot be used. Static pages are written below ``docs_folder``,
@@ -65,7 +67,7 @@ def run_suites(
         check(suite)
     with ONE_AT_A_TIME:
         context = _context()
-        heard = _explained(_ask(context, url, at_begin, suites), explain) if suites else []
+        heard = _explained(_ask(context, url, at_begin, lend, suites), explain) if suites else []
         drawn = docs_folder is not None and write_documents(context, docs_folder, heard)
     answers = tuple(one.answer for _, ones in heard for one in ones)
     return SuiteRun(answers, _document(heard), docs_folder if drawn else None)
@@ -78,9 +80,9 @@ def _context() -> EphemeralDataContext:
 
 
 def _ask(
-    context: EphemeralDataContext, url: str, at_begin: Sequence[str], suites: Sequence[Suite]
+    context: EphemeralDataContext, url: str, at_begin: Sequence[str], lend: Lend, suites: Sequence[Suite]
 ) -> list[tuple[Suite, list[Heard]]]:
-    with connected(context, url, at_begin) as source:
+    with connected(context, url, at_begin, lend) as source:
         return [(suite, _ask_suite(source, suite)) for suite in suites]
 
 

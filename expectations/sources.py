@@ -1,6 +1,6 @@
 """How Great Expectations reaches a database: read-only, by one connection, which is gone afterwards."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 from urllib.parse import quote
@@ -12,15 +12,21 @@ from great_expectations.datasource.fluent.sql_datasource import SQLDatasource
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import StaticPool
 
 from upkeep.errors import Refused, Unreachable
 
 NAME = "database"
+Lend = Callable[[], Any] | None
 
 
 @contextmanager
-def connected(context: EphemeralDataContext, url: str, at_begin: Sequence[str] = ()) -> Iterator[SQLDatasource]:
+def connected(
+    context: EphemeralDataContext, url: str, at_begin: Sequence[str] = (), lend: Lend = None
+) -> Iterator[SQLDatasource]:
     """The database behind a SQLAlchemy URL as a source of the context, each of whose transactions begins ``at_begin``.
+
+    With ``lend`` it asks by the connections that this gives, one for each engine, and by no others.
 
     Raises Refused for a URL that cannot be read and Unreachable where nothing answers. Both engines that the library
     keeps for a source are disposed in the end: an idle connection would block ``DROP DATABASE``.
@@ -31,6 +37,7 @@ def connected(context: EphemeralDataContext, url: str, at_begin: Sequence[str] =
         asking = source.get_execution_engine()
         for engine in (source.get_engine(), asking.engine):
             _begin_with(engine, at_begin)
+            _borrow(engine, lend)
         closing.callback(asking.engine.dispose)
         closing.callback(asking.close)
         yield source
@@ -49,6 +56,13 @@ def _begin_with(engine: Engine, statements: Sequence[str]) -> None:
     if statements:
         engine.dispose()
         event.listen(engine, "begin", say)
+
+
+def _borrow(engine: Engine, lend: Lend) -> None:
+    """Let the engine use one connection that is lent to it, and never reset what is open on it."""
+    if lend is not None:
+        engine.dispose()
+        engine.pool = StaticPool(lend, reset_on_return=None, dialect=engine.dialect)
 
 
 def _parsed(url: str) -> URL:

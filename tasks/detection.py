@@ -58,6 +58,7 @@ def detect_in(equipment: Equipment, sight: Sight, *, docs: Path | None = None, r
         list(questions.values()),
         suites,
         at_begin=sight.at_begin,
+        lend=sight.lend,
         docs_folder=docs,
         explain=explain,
     )

@@ -1,10 +1,10 @@
 """The databases that Upkeep looks after: the verbs of an engine."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from sqlalchemy.engine import URL
 
@@ -266,7 +266,8 @@ class Behind:
 class Sight:
     """One state of a database that others go on writing to: ``reading`` and the suites see the same.
 
-    Suites connect by ``url`` (secret) and begin each of their transactions with the statements ``at_begin``.
+    Suites connect by ``url`` (secret) and begin each of their transactions with the statements ``at_begin``; or, where
+    no words lead to the state, they use the connections of the driver's that ``lend`` gives them, which are in it.
     ``told`` says in words what is looked at; ``behind`` is None where that is no replica.
     """
 
@@ -275,6 +276,7 @@ class Sight:
     at_begin: tuple[str, ...] = ()
     told: str = ""
     behind: Behind | None = None
+    lend: Callable[[], Any] | None = field(default=None, repr=False)
 
 
 class Database(Protocol):

@@ -1,7 +1,7 @@
 """MariaDB and MySQL: the verbs of a database for one database of a server."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, ClassVar
@@ -16,6 +16,7 @@ from upkeep.databases.mariadb_asking import Conversation, quoted
 from upkeep.databases.mariadb_dialect import quote
 from upkeep.databases.mariadb_errors import refusal_of, speaking
 from upkeep.databases.mariadb_locks import begin_work, lock_name, locked, release, wait_for_work
+from upkeep.databases.mariadb_observing import observe
 from upkeep.databases.mariadb_place import Place
 from upkeep.databases.mariadb_probe import refuse_what_reaches_out, try_a_violation
 from upkeep.databases.mariadb_reading import MariadbReading
@@ -134,19 +135,18 @@ class MariadbDatabase(EnforcingNothing):
                 release(conversation, self._work)
 
     def replica(self, url: str) -> "MariadbDatabase":
-        """No: nothing here tells whose replica a server is, nor lends the state that one looks at to the suites."""
+        """No: nothing here tells whose replica a server is."""
         del url
         raise Refused(
             f"Upkeep cannot look at a replica of {self.name}, a MariaDB database", "remove UPKEEP_REPLICA_URL"
         )
 
-    def observed(self, workplace: Path, seconds: float) -> AbstractContextManager[Sight]:
-        """No: a second connection cannot be given the state that a first one sees, and the suites have their own."""
-        del workplace, seconds
-        raise Refused(
-            "MariaDB lends no state to a second connection, so the live database cannot be looked at by suites",
-            'let every night restore its backup: snapshot = "nightly" below [run] in the policy',
-        )
+    @contextmanager
+    def observed(self, workplace: Path, seconds: float) -> Iterator[Sight]:
+        """Read-only transactions that began in one moment, one for us and the others for the suites."""
+        del workplace
+        with observe(self.place, seconds, self._identity) as sight:
+            yield sight
 
     @contextmanager
     def snapshot(self, workplace: Path) -> Iterator[Snapshot]:

@@ -73,18 +73,20 @@ class Place:
         """Another database of the same server."""
         return Place(self.url.set(database=database), self.patience)
 
-    def connect(self, *, database: bool = True, statement_seconds: float = 0) -> Conversation:
+    def connect(self, *, database: bool = True, statement_seconds: float = 0, plain: bool = False) -> Conversation:
         """A connection of one's own, which commits each statement; raises Unreachable or Refused.
 
         Without ``database`` it is in none, so that one can be made. Foreign keys are not enforced in it: it changes
-        what a plan names, and no cascade acts beside that (P-58).
+        what a plan names, and no cascade acts beside that (P-58). On a ``plain`` one values come as other programs are
+        used to, numbers as numbers.
         """
         parameters: dict[str, Any] = {"connect_timeout": _SECONDS, "program_name": "upkeep", "charset": "utf8mb4"}
-        parameters |= {"use_unicode": False, "conv": encoders, "autocommit": True, "client_flag": CLIENT.FOUND_ROWS}
+        parameters |= {"autocommit": True, "client_flag": CLIENT.FOUND_ROWS}
+        parameters |= {} if plain else {"use_unicode": False, "conv": encoders}
         try:
             connection = pymysql.connect(**parameters | self._parameters(database=database))
             conversation = Conversation(connection)
-            _settle(conversation, self.patience, statement_seconds)
+            _settle(conversation, self.patience, statement_seconds, plain=plain)
         except (pymysql.MySQLError, RuntimeError) as fault:
             raise why_no_connection(fault, str(self), self.user) from None
         return conversation
@@ -128,12 +130,13 @@ def _as_option(value: str) -> str:
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _settle(conversation: Conversation, patience: float, statement_seconds: float) -> None:
+def _settle(conversation: Conversation, patience: float, statement_seconds: float, *, plain: bool) -> None:
     seconds = max(1, round(patience))
-    wanted = _SETTINGS | {"lock_wait_timeout": str(seconds), "innodb_lock_wait_timeout": str(seconds)}
+    settings = {name: value for name, value in _SETTINGS.items() if not (plain and name == "character_set_results")}
+    wanted = settings | {"lock_wait_timeout": str(seconds), "innodb_lock_wait_timeout": str(seconds)}
     wanted["foreign_key_checks"] = "0"
     if conversation.is_mariadb:
-        wanted["max_statement_time"] = str(int(statement_seconds))
+        wanted["max_statement_time"] = f"{statement_seconds:.3f}"
         wanted |= dict.fromkeys(("idle_transaction_timeout", "idle_readonly_transaction_timeout"), "0")
         wanted["idle_write_transaction_timeout"] = "0"
     else:

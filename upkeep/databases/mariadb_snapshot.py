@@ -68,9 +68,9 @@ def frozen(place: Place, program: Program, workplace: Path, size: int) -> Iterat
         closing(place.connect()) as lasting,
     ):
         refuse_what_is_missing(conversation, place.database, _TO_DUMP)
-        transactional, others = _tables(conversation, place.database)
-        _lock(lasting, place.database, others, place.patience)
-        _lock(brief, place.database, transactional, place.patience)
+        transactional, others = tables_of(conversation, place.database)
+        lock_against_writers(lasting, place.database, others, place.patience)
+        lock_against_writers(brief, place.database, transactional, place.patience)
         with dumping(place, program, workplace) as dump:
             conversation.run(LOOK)
             dump.wait_until_begun(max(place.patience, 10.0))
@@ -78,7 +78,8 @@ def frozen(place: Place, program: Program, workplace: Path, size: int) -> Iterat
             yield MariadbSnapshot(MariadbReading(conversation, place.database, place.connect), dump, size)
 
 
-def _tables(conversation: Conversation, database: str) -> tuple[list[str], list[str]]:
+def tables_of(conversation: Conversation, database: str) -> tuple[list[str], list[str]]:
+    """The tables whose engine has transactions, and the others."""
     undoable = {row[0] for row in conversation.fetched(_UNDOABLE)}
     relations = read_relations(conversation, database)
     return (
@@ -87,7 +88,7 @@ def _tables(conversation: Conversation, database: str) -> tuple[list[str], list[
     )
 
 
-def _lock(conversation: Conversation, database: str, tables: list[str], patience: float) -> None:
+def lock_against_writers(conversation: Conversation, database: str, tables: list[str], patience: float) -> None:
     """Lock the tables against writers, a second at a time: whoever queued up behind the try goes on after it."""
     if not tables:
         return
