@@ -119,12 +119,28 @@ def _worked_plan(
 ) -> tuple[Plan, Worked]:
     """The plan that no row refuses: each refusal is a finding and draws the plan up anew (P-119)."""
     refusals: tuple[Refusal, ...] = ()
+    held_back: set[str] = set()
     for _ in range(ATTEMPTS):
         plan = drawn_up(equipment, scratch, detected, migration, origins, refusals)
+        _refuse_a_key_too_many(plan, held_back)
         try:
             with opened_door(equipment.settings, plan, workplace) as door:
                 worked = work_on(equipment, scratch, plan, lambda _: None, lambda _: None, door)
             return plan, with_keys_validated(scratch, plan, worked)
         except RowsRefused as fault:
             refusals += fault.refusals
+            held_back |= {str(one.key) for one in plan.enforced}
     raise Refused(f"after {ATTEMPTS} plans there are still rows that refuse", "change the rule for their table to keep")
+
+
+def _refuse_a_key_too_many(plan: Plan, held_back: set[str]) -> None:
+    """Where rows that refuse keep a key from being enforced, the copy has it by now and the live database would not.
+
+    Only a migration is compared with what it came to on the copy, schema and all.
+    """
+    too_many = sorted(held_back - {str(one.key) for one in plan.enforced})
+    if too_many and plan.migration:
+        raise Refused(
+            f"rows refuse to change, so that {too_many[0]} cannot be enforced by a run that migrates",
+            "use --no-migrate, or take `enforce` out of its rule; nothing was changed",
+        )

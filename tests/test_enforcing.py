@@ -375,13 +375,21 @@ def test_where_nobody_asks_for_it_a_plan_has_the_form_and_the_digest_that_it_alw
     assert asked.digest != plan.digest
 
 
+STAMPED = (
+    "CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)",
+    "INSERT INTO alembic_version VALUES ('r1')",
+)
+STUBBORN = (
+    "CREATE FUNCTION stay() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'it stays'; END$$",
+    "CREATE TRIGGER stays BEFORE UPDATE ON visits FOR EACH ROW WHEN (OLD.id = 22) EXECUTE FUNCTION stay()",
+)
+
+
 def test_a_pending_migration_finds_the_key_in_force_and_comes_to_what_the_rehearsal_came_to(
     system_postgresql: PostgresServer, tmp_path: Path
 ) -> None:
     ini = project(tmp_path / "app", "pass", "op.add_column('visits', sa.Column('paid', sa.Boolean()))")
-    stamped = ("CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)",
-               "INSERT INTO alembic_version VALUES ('r1')")  # fmt: skip
-    ward = ward_on(system_postgresql, tmp_path / "ward", *stamped)
+    ward = ward_on(system_postgresql, tmp_path / "ward", *STAMPED)
     ward = replace(ward, more={"UPKEEP_ALEMBIC_INI": str(ini)})
     night = ward.rehearsed(migrate=True)
     assert night.rehearsed.verdict.passed, night.rehearsed.verdict.failed
@@ -391,11 +399,22 @@ def test_a_pending_migration_finds_the_key_in_force_and_comes_to_what_the_rehear
     assert ward.run("SELECT version_num FROM alembic_version") == [("r2",)]
 
 
+def test_rows_that_refuse_keep_a_key_from_being_enforced_and_from_being_migrated_with(
+    system_postgresql: PostgresServer, tmp_path: Path
+) -> None:
+    ini = project(tmp_path / "app", "pass", "op.add_column('visits', sa.Column('paid', sa.Boolean()))")
+    ward = ward_on(system_postgresql, tmp_path / "ward", *STAMPED, *STUBBORN)
+    night = ward.rehearsed()
+    assert night.rehearsed.plan.enforced == ()
+    assert night.rehearsed.plan.unenforced == (Unenforced(KEY, "1 of its orphans stay"),)
+    with pytest.raises(Refused, match=r"so that visits\(doctor\) .* cannot be enforced by a run that migrates") as said:
+        replace(ward, more={"UPKEEP_ALEMBIC_INI": str(ini)}).rehearsed(migrate=True)
+    assert "--no-migrate" in said.value.hint
+
+
 def test_a_migration_that_takes_the_key_away_does_not_pass(system_postgresql: PostgresServer, tmp_path: Path) -> None:
     ini = project(tmp_path / "app", "pass", f"op.drop_constraint({NAME!r}, 'visits')")
-    stamped = ("CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)",
-               "INSERT INTO alembic_version VALUES ('r1')")  # fmt: skip
-    ward = replace(ward_on(system_postgresql, tmp_path / "ward", *stamped), more={"UPKEEP_ALEMBIC_INI": str(ini)})
+    ward = replace(ward_on(system_postgresql, tmp_path / "ward", *STAMPED), more={"UPKEEP_ALEMBIC_INI": str(ini)})
     verdict = ward.rehearsed(migrate=True).rehearsed.verdict
     assert [(check.claim, check.seen) for check in verdict.failed] == [(CLAIM, f"{KEY} is not declared")]
 

@@ -1,6 +1,7 @@
 """A small PostgreSQL database with a key that nobody declared, for tests of bringing it into force."""
 
 import os
+import secrets
 import shutil
 import threading
 from collections.abc import Iterator
@@ -91,7 +92,7 @@ class Ward:
     def copied(self, folder: Path) -> "Ward":
         """Another one that holds the same, store and all."""
         shutil.copytree(self.folder, folder)
-        base = f"{self.base}_{folder.name}"
+        base = f"{self.base}_{secrets.token_hex(3)}"
         self.server.run("postgres", f"CREATE DATABASE {base} TEMPLATE {self.base}")
         return replace(self, base=base, folder=folder)
 
