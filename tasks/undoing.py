@@ -65,6 +65,7 @@ def read_deed(equipment: Equipment, run: str) -> Deed:
         _mended(receipts),
         f"{', '.join(migration[0]) or 'nothing'} -> {migration[1]}" if migration else None,
         tuple(plan["triggers"]),
+        tuple(key for key, *_ in plan.get("enforced", ())),
     )
 
 

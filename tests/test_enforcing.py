@@ -15,6 +15,7 @@ from tests.alembic_projects import project
 from tests.clinics import Runs, recover_at, rehearse_at
 from tests.servers.postgresql import PostgresServer
 from tests.shell import family
+from tests.test_engine_contract_undo import deed_of
 from tests.wards import KEY, NAME, POLICY, Ward, ward_on, writing
 from upkeep.databases.opening import open_database
 from upkeep.enforcement import Enforced, How, Unenforced
@@ -22,7 +23,10 @@ from upkeep.equipment import equip
 from upkeep.errors import Busy, Refused
 from upkeep.finding import keys_of
 from upkeep.ledger import link_of
+from upkeep.mending import mend
 from upkeep.policy import load_policy
+from upkeep.undo_verdict import not_taken_back
+from upkeep.undoing import Deed, draw_back
 from upkeep.wording.sentences import enforcement
 
 pytest_plugins = ("tests.clinics",)
@@ -64,6 +68,22 @@ def test_a_stated_key_is_declared_and_valid_after_the_clean_up_and_a_second_run_
     assert again.plan.is_empty
     assert (again.plan.enforced, again.plan.unenforced) == ((), ())
     assert again.verdict.passed
+
+
+def test_an_undo_brings_the_orphans_back_and_the_key_stays_in_force(ward: Ward) -> None:
+    before = ward.rows
+    night = ward.rehearsed()
+    worked = ward.performed(night)
+    equipment = ward.equipment()
+    with equipment.database.writing() as writing:
+        keys = keys_of(writing, equipment.policy)
+        undo = draw_back(writing, "ward", deed_of(night.rehearsed.plan, worked.mended), keys)
+        mend(writing, undo, keys)
+    assert ward.rows == before
+    assert ward.refuses(ORPHANED)
+    assert ward.state in ("valid", "NOT VALID")
+    (said,) = not_taken_back(Deed("run", (), enforced=(KEY,)))
+    assert said.startswith(f"{KEY} stays in force")
 
 
 def test_orphans_that_came_before_the_key_was_in_force_stop_the_performance_and_no_more_can_come(ward: Ward) -> None:

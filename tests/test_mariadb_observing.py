@@ -93,7 +93,7 @@ def test_who_asks_sees_the_state_in_which_the_look_began(
     with database.observed(tmp_path, PATIENT) as sight:
         mariadb.run(base, *ORPHAN)
         assert orphans(Sight(sight.reading, sight.url), by_suites=True) == 1, "the control: not bound to the state"
-        assert orphans(sight, by_suites=by_suites) == 0
+        assert [orphans(sight, by_suites=by_suites) for _ in range(2)] == [0, 0], "asked again it is the same state"
     with database.observed(tmp_path, PATIENT) as sight:
         assert orphans(sight, by_suites=by_suites) == 1
 

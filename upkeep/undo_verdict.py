@@ -95,4 +95,9 @@ def not_taken_back(deed: Deed) -> tuple[str, ...]:
             f"the migration {deed.migration} is not taken back: `upkeep restore` brings the schema of a backup back, "
             "beside the database"
         )
+    if deed.enforced:
+        told.append(
+            f"{', '.join(deed.enforced)} stays in force: of orphans that come back it is NOT VALID at most, and no new "
+            "ones can come; DROP CONSTRAINT it where that is not wanted"
+        )
     return tuple(told)

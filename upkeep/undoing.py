@@ -34,7 +34,8 @@ class Deed:
     """What a run did to rows. ``missed`` says of rows that were orphans which keys they were known to be orphans of.
 
     ``mended`` counts by key the orphans that the run took away, None where nobody knows; ``migration`` is the way that
-    it went, if any; ``triggers`` are those that its statements may have fired.
+    it went, if any; ``triggers`` are those that its statements may have fired, ``enforced`` the foreign keys that it
+    brought into force.
     """
 
     run: str
@@ -43,6 +44,7 @@ class Deed:
     mended: Mapping[str, int] | None = None
     migration: str | None = None
     triggers: tuple[str, ...] = ()
+    enforced: tuple[str, ...] = ()
 
 
 def draw_back(

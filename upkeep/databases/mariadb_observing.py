@@ -15,11 +15,13 @@ from upkeep.databases.mariadb_asking import Conversation
 from upkeep.databases.mariadb_errors import code_of, speaking
 from upkeep.databases.mariadb_place import Place
 from upkeep.databases.mariadb_reading import MariadbReading
+from upkeep.databases.mariadb_rights import refuse_what_is_missing
 from upkeep.databases.mariadb_snapshot import LOOK, lock_against_writers, tables_of
 from upkeep.errors import Refused, Unreachable
 
 _TOO_LONG = {1969, 3024}
 _SHORTEST = 0.001
+_TO_LOOK = ("SELECT", "TRIGGER", "LOCK TABLES")
 _LENT = 2
 """Great Expectations asks by two engines, each with one connection."""
 
@@ -37,6 +39,7 @@ def observe(place: Place, seconds: float, identity: Callable[[Conversation], Ide
             opened.enter_context(closing(place.connect(statement_seconds=limit, plain=True))) for _ in range(_LENT)
         ]
         identity(own)
+        refuse_what_is_missing(own, place.database, _TO_LOOK)
         with closing(place.connect()) as brief:
             held, loose = tables_of(brief, place.database)
             if loose:
@@ -53,27 +56,27 @@ def observe(place: Place, seconds: float, identity: Callable[[Conversation], Ide
             own.fetched(f"SELECT 1 FROM {reading.dialect.source(table)} LIMIT 0")
         told = f"the live database {place} in transactions of one moment"
         url = place.url.render_as_string(hide_password=False)
-        yield Sight(reading, url, told=told, lend=Lending(others).lend)
+        yield Sight(reading, url, told=told, lend=_Lending(others).lend)
 
 
-class Lending:
-    """Connections whose transactions have begun, each for one borrower."""
+class _Lending:
+    """Connections whose transactions have begun, each for one borrower at a time."""
 
     def __init__(self, conversations: list[Conversation]) -> None:
-        self._free = list(conversations)
+        self._free = [conversation.connection for conversation in conversations]
 
     def lend(self) -> Any:
-        """The next of them as the driver made it, but for what would end its transaction."""
+        """One that nobody has, as the driver made it but for what would end its transaction."""
         if not self._free:
-            raise Unreachable("the suites want more connections than were made for them", "run it again")
-        return _Lent(self._free.pop().connection)
+            raise Unreachable("the suites want more connections at once than were made for them", "run it again")
+        return _Lent(self._free.pop(), self._free)
 
 
 class _Lent:
-    """A connection of the driver's that neither commits, nor rolls back, nor closes: its owner does."""
+    """A connection of the driver's that neither commits nor rolls back; closed, it is free for the next borrower."""
 
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
+    def __init__(self, connection: Any, free: list[Any]) -> None:
+        self._connection, self._free = connection, free
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._connection, name)
@@ -85,7 +88,9 @@ class _Lent:
         """Nothing: the transaction only reads, and goes on."""
 
     def close(self) -> None:
-        """Nothing: whoever lent it closes it."""
+        """Give it back."""
+        if self._connection not in self._free:
+            self._free.append(self._connection)
 
 
 @contextmanager
