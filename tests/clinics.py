@@ -65,6 +65,17 @@ def recover_at(equipment: Equipment) -> tuple[str, ...]:
     return inspect.unwrap(recover_runs)(equipment)  # type: ignore[no-any-return]  # unwrap knows no types
 
 
+@contextlib.contextmanager
+def settings_set_back() -> Iterator[None]:
+    """What is set in the environment here does not stay: of a fixture that outlives its test nobody else sees to it."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
 class Home(Protocol):
     """What a run works on: the settings that point there, and a folder for what it answers."""
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.alembic_projects import project
-from tests.clinics import Runs, recover_at, rehearse_at
+from tests.clinics import Runs, recover_at, rehearse_at, settings_set_back
 from tests.servers.postgresql import PostgresServer
 from tests.shell import family
 from tests.test_engine_contract_undo import deed_of
@@ -157,9 +157,10 @@ def carries_on(ward: Ward, short_runs: Runs, before: list[Any]) -> tuple[bool, s
 
 @pytest.fixture(scope="module")
 def rehearsed(system_postgresql: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Ward:
-    """A ward with a rehearsal in ``rehearsal.pickle``, to be copied."""
+    """A ward with a rehearsal in ``pickled``, to be copied."""
     ward = ward_on(system_postgresql, tmp_path_factory.mktemp("rehearsed"))
-    night = ward.rehearsed()
+    with settings_set_back():
+        night = ward.rehearsed()
     Path(ward.pickled).write_bytes(pickle.dumps((night.manifest, night.rehearsed)))
     return ward
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.clinics import Night, Runs, perform_at, recover_at, rehearse_at
+from tests.clinics import Night, Runs, perform_at, recover_at, rehearse_at, settings_set_back
 from tests.damaged_clinic import MODES, PLACES, SERVERS, Clinic, Content, asked
 from tests.engines.postgresql import PostgresqlBase
 from upkeep.backups import bring_back, list_backups, prove, utc_now
@@ -140,7 +140,8 @@ def rehearsed(
     """A rehearsed clinic in each place, without a migration (a transaction) and where that is possible with one."""
     place, how = str(request.param).split()
     folder = tmp_path_factory.mktemp("rehearsed")
-    rehearsed = rehearsal_of(clinic_in(place, folder / "clinic"), folder, migrate=how == "exchange")
+    with settings_set_back():
+        rehearsed = rehearsal_of(clinic_in(place, folder / "clinic"), folder, migrate=how == "exchange")
     yield rehearsed
     rehearsed.clinic.remove()
     shutil.rmtree(folder)
