@@ -310,6 +310,7 @@ def test_a_rule_that_does_not_name_the_very_key_is_refused_before_anything_begin
 
 
 PARTED = (
+    "CREATE TABLE pairs (one int PRIMARY KEY)",
     "CREATE TABLE parted (id int, doctor int) PARTITION BY LIST (id)",
     "CREATE TABLE parted_1 PARTITION OF parted FOR VALUES IN (1)",
 )
@@ -330,6 +331,18 @@ UNENFORCED = {
         STATED.format("parted") + "enforce = true\n",
         "parted(doctor) -> doctors(id)",
         "before PostgreSQL 18 no key of a partitioned table, as parted is, can be NOT VALID",
+    ),
+    "ill matched": (
+        '[[reference]]\nfrom = "visits(id, doctor)"\nto = "pairs(one, other)"\n'
+        '[[rule]]\nchild = "visits.doctor"\nparent = "pairs"\nenforce = true\n',
+        "visits(id, doctor) -> pairs(one, other)",
+        "pairs has no column other",
+    ),
+    "gone": (
+        '[[reference]]\nfrom = "visits.doctor"\nto = "nurses.id"\n'
+        '[[rule]]\nchild = "visits.doctor"\nparent = "nurses"\nenforce = true\n',
+        "visits(doctor) -> nurses(id)",
+        "the table nurses is gone",
     ),
     "not unique": (
         STATED.format("visits").replace("doctors.id", "doctors.name").replace("visits.doctor", "visits.note")

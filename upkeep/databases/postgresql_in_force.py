@@ -73,7 +73,7 @@ class _Look:
     def of(self, key: ForeignKey) -> tuple[_Constraint, ...]:
         """The constraints that declare the key: one, or one of each partition; () where it is not declared whole."""
         child, parent = self.shown.get(key.child), self.shown.get(key.parent)
-        if child is None or parent is None:
+        if child is None or parent is None or len(key.columns) != len(key.parent_columns):
             return ()
         pairs = frozenset(zip(key.columns, key.parent_columns, strict=True))
         found = [one for one in self._constraints if (one.parent, one.pairs) == (parent.oid, pairs)]
