@@ -116,9 +116,9 @@ class Plan:
     def document(self) -> dict[str, Any]:
         """The plan as JSON, rows by table and locator; the form that the digest is over (format 1).
 
-                What a plan without restored rows or keys to enforce lacks is left out, so that plans of before have the digest
+        What a plan without restored rows or keys to enforce lacks is left out, so that plans of before have the digest
         that they had.
-                """
+        """
         wanted: dict[str, Any] = {}
         if self.enforced:
             wanted["enforced"] = [one.document() for one in self.enforced]
