@@ -36,6 +36,7 @@ def test_every_make_target_in_readme_is_there(line: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_every_command_in_readme_runs_on_a_damaged_clinic(tmp_path: Path) -> None:
     from examples.clinic import DEMO_KINDS, build
 
