@@ -211,7 +211,8 @@ class Runbook:
             return f"nothing was performed: {approval.reason}"
         self._facts["approved_by"] = str(approval)
         if approval.alone:
-            self._facts["notes"] = (f"the glass was broken: {approval.by} asked for this plan and approved it alone",)
+            broken = f"the glass was broken: {approval.by} asked for this plan and approved it alone"
+            self._facts["notes"] = (*self._facts.get("notes", ()), broken)
         self._perform(rehearsed, approval)
         return "performed and verified" if self._facts["verification"].passed else "performed, but not as promised"
 

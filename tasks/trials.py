@@ -11,7 +11,7 @@ from upkeep.plan import Plan
 from upkeep.settings import Settings
 from upkeep.verdict import Check
 
-_LONGEST = 300
+_LONGEST = 1000
 
 
 def there_and_back(equipment: Equipment, scratch: Database, workplace: Path, plan: Plan) -> tuple[Check, ...]:
