@@ -104,8 +104,9 @@ def draw_event(draw: st.DrawFn, now: State, names: list[str]) -> None:
     if what == "+" or not rows:
         taken = [row["id"] for row in rows]
         free = [number for number in range(1, 9) if number not in taken and (number < 6 or number - 1 in taken)]
-        values = {column: draw(st.integers(1, 5)) for column in COLUMNS[1:]}
-        rows.append({"id": draw(st.sampled_from(free)), **values})
+        if free:
+            values = {column: draw(st.integers(1, 5)) for column in COLUMNS[1:]}
+            rows.append({"id": draw(st.sampled_from(free)), **values})
     elif what == "-":
         rows.pop(draw(st.integers(0, len(rows) - 1)))
     else:
