@@ -300,8 +300,12 @@ def test_promise_4_a_commit_that_the_server_goes_on_with_after_the_kill_is_waite
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("damaged", ["delete", *asked(SERVERS), "mariadb"], indirect=True)
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(
+    "damaged",
+    ["delete", *(pytest.param(place, marks=pytest.mark.exhaustive) for place in (*SERVERS, "mariadb"))],
+    indirect=True,
+)
 def test_promise_4_killed_at_every_boundary_of_a_whole_run_and_the_next_run_carries_on(
     damaged: Clinic, runs: Runs, tmp_path: Path
 ) -> None:

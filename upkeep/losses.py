@@ -110,8 +110,8 @@ def _speaks_of(one: Saying, part: Part, wording: str) -> bool:
         return True
     if one.table and one.table != table:
         return False
-    has_no_name = part.name.startswith("(")
-    if one.name in ("" if has_no_name or not part.name else plain(part.name), part.column.lower()):
+    has_no_name = bool(part.name) and not _is_named(part)
+    if one.name in (plain(part.name) if _is_named(part) else "", part.column.lower()):
         return bool(one.table) or not part.column
     if has_no_name and one.table and _IS_CONSTRAINT.search(part.kind):
         return one.is_of_constraint or _mentions(f"{part.name} {wording}", one.name)
@@ -184,11 +184,16 @@ def _parts(before: Standing, after: Standing, words: _Words) -> Iterator[Loss]:
 def _has_another_name(part: Part, wording: str, before: Standing, after: Standing) -> bool:
     """Is there a new part that says the very same of the same table, but for its own name?"""
     said = wording.replace(part.name, "")
-    return bool(part.table and part.name and wording) and any(
+    return bool(part.table and _is_named(part) and wording) and any(
         (other.kind, other.table) == (part.kind, part.table) and text.replace(other.name, "") == said
         for other, text in after.parts.items()
-        if other not in before.parts and other.name
+        if other not in before.parts and _is_named(other)
     )
+
+
+def _is_named(part: Part) -> bool:
+    """Has it a name of its own? What has none is called by what it says, in brackets."""
+    return bool(part.name) and not part.name.startswith("(")
 
 
 def _now(part: Part, words: _Words) -> Part | None:

@@ -125,7 +125,7 @@ def perform(migrate: bool) -> Said:
     from tasks.migration import pending_migration
     from tasks.performance import perform as perform_plan
     from tasks.rehearsal import rehearse
-    from upkeep.backups import bring_back, take_backup, utc_now
+    from upkeep.backups import bring_back, prove, take_backup, utc_now
     from upkeep.equipment import equip
     from upkeep.errors import Unreachable
     from upkeep.workplaces import workplace
@@ -137,6 +137,7 @@ def perform(migrate: bool) -> Said:
         migration = pending_migration(equipment.settings, found, folder) if migrate else None
         scratch = equipment.database.scratch(folder)
         bring_back(equipment.store, manifest, scratch)
+        prove(equipment.store, manifest, scratch, run="bench", now=utc_now(), seconds=0)
         detected = detect(equipment, scratch).detected
         rehearsed = _unwrapped(rehearse)(equipment, scratch, folder, manifest, detected, migration)
         if not rehearsed.verdict.passed:
