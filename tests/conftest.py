@@ -41,6 +41,14 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.update(QUIET, PREFECT_HOME=home)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is slow by itself and slow for a second server is exhaustive: the first server has said the same."""
+    for item in items:
+        if sum(1 for _ in item.iter_markers("slow")) > 1:
+            item.add_marker("exhaustive")
+
+
 @pytest.fixture(autouse=True)
 def clean_environment() -> Iterator[None]:
     """Nothing that a test sets, or loads from an env file, reaches the next."""
