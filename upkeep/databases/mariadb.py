@@ -58,8 +58,8 @@ class MariadbDatabase(EnforcingNothing):
         "who may use the database",
         "where AUTO_INCREMENT and sequences stand",
         "whether events are awake",
-        "the digits of a FLOAT after the sixth: mariadb-dump does not write them, so no restore brings them back; "
-        "MODIFY such a column to DOUBLE where they matter",
+        "the digits of a FLOAT after the sixth: mariadb-dump does not write them, so no restore brings them back and "
+        "no row that has them is repaired; MODIFY such a column to DOUBLE",
     )
     copies: ClassVar[int] = 0
     copies_to_observe: ClassVar[int] = 0

@@ -26,7 +26,11 @@ class Look:
     @property
     def dialect(self) -> MariadbDialect:
         """The dialect for these tables."""
-        return MariadbDialect(self.relations)
+        rounded = {
+            (name, column) for name, side in self.sides.items() for column, kind in side.kinds.items()
+            if kind.name == "float"
+        }  # fmt: skip
+        return MariadbDialect(self.relations, rounded)
 
     def kind(self, table: str, column: str) -> Kind:
         """The type of a column."""

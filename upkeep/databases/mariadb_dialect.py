@@ -1,6 +1,6 @@
-"""How MariaDB spells names and tells a table's own rows."""
+"""How MariaDB spells names, and which columns it prints with fewer digits than it keeps."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 
@@ -29,8 +29,9 @@ class MariadbDialect:
     keeps_values: bool = False  # a temporary table loses ZEROFILL
     beside_writers: str = ""
 
-    def __init__(self, relations: Mapping[str, Relation]) -> None:
+    def __init__(self, relations: Mapping[str, Relation], rounded: Collection[tuple[str, str]] = ()) -> None:
         self._relations = relations
+        self._rounded = rounded
 
     def quote(self, name: str) -> str:
         """The name in backticks, those within doubled."""
@@ -49,12 +50,10 @@ class MariadbDialect:
         relation = self._relations[table]
         return relation.name, None if table == relation.name else relation.schema
 
-    def value(self, alias: str, table: str, column: str) -> str:  # noqa: ARG002  # the protocol passes it by this name
-        """The column itself. A FLOAT comes with the six digits that mariadb-dump writes, though it may keep more.
-
-        In full a row would never be what it is in a restored copy: no backup would be proven and no row repaired.
-        """
-        return f"{alias}.{quote(column)}"
+    def value(self, alias: str, table: str, column: str) -> str:
+        """The column; a FLOAT as DOUBLE, for it is printed with six digits and may keep more (P-120)."""
+        said = f"{alias}.{quote(column)}"
+        return f"CAST({said} AS DOUBLE)" if (table, column) in self._rounded else said
 
     def first(self, columns: str, chosen: str, rows: int) -> str:
         """As they are: the rows are looked up by their key."""

@@ -48,8 +48,9 @@ ORDER BY i.indrelid, i.indisprimary DESC, i.indimmediate DESC, i.indnkeyatts, x.
 # What is left out by WHERE column IS NOT NULL nobody finds by a value. Foreign keys look by equality: btree and hash.
 _INDEXES = f"""
 SELECT i.indrelid, x.relname, i.indisunique, i.indpred IS NULL OR (i.indnkeyatts = 1 AND
-  pg_get_expr(i.indpred, i.indrelid) = FORMAT('(%I IS NOT NULL)', (SELECT a.attname FROM pg_attribute a
-  WHERE a.attrelid = i.indrelid AND a.attnum = i.indkey[0]))), (SELECT JSON_AGG(a.attname ORDER BY u.n)
+  pg_get_expr(i.indpred, i.indrelid) = FORMAT('(%I IS NOT NULL)', COALESCE((SELECT a.attname
+  FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum = i.indkey[0]), ''))),
+  (SELECT JSON_AGG(a.attname ORDER BY u.n)
   FROM UNNEST(i.indkey) WITH ORDINALITY AS u (attnum, n) LEFT JOIN pg_attribute a
   ON a.attrelid = i.indrelid AND a.attnum = u.attnum AND u.attnum > 0 AND i.indisvalid AND m.amname IN ('btree', 'hash')
   WHERE u.n <= i.indnkeyatts)
