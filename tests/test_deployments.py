@@ -90,7 +90,13 @@ def test_each_automation_is_there_once_and_stays_as_it_is_when_served_again(serv
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL], ids=["SIGTERM", "SIGKILL"])
+@pytest.mark.parametrize(
+    "ending",
+    [
+        pytest.param(signal.SIGTERM, marks=pytest.mark.exhaustive, id="SIGTERM"),
+        pytest.param(signal.SIGKILL, id="SIGKILL"),
+    ],
+)
 def test_a_worker_that_dies_in_mid_run_loses_nothing_promise_4(served: Served, tmp_path: Path, ending: int) -> None:
     clinic = served.clinic  # an automation runs recover with the settings of the worker, and those name this one
     shutil.copyfile(build_clinic(tmp_path / "clinic", backed_up=False).path, clinic.path)

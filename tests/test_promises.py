@@ -77,7 +77,9 @@ def test_promise_1_a_rehearsal_changes_not_one_byte_of_the_live_file_p22(watched
 # 2. Run it twice: the second run finds nothing to do.
 
 
-@pytest.mark.parametrize("seed", [1, 7, 23, *(pytest.param(n, marks=pytest.mark.exhaustive) for n in range(100, 110))])
+@pytest.mark.parametrize(
+    "seed", [1, *(pytest.param(n, marks=pytest.mark.exhaustive) for n in (7, 23, *range(100, 110)))]
+)
 def test_promise_2_the_second_run_finds_nothing_to_do(tmp_path: Path, seed: int) -> None:
     clinic = build_clinic(tmp_path / "clinic", seed)
     equipment = clinic.equipment()
