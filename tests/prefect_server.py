@@ -47,7 +47,7 @@ class Served:
 
     def deployment(self, name: str) -> dict[str, Any]:
         """As Prefect knows it."""
-        flow = "recover" if name == "recover" else "maintain"
+        flow = name if name in ("recover", "undo") else "maintain"
         found: dict[str, Any] = self.get(f"deployments/name/{flow}/{name}")
         return found
 
