@@ -53,7 +53,9 @@ class SomeDiagnosed:
         elsewhere = [ref for ref in others if is_misdeclared and ref in held[str(self.modelled)]]
         missing = [ref for ref in others if ref not in elsewhere]
         plain = Diagnosis.PARENTS_MISSING
-        if self.modelled is None and any(_is_suspicious(ids, set(refs), set(missing)) for ids in self.parents[1:]):
+        own = frozenset(range(len(self.refs)))  # the child may point at itself
+        others_hold = any(_is_suspicious(ids, set(refs), set(missing)) for ids in (*self.parents[1:], own))
+        if self.modelled is None and others_hold:
             plain = Diagnosis.SUSPECT
         found = {plain: missing, Diagnosis.SENTINEL: sentinels, Diagnosis.MISDECLARED: elsewhere}
         return Counter({diagnosis: len(several) for diagnosis, several in found.items() if several})
