@@ -67,6 +67,7 @@ def test_promise_3_an_undo_gives_back_the_damaged_clinic_and_its_undo_the_repair
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_promise_10_an_undo_tells_no_value_of_a_row(damaged: Clinic, runs: Runs) -> None:
     damaged.change("UPDATE user_sessions SET device = 'planted-' || id")
     run = remediated(damaged, runs)
