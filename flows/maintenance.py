@@ -1,6 +1,5 @@
 """The runbook: back up, prove, detect, rehearse, ask, perform, verify, prune, publish; or back up, look, publish."""
 
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -37,7 +36,7 @@ from tasks.verification import verify
 from tasks.work import Worked, explained
 from upkeep.approval import Approval, Duty, judge_approval, refuse_unnamed
 from upkeep.assurance import proven_tonight
-from upkeep.backups import Manifest, utc_now
+from upkeep.backups import Manifest, named_by_time, utc_now
 from upkeep.databases import Database
 from upkeep.equipment import Equipment, equip
 from upkeep.errors import Refused, UpkeepError
@@ -97,7 +96,7 @@ def maintain(
         break_glass: approve beforehand what one asked for oneself, against the policy; every report says so.
     """
     equipment = equip(database)
-    run = f"{utc_now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    run = named_by_time(utc_now())
     if only_if_enabled and not equipment.settings.auto_backup_enabled:
         return Completed(message="AUTO_BACKUP_ENABLED is false: nothing was done")
     report = Runbook(equipment, run, Asked(perform, migrate)).go(

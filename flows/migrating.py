@@ -1,6 +1,5 @@
 """Migrating without a clean-up: the same way as the runbook's, refused while orphans are there."""
 
-import secrets
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from tasks.rehearsal import Rehearsed, rehearse
 from tasks.trials import find_drift
 from tasks.verification import verify
 from tasks.work import Worked
-from upkeep.backups import Manifest, utc_now
+from upkeep.backups import Manifest, named_by_time, utc_now
 from upkeep.databases import Database
 from upkeep.equipment import Equipment, equip
 from upkeep.plan import Migration, Plan
@@ -51,7 +50,7 @@ def migrate(
         requested_by: who asks for it; needed where the policy wants two persons.
         break_glass: approve beforehand what one asked for oneself, against the policy; every report says so.
     """
-    errand = Migrating(equip(database), f"{utc_now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}", perform)
+    errand = Migrating(equip(database), named_by_time(utc_now()), perform)
     return state_of(errand.go(perform, wait, Answered(approve, by, reason, requested_by, break_glass)))
 
 

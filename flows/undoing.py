@@ -1,6 +1,5 @@
 """Undoing a run: the same way as the runbook's, with the rows of that run in place of what a policy says."""
 
-import secrets
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +12,7 @@ from tasks.accounting import Asked
 from tasks.rehearsal import Rehearsed
 from tasks.undoing import read_deed, rehearse_undo, verify_undo
 from tasks.work import Worked
-from upkeep.backups import Manifest, utc_now
+from upkeep.backups import Manifest, named_by_time, utc_now
 from upkeep.databases import Database
 from upkeep.equipment import Equipment, equip
 from upkeep.plan import Migration, Plan
@@ -54,7 +53,7 @@ def undo(
         break_glass: approve beforehand what one asked for oneself, against the policy; every report says so.
     """
     equipment = equip(database)
-    named = f"{utc_now():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    named = named_by_time(utc_now())
     errand = Undoing(equipment, named, Asked(perform, migrate=False, undoes=run), only_possible)
     return state_of(errand.go(perform, wait, Answered(approve, by, reason, requested_by, break_glass)))
 

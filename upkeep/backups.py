@@ -94,7 +94,7 @@ def take_backup(
     ``now`` is UTC. Raises Refused for a database without tables: an empty one backs up very well (P-35, P-96).
     """
     identity = database.identity()
-    backup = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    backup = named_by_time(now)
     name = f"{folder(database.name, backup)}/dump.{CODEC}"
     progress("copying")
     # The dump goes to the store in a thread of its own while the same state is counted; where one of the two fails the
@@ -272,6 +272,11 @@ def remove_backup(store: Store, database: str, backup: str) -> None:
 def utc_now() -> datetime:
     """The time, in UTC, to the second."""
     return datetime.now(UTC).replace(microsecond=0)
+
+
+def named_by_time(now: datetime) -> str:
+    """A name for a backup or a run, which sorts by the time in UTC and which nobody else gives in that second."""
+    return f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
 
 
 def unfinished_backups(store: Store, database: str, *, before: datetime) -> tuple[str, ...]:

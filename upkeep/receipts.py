@@ -73,12 +73,7 @@ def last_receipt(store: Store, database: str) -> Link | None:
         name = entry.name
     if name is None:
         return None
-    with store.get(name) as file:
-        content = file.read()
-    try:
-        link = link_of(content)
-    except ValueError as fault:
-        raise _not_whole(name, str(fault)) from None
+    link = _read(store, name)
     if name != name_of(database, link.receipt.number):
         raise _not_whole(name, f"is receipt {link.receipt.number} of {link.receipt.database}")
     return link
@@ -114,17 +109,21 @@ def receipts_back_to(store: Store, database: str, run: str) -> tuple[Link, ...]:
     """The receipts of one run, ended or not, the last one first; the chain is read from its end to where it began."""
     found = []
     for name in reversed([entry.name for entry in store.list(f"{database}/ledger/")]):
-        with store.get(name) as file:
-            content = file.read()
-        try:
-            link = link_of(content)
-        except ValueError as fault:
-            raise _not_whole(name, str(fault)) from None
+        link = _read(store, name)
         if link.receipt.run == run:
             found.append(link)
             if link.receipt.kind == "begun":
                 break
     return tuple(found)
+
+
+def _read(store: Store, name: str) -> Link:
+    with store.get(name) as file:
+        content = file.read()
+    try:
+        return link_of(content)
+    except ValueError as fault:
+        raise _not_whole(name, str(fault)) from None
 
 
 def _not_whole(name: str, what: str) -> Damaged:

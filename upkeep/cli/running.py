@@ -3,12 +3,13 @@
 import os
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
-from upkeep.approval import SHORTEST
+from upkeep.cli.approving import Approve, BreakGlass, By, Given, Perform, Reason, RequestedBy, Wait
 from upkeep.cli.saying import DOES_NOT_HOLD, HOLDS, Json, end, end_badly, say
 from upkeep.equipment import equip
 from upkeep.errors import Refused, Unreachable
@@ -45,41 +46,25 @@ def keep_the_shell_clean() -> None:
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
 
 
-RequestedBy = Annotated[
-    str, typer.Option(metavar="NAME", help="Who asks for it; the policy may want somebody else to approve.")
-]
-BreakGlass = Annotated[
-    bool, typer.Option("--break-glass", help="In an emergency: approve what you asked for yourself; reports say so.")
-]
-
-
 def maintain(
-    perform: Annotated[
-        Literal["never", "ask", "within_limits"], typer.Option(help="May the database be changed?")
-    ] = "never",
+    perform: Perform = "never",
     migrate: Annotated[bool, typer.Option(help="Go to the head of the migrations too.")] = True,
-    approve: Annotated[str, typer.Option(metavar="DIGEST", help="The digest of the plan that you approve.")] = "",
-    by: Annotated[str, typer.Option(metavar="NAME", help="Who approves.")] = "",
-    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why.")] = "",
-    wait: Annotated[bool, typer.Option("--wait", help="With ask: wait for the form in the Prefect UI.")] = False,
+    approve: Approve = "",
+    by: By = "",
+    reason: Reason = "",
+    wait: Wait = False,
     requested_by: RequestedBy = "",
     break_glass: BreakGlass = False,
     as_json: Json = False,
 ) -> None:
     """Back up, prove, detect, rehearse; with --perform also ask, perform and verify."""
     whole = "write `upkeep maintain --perform ask --approve DIGEST --by NAME --reason TEXT`"
-    if (approve or by or reason or wait) and perform != "ask":
-        raise Refused("--approve, --by, --reason and --wait go with --perform ask", whole)
-    refuse_half_an_approval(approve, by, reason, wait, whole, break_glass)
+    given = Given(approve, by, reason, wait, requested_by, break_glass)
+    given.refuse_half(whole, asks=perform == "ask")
     report = run_maintain(
         perform=perform,
         migrate=migrate,
-        approve=approve,
-        by=by,
-        reason=reason,
-        wait=wait,
-        requested_by=requested_by,
-        break_glass=break_glass,
+        **asdict(given),
     )
     say_report(report, as_json, asked=perform != "never")
 
@@ -91,22 +76,6 @@ def say_report(report: RunReport, as_json: bool, *, asked: bool, told: str = "")
         end_badly(as_json, document, told, Refused(report.ended, f"approve it with `{text.approving(report)}`"))
     say(as_json, document, told)
     end(HOLDS if report.passed else DOES_NOT_HOLD)
-
-
-def refuse_half_an_approval(approve: str, by: str, reason: str, wait: bool, whole: str, break_glass: bool) -> None:
-    """Before the run, which may take hours, and not after it; ``whole`` says what to type."""
-    if break_glass and not approve:
-        raise Refused("--break-glass goes with --approve", whole)
-    if approve and wait:
-        raise Refused("--approve and --wait exclude each other", whole)
-    if (by or reason) and not approve:
-        raise Refused("--by and --reason go with --approve", whole)
-    if approve and not (by.strip() and reason.strip()):
-        raise Refused("an approval needs a name and a reason", whole)
-    if approve and len(approve.strip()) < SHORTEST:
-        raise Refused(
-            f"{approve} is too short for the digest of a plan", f"give at least its first {SHORTEST} characters"
-        )
 
 
 def run_maintain(**parameters: Any) -> RunReport:
