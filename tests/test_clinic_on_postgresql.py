@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from examples.clinic import DEMO_KINDS, Truth, build
+from tests.engines.postgresql import PostgresqlBase
 from tests.servers.postgresql import PostgresServer
 from tests.shell import Said, upkeep
 
@@ -87,7 +88,7 @@ def test_check_backup_verify_and_restore_from_a_shell(clinic: Clinic) -> None:
     assert all(check["holds"] for check in restored["checks"])
     assert clinic.rows(fresh) == before
     assert clinic.rows() == before, "promise 1"
-    assert [name for name in clinic.server.databases() if name.startswith("upkeep_")] == []
+    assert PostgresqlBase(clinic.server, clinic.base).scratches(HOUSE) == set()
 
 
 @pytest.mark.slow
@@ -106,7 +107,7 @@ def test_maintain_from_rehearsal_to_a_second_run_that_finds_nothing_promise_2(cl
     third = done(upkeep("maintain", "--no-migrate", "--perform", "within_limits", "--json"))
     assert third["plan"]["rows"] == 0
     assert clinic.rows() == after
-    assert [name for name in clinic.server.databases() if name.startswith("upkeep_")] == []
+    assert PostgresqlBase(clinic.server, clinic.base).scratches(HOUSE) == set()
 
 
 @pytest.mark.slow
@@ -118,4 +119,4 @@ def test_repaired_and_migrated_to_the_head_in_one_transaction(clinic: Clinic) ->
     assert clinic.server.run(clinic.base, "SELECT version_num FROM alembic_version") == [("0e315951c2f5",)]
     again = done(upkeep("maintain", "--perform", "within_limits", "--json"))
     assert (again["plan"]["rows"], again["plan"]["migration"]) == (0, None)
-    assert [name for name in clinic.server.databases() if name.startswith("upkeep_")] == []
+    assert PostgresqlBase(clinic.server, clinic.base).scratches(HOUSE) == set()

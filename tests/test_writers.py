@@ -146,10 +146,10 @@ def test_promise_9_no_write_is_lost_during_a_performance_with_migration(busy_cli
 def test_promise_9_readers_go_on_during_a_whole_performance(busy_clinic: Clinic, runs: Runs) -> None:
     """A connection that the application keeps open reads before, and afterwards sees the new schema."""
     with closing(sqlite3.connect(busy_clinic.path)) as connection:
-        rows = connection.execute("SELECT COUNT(*) FROM patients").fetchall()
+        rows = connection.execute("SELECT id FROM patients ORDER BY id").fetchall()
         report = runs.maintain(busy_clinic, perform="within_limits")
         assert report["ended"] == "performed and verified"
-        assert connection.execute("SELECT COUNT(*) FROM patients").fetchall() == rows
+        assert set(rows) < set(connection.execute("SELECT id FROM patients").fetchall()), "some came back, none went"
         assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0e315951c2f5",)]
 
 

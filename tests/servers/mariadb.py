@@ -30,9 +30,9 @@ _FAST = (
     "--character-set-server=utf8mb4",
     "--collation-server=utf8mb4_general_ci",
     "--skip-name-resolve",
-    "--skip-log-bin",
     "--userstat",  # counts the rows of each table that anybody changed
 )
+_ALONE = ("--skip-log-bin",)
 _SECONDS = 30
 _UNPRIVILEGED = "nobody"
 _FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/usr/libexec")
@@ -107,14 +107,17 @@ def why_no_mariadb() -> str | None:
 
 
 @contextmanager
-def mariadb_server() -> Iterator[MariadbServer]:
-    """Start a server of one's own, and stop it; takes about two seconds. As root it runs as another user: it must."""
+def mariadb_server(*options: str) -> Iterator[MariadbServer]:
+    """Start a server of one's own, and stop it; takes about two seconds. As root it runs as another user: it must.
+
+    Unless there are ``options`` it keeps no binary log.
+    """
     folder = Path(tempfile.mkdtemp(prefix="upkeep-mariadb-"))
     try:
         if os.geteuid() == 0:
             shutil.chown(folder, _UNPRIVILEGED)
         server = MariadbServer(_free_port(), folder, f"{secrets.token_urlsafe(12)}-x")
-        process = _started(server)
+        process = _started(server, options or _ALONE)
         try:
             yield server
         finally:
@@ -128,7 +131,28 @@ def mariadb_server() -> Iterator[MariadbServer]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _started(server: MariadbServer) -> "subprocess.Popen[bytes]":
+@contextmanager
+def mariadb_replica(primary: MariadbServer, number: int) -> Iterator[MariadbServer]:
+    """A server that follows one that keeps a binary log, from now on."""
+    with mariadb_server(*replicating(number)) as replica:
+        ((position,),) = primary.run(None, "SELECT @@gtid_binlog_pos")
+        replica.run(
+            None,
+            "RESET MASTER",
+            f"SET GLOBAL gtid_slave_pos = '{position}'",
+            f"CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = {primary.port}, MASTER_USER = 'root',"
+            f" MASTER_PASSWORD = '{primary.password}', MASTER_USE_GTID = slave_pos",
+            "START REPLICA",
+        )
+        yield replica
+
+
+def replicating(number: int) -> tuple[str, ...]:
+    """The options of a server that others can follow, and that can follow another."""
+    return f"--server-id={number}", "--log-bin=log", "--binlog-format=row"
+
+
+def _started(server: MariadbServer, options: tuple[str, ...]) -> "subprocess.Popen[bytes]":
     made = subprocess.run(
         [
             _program("mariadb-install-db") or "",
@@ -160,7 +184,7 @@ def _started(server: MariadbServer) -> "subprocess.Popen[bytes]":
     where.append(f"--tmpdir={temporary}")
     with (server.folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [_program("mariadbd") or "", "--no-defaults", *where, *_FAST],
+            [_program("mariadbd") or "", "--no-defaults", *where, *_FAST, *options],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

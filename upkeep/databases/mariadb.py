@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO, ClassVar
 
 import pymysql
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, make_url
 
 from upkeep.databases import Bench, Identity, Sight, Snapshot
 from upkeep.databases.copy_bench import CopyBench
@@ -20,6 +20,7 @@ from upkeep.databases.mariadb_observing import observe
 from upkeep.databases.mariadb_place import Place
 from upkeep.databases.mariadb_probe import refuse_what_reaches_out, try_a_violation
 from upkeep.databases.mariadb_reading import MariadbReading
+from upkeep.databases.mariadb_replica import refuse_strangers
 from upkeep.databases.mariadb_restore import holds_anything, pour, refuse_what_is_there, settle
 from upkeep.databases.mariadb_scratch import (
     Scratches,
@@ -46,13 +47,17 @@ _HOLDER = "SELECT HOST, TIME FROM information_schema.PROCESSLIST WHERE ID = IS_U
 
 @dataclass(frozen=True)
 class MariadbDatabase(EnforcingNothing):
-    """One database of a server. ``programs`` is the folder of its own programs where the settings name one."""
+    """One database of a server. ``programs`` is the folder of its own programs where the settings name one.
+
+    ``follows`` is the live database where this one is a replica of it.
+    """
 
     name: str
     place: Place
     programs: Path | None = None
     is_scratch: bool = False
     scratches: Scratches | None = field(default=None, repr=False, compare=False)
+    follows: Place | None = None
     engine: ClassVar[str] = "mariadb"
     uncompared: ClassVar[tuple[str, ...]] = (
         "who may use the database",
@@ -84,6 +89,8 @@ class MariadbDatabase(EnforcingNothing):
     def identity(self) -> Identity:
         """Which database this is; Refused where the server is older than Upkeep knows."""
         with self._connected() as conversation:
+            if self.follows:
+                refuse_strangers(conversation, self.place, self.follows)
             return self._identity(conversation)
 
     def _identity(self, conversation: Conversation) -> Identity:
@@ -135,17 +142,21 @@ class MariadbDatabase(EnforcingNothing):
                 release(conversation, self._work)
 
     def replica(self, url: str) -> "MariadbDatabase":
-        """No: nothing here tells whose replica a server is."""
-        del url
-        raise Refused(
-            f"Upkeep cannot look at a replica of {self.name}, a MariaDB database", "remove UPKEEP_REPLICA_URL"
-        )
+        """A server that carries out what the live database's writes to its binary log; see ``mariadb_replica``."""
+        parsed = make_url(url)
+        if parsed.get_backend_name() not in ("mysql", "mariadb"):
+            raise Refused(
+                f"the replica of {self.name} is no MariaDB database",
+                "write UPKEEP_REPLICA_URL as mysql+pymysql://user:password@host:3306/database",
+            )
+        place = Place.of("UPKEEP_REPLICA_URL", parsed, self.place.patience)
+        return MariadbDatabase(f"{self.name}-replica", place, self.programs, follows=self.place)
 
     @contextmanager
     def observed(self, workplace: Path, seconds: float) -> Iterator[Sight]:
         """Read-only transactions that began in one moment, one for us and the others for the suites."""
         del workplace
-        with observe(self.place, seconds, self._identity) as sight:
+        with observe(self.place, self.follows, seconds, self._identity) as sight:
             yield sight
 
     @contextmanager

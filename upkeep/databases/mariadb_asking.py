@@ -61,7 +61,15 @@ class Conversation:
 
     def words(self, sql: str) -> list[tuple[str, ...]]:
         """All rows of a query that tells of the server itself: every value as text, NULL as an empty one."""
-        return [tuple("" if value is None else str(value) for value in row) for row in self.fetched(sql)]
+        return [_words(row) for row in self.fetched(sql)]
+
+    def told(self, sql: str) -> list[dict[str, str]]:
+        """The same by the names of the columns, for what says something else on each version of the server."""
+        self._make_room()
+        with self.connection.cursor(Cursor) as cursor:
+            cursor.execute(sql)
+            names, kinds = [column[0] for column in cursor.description], _kinds(cursor)
+            return [dict(zip(names, _words(_row(raw, kinds)), strict=True)) for raw in cursor.fetchall()]
 
     def streamed(self, sql: str) -> Iterator[Row]:
         """The rows of a query."""
@@ -158,3 +166,7 @@ def _row(raw: Raw, kinds: tuple[bool, ...]) -> Row:
         value if value is None or is_bytes else value.decode("utf-8", "surrogateescape")
         for value, is_bytes in zip(raw, kinds, strict=True)
     )
+
+
+def _words(row: Row) -> tuple[str, ...]:
+    return tuple("" if value is None else str(value) for value in row)

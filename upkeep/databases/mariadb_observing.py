@@ -15,6 +15,7 @@ from upkeep.databases.mariadb_asking import Conversation
 from upkeep.databases.mariadb_errors import code_of, speaking
 from upkeep.databases.mariadb_place import Place
 from upkeep.databases.mariadb_reading import MariadbReading
+from upkeep.databases.mariadb_replica import caught_up
 from upkeep.databases.mariadb_rights import refuse_what_is_missing
 from upkeep.databases.mariadb_snapshot import LOOK, lock_against_writers, tables_of
 from upkeep.errors import Refused, Unreachable
@@ -27,10 +28,14 @@ _LENT = 2
 
 
 @contextmanager
-def observe(place: Place, seconds: float, identity: Callable[[Conversation], Identity]) -> Iterator[Sight]:
+def observe(
+    place: Place, follows: Place | None, seconds: float, identity: Callable[[Conversation], Identity]
+) -> Iterator[Sight]:
     """Read-only transactions that see the same; every table is held as mariadb-dump holds it, so that none goes.
 
-    Raises Refused where tables have an engine without transactions: of those no state can be held while others write.
+    On a replica it is who carries the changes out that waits for the moment in which they begin, and with a change to
+    a table itself for the end of the look. Raises Refused where tables have an engine without transactions: of those no
+    state can be held while others write.
     """
     limit = max(seconds, _SHORTEST)  # MariaDB takes 0 for no limit at all
     with _speaking(place, seconds), ExitStack() as opened:
@@ -39,6 +44,7 @@ def observe(place: Place, seconds: float, identity: Callable[[Conversation], Ide
             opened.enter_context(closing(place.connect(statement_seconds=limit, plain=True))) for _ in range(_LENT)
         ]
         identity(own)
+        behind = caught_up(own, place, follows) if follows else None
         refuse_what_is_missing(own, place.database, _TO_LOOK)
         with closing(place.connect()) as brief:
             held, loose = tables_of(brief, place.database)
@@ -54,9 +60,9 @@ def observe(place: Place, seconds: float, identity: Callable[[Conversation], Ide
         reading = MariadbReading(own, place.database, lambda: place.connect(statement_seconds=limit))
         for table in reading.catalog().tables:
             own.fetched(f"SELECT 1 FROM {reading.dialect.source(table)} LIMIT 0")
-        told = f"the live database {place} in transactions of one moment"
+        told = f"{'the replica' if follows else 'the live database'} {place} in transactions of one moment"
         url = place.url.render_as_string(hide_password=False)
-        yield Sight(reading, url, told=told, lend=_Lending(others).lend)
+        yield Sight(reading, url, told=told, behind=behind, lend=_Lending(others).lend)
 
 
 class _Lending:
