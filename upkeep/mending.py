@@ -10,7 +10,6 @@ from upkeep.catalog import Catalog, ForeignKey, Table, tables_below
 from upkeep.changes import Change, Mended, Refusal, RowsRefused
 from upkeep.databases import Writing
 from upkeep.errors import Refused, RowRefused, TransactionEnded
-from upkeep.orphans import among
 from upkeep.plan import Plan, Repair
 from upkeep.policy import Action
 from upkeep.rechecks import healed, nobody_left_behind, still_orphans, told, unchanged
@@ -201,7 +200,7 @@ def _change(writing: Writing, group: _Group, rows: list[Row]) -> None:
 
 
 def _do(writing: Writing, group: _Group, rows: list[Row]) -> int:
-    table, dialect = group.table, writing.dialect
+    table = group.table
     if group.action is Action.RESTORE:
         # The number by which SQLite tells rows apart is no column of theirs.
         beside = [i for i, name in enumerate(table.locator) if table.column(name) is None]
@@ -209,12 +208,9 @@ def _do(writing: Writing, group: _Group, rows: list[Row]) -> int:
         return writing.insert(table.name, columns, [(*(r[i] for i in beside), *group.values[r]) for r in rows])
     if group.action is Action.REASSIGN:
         return writing.assign(table.name, group.columns, {row: group.values[row] for row in rows})
-    with writing.chosen(table.name, table.locator, rows) as relation:
-        which = among(dialect.table(table.name), table.locator, relation, dialect)
-        if group.action is Action.DELETE:
-            return writing.change(f"DELETE FROM {dialect.source(table.name)} WHERE {which}")
-        columns = tuple(f"{dialect.quote(column)} = NULL" for column in group.columns)
-        return writing.change(f"UPDATE {dialect.source(table.name)} SET {', '.join(columns)} WHERE {which}")
+    if group.action is Action.DELETE:
+        return writing.delete(table.name, rows)
+    return writing.nullify(table.name, group.columns, rows)
 
 
 def _changes(writing: Writing, table: Table, before: dict[Row, Row | None], repairs: list[Repair]) -> Iterator[Change]:

@@ -157,6 +157,18 @@ class Writing(Reading, Protocol):
     def change(self, sql: str) -> int:
         """Run one statement and return the number of rows that it named; raises RowRefused where a row refuses it."""
 
+    def delete(self, table: str, rows: Collection[Row]) -> int:
+        """Remove rows by their locators, and lock no other; how many went.
+
+        Raises RowRefused where one refuses it; the transaction is then as it was.
+        """
+
+    def nullify(self, table: str, columns: tuple[str, ...], rows: Collection[Row]) -> int:
+        """Set these columns of rows, by their locators, to NULL, and lock no other row; how many rows that named.
+
+        Raises RowRefused where one refuses it; the transaction is then as it was.
+        """
+
     def insert(self, table: str, columns: tuple[str, ...], rows: Sequence[Row]) -> int:
         """Insert rows of raw values as they are, identity columns too, never over another row; how many there came.
 

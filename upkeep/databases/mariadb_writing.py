@@ -1,6 +1,5 @@
 """MariaDB: one transaction that changes rows, beside an application that goes on working."""
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,13 +14,12 @@ from upkeep.databases.mariadb_place import Place
 from upkeep.databases.mariadb_reading import MariadbReading
 from upkeep.databases.mariadb_shapes import Kind, literals
 from upkeep.errors import Refused
-from upkeep.orphans import among, points_at
+from upkeep.orphans import points_at
 from upkeep.values import Row, in_pieces
 
 _COUNTED = """
     SHOW SESSION STATUS WHERE Variable_name IN ('Handler_write', 'Handler_update', 'Handler_delete')
 """
-_CHANGE = re.compile(r"(DELETE FROM|UPDATE) ((?:`(?:[^`]|``)+`\.)?`(?:[^`]|``)+`) ")
 _LONGEST = 1 << 20
 """Of all the bytes of a statement; a server that nobody has set up takes sixteen times as many."""
 _UNDOABLE = "SELECT ENGINE FROM information_schema.ENGINES WHERE TRANSACTIONS = 'YES'"
@@ -76,22 +74,51 @@ class MariadbWriting(MariadbReading):
                 )
 
     def _locks(self, table: str, rows: Collection[Row], steady: Collection[str]) -> Iterator[str]:
-        locator = self.catalog().tables[table].locator
-        if not locator:
+        if not self.catalog().tables[table].locator:
             raise Refused(f"the rows of {table} cannot be told apart here", "run it again for a new plan")
-        dialect = self.dialect
-        with self.chosen(table, locator, rows) as relation:
-            which = f"{dialect.source(table)} AS c WHERE {among('c', locator, relation, dialect)}"
-            yield f"SELECT 1 FROM {which} FOR UPDATE"
+        with self._picked(table, rows) as picked:
+            yield f"SELECT 1 FROM {picked} FOR UPDATE"
             for key in {**{str(key): key for key in self.catalog().keys}, **self._stated}.values():
                 if key.child == table and key.parent in steady and key.askable and not key.parent_missing:
-                    parent = f"{dialect.source(key.parent)} AS p ON {points_at(key, 'p', dialect)}"
-                    held = which.replace(" AS c WHERE ", f" AS c LEFT JOIN {parent} WHERE ", 1)
-                    yield f"SELECT COUNT(p.{dialect.quote(key.parent_columns[0])}) FROM {held} LOCK IN SHARE MODE"
+                    found = points_at(key, "p", self.dialect)
+                    parent = f"{self.dialect.source(key.parent)} AS p {self._by(key.parent, key.parent_columns)}"
+                    counted = f"COUNT(p.{self.dialect.quote(key.parent_columns[0])})"
+                    yield f"SELECT {counted} FROM {picked} LEFT JOIN {parent} ON {found} LOCK IN SHARE MODE"
+
+    @contextmanager
+    def _picked(self, table: str, rows: Collection[Row]) -> Iterator[str]:
+        """The rows as what stands in a FROM: first what was chosen, then the table, row by row by its index.
+
+        Left to itself the server would rather read all of a small table, and lock every row that it reads.
+        """
+        dialect, locator = self.dialect, self.catalog().tables[table].locator
+        with self.chosen(table, locator, rows) as relation:
+            same = (f"c.{dialect.quote(column)} = chosen.k{number}" for number, column in enumerate(locator))
+            source = f"{dialect.source(table)} AS c {self._by(table, locator)}"
+            yield f"{relation} STRAIGHT_JOIN {source} ON {' AND '.join(same)}"
+
+    def _by(self, table: str, columns: tuple[str, ...]) -> str:
+        """The words that tell which index to look these columns up by, if there is one: it is no advice."""
+        described = self.catalog().tables.get(table)
+        for index in described.indexes if described else ():
+            if index.is_unique and set(index.columns) == set(columns):
+                return f"FORCE INDEX ({self.dialect.quote(index.name)})"
+        return ""
 
     def change(self, sql: str) -> int:
         """Run one statement; the number of rows that it named. A refused statement leaves the transaction as it was."""
-        return self._tried([_as_a_query(sql)])
+        return self._tried([sql])
+
+    def delete(self, table: str, rows: Collection[Row]) -> int:
+        """One DELETE."""
+        with self._picked(table, rows) as picked:
+            return self.change(f"DELETE FROM c USING {picked}")
+
+    def nullify(self, table: str, columns: tuple[str, ...], rows: Collection[Row]) -> int:
+        """One UPDATE."""
+        sets = ", ".join(f"c.{self.dialect.quote(column)} = NULL" for column in columns)
+        with self._picked(table, rows) as picked:
+            return self.change(f"UPDATE {picked} SET {sets}")
 
     def insert(self, table: str, columns: tuple[str, ...], rows: Sequence[Row]) -> int:
         """Plain INSERT, some rows by a statement. AUTO_INCREMENT takes note of a number by itself (P-69)."""
@@ -108,12 +135,10 @@ class MariadbWriting(MariadbReading):
         return self._tried(self._assigning(table, columns, kinds, values, alike[values]) for values in alike)
 
     def _assigning(self, table: str, columns: tuple[str, ...], kinds: list[Kind], values: Row, rows: list[Row]) -> str:
-        dialect, locator = self.dialect, self.catalog().tables[table].locator
         given = zip(columns, values, kinds, strict=True)
-        sets = ", ".join(f"{dialect.quote(name)} = {literals((value,), [kind])}" for name, value, kind in given)
-        with self.chosen(table, locator, rows) as relation:
-            which = among(dialect.table(table), locator, relation, dialect)
-            return _as_a_query(f"UPDATE {dialect.source(table)} SET {sets} WHERE {which}")
+        sets = ", ".join(f"c.{self.dialect.quote(name)} = {literals((v,), [kind])}" for name, v, kind in given)
+        with self._picked(table, rows) as picked:
+            return f"UPDATE {picked} SET {sets}"
 
     def _tried(self, statements: Iterable[str]) -> int:
         counted = self._counted()
@@ -152,18 +177,3 @@ def _at_once(rows: Iterable[str]) -> Iterator[str]:
         length += len(row)
     if several:
         yield ", ".join(several)
-
-
-def _as_a_query(sql: str) -> str:
-    """The change as one of several tables: such a one is looked up by the chosen rows, as a query is.
-
-    Of a change of one table MariaDB before 11.1 asks each row of it whether it was chosen, and locks them all.
-    """
-    found = _CHANGE.match(sql)
-    if found is None:
-        return sql
-    verb, table = found.groups()
-    rest = sql[found.end() :]
-    if verb == "UPDATE":
-        return f"UPDATE {table} JOIN (SELECT 1) AS `upkeep one` {rest}"
-    return f"DELETE FROM {table} USING {table} {rest}"

@@ -8,6 +8,7 @@ import psycopg
 from psycopg import Connection
 
 from upkeep.catalog import ForeignKey
+from upkeep.databases.chosen_rows import delete_chosen, nullify_chosen
 from upkeep.databases.postgresql_asking import fetched, run
 from upkeep.databases.postgresql_counters import move_on
 from upkeep.databases.postgresql_enforcing import unenforced
@@ -84,6 +85,14 @@ class PostgresqlWriting(PostgresqlReading):
             return self._tried(sql)
         except psycopg.Error as fault:
             raise _refusal(fault) from None
+
+    def delete(self, table: str, rows: Collection[Row]) -> int:
+        """One DELETE."""
+        return delete_chosen(self, table, rows)
+
+    def nullify(self, table: str, columns: tuple[str, ...], rows: Collection[Row]) -> int:
+        """One UPDATE."""
+        return nullify_chosen(self, table, columns, rows)
 
     def insert(self, table: str, columns: tuple[str, ...], rows: Sequence[Row]) -> int:
         """Plain INSERT. Identity columns take the value that they are given; their sequences are moved on (P-69)."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from upkeep.catalog import ForeignKey
+from upkeep.databases.chosen_rows import delete_chosen, nullify_chosen
 from upkeep.databases.sqlite_binding import run_for_each
 from upkeep.databases.sqlite_reading import SqliteReading
 from upkeep.errors import RowRefused, TransactionEnded
@@ -30,6 +31,14 @@ class SqliteWriting(SqliteReading):
     def change(self, sql: str, parameters: tuple[Value, ...] = ()) -> int:
         """Run one statement; the number of rows that it named. A refused statement leaves the transaction as it was."""
         return self._tried(lambda: self._connection.execute(sql, parameters).rowcount)
+
+    def delete(self, table: str, rows: Collection[Row]) -> int:
+        """One DELETE."""
+        return delete_chosen(self, table, rows)
+
+    def nullify(self, table: str, columns: tuple[str, ...], rows: Collection[Row]) -> int:
+        """One UPDATE."""
+        return nullify_chosen(self, table, columns, rows)
 
     def insert(self, table: str, columns: tuple[str, ...], rows: Sequence[Row]) -> int:
         """Plain INSERT of values as they are. AUTOINCREMENT takes note of a number by itself (P-69)."""
