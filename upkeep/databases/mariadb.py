@@ -32,6 +32,7 @@ from upkeep.databases.mariadb_shapes import MARK
 from upkeep.databases.mariadb_snapshot import LOOK, frozen
 from upkeep.databases.mariadb_tools import Program, find_program
 from upkeep.databases.mariadb_writing import MariadbWriting
+from upkeep.databases.scratches import ThrowingAway
 from upkeep.errors import Busy, Refused
 
 _OLDEST = {True: (10, 6), False: (8, 0)}
@@ -46,7 +47,7 @@ _HOLDER = "SELECT HOST, TIME FROM information_schema.PROCESSLIST WHERE ID = IS_U
 
 
 @dataclass(frozen=True)
-class MariadbDatabase(EnforcingNothing):
+class MariadbDatabase(EnforcingNothing, ThrowingAway[Scratches, Place]):
     """One database of a server. ``programs`` is the folder of its own programs where the settings name one.
 
     ``follows`` is the live database where this one is a replica of it.
@@ -227,16 +228,6 @@ class MariadbDatabase(EnforcingNothing):
         place = self.place.at(self._scratches.announce(workplace))
         return MariadbDatabase(f"{self.name}-scratch", place, self.programs, is_scratch=True, scratches=self.scratches)
 
-    def discard(self) -> None:
-        """Drop a scratch; connections that others of this role have to it are ended."""
-        if not self.is_scratch:
-            raise Refused(f"{self.place} is not a scratch database", "Upkeep never removes a database")
-        self._scratches.drop(self.place.database)
-
-    def sweep(self) -> tuple[str, ...]:
-        """Drop the scratches whose run has ended, well or not."""
-        return self._scratches.sweep()
-
     @contextmanager
     def exchanged(self, workplace: Path) -> Iterator[Bench]:
         """On a scratch whatever comes of it: nobody minds. Of the live database, no: see ``unmigratable``."""
@@ -296,11 +287,6 @@ class MariadbDatabase(EnforcingNothing):
     def _work(self) -> str:
         """The words of the lock that whoever changes rows of this database has; any name may stand for it."""
         return f"work on {self.place.database}"
-
-    @property
-    def _scratches(self) -> Scratches:
-        assert self.scratches is not None  # noqa: S101  # from_url and scratch() give them
-        return self.scratches
 
     @contextmanager
     def _connected(self) -> Iterator[Conversation]:

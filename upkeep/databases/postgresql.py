@@ -26,6 +26,7 @@ from upkeep.databases.postgresql_schema import UNCOMPARED
 from upkeep.databases.postgresql_scratch import Scratches, lock_key
 from upkeep.databases.postgresql_tools import find_program
 from upkeep.databases.postgresql_writing import PostgresqlWriting, commit
+from upkeep.databases.scratches import ThrowingAway
 from upkeep.enforcement import Enforced, Lapse
 from upkeep.errors import Refused
 
@@ -50,7 +51,7 @@ _HOLDER = """
 
 
 @dataclass(frozen=True)
-class PostgresqlDatabase:
+class PostgresqlDatabase(ThrowingAway[Scratches, Place]):
     """One database of a server. ``programs`` is the folder of pg_dump and pg_restore where the settings name one.
 
     ``follows`` is the live database where this one is a replica of it.
@@ -212,16 +213,6 @@ class PostgresqlDatabase:
             f"{self.name}-scratch", place, self.programs, is_scratch=True, scratches=self.scratches
         )
 
-    def discard(self) -> None:
-        """Drop a scratch; connections that others have to it are ended."""
-        if not self.is_scratch:
-            raise Refused(f"{self.place} is not a scratch database", "Upkeep never removes a database")
-        self._scratches.drop(self.place.database)
-
-    def sweep(self) -> tuple[str, ...]:
-        """Drop the scratches whose run has ended, well or not."""
-        return self._scratches.sweep()
-
     @contextmanager
     def exchanged(self, workplace: Path) -> Iterator[PostgresqlBench]:
         """See ``postgresql_exchange``: one transaction for all that is done; nothing is written to ``workplace``."""
@@ -280,11 +271,6 @@ class PostgresqlDatabase:
     @property
     def _work(self) -> int:
         return lock_key(f"upkeep:{self.name}:work")
-
-    @property
-    def _scratches(self) -> Scratches:
-        assert self.scratches is not None  # noqa: S101  # from_url and scratch() give them
-        return self.scratches
 
     @contextmanager
     def _connected(self, *, autocommit: bool = False) -> Iterator[Connection]:
