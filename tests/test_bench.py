@@ -20,12 +20,12 @@ ON_POSTGRESQL = ("postgresql-detection", "postgresql-many-keys", "postgresql-bac
 WITH_PREFECT = ("fixed-cost", "waiting")
 
 
-def measured(folder: Path, *figures: str) -> tuple[dict[str, Any], str]:
+def measured(folder: Path, *figures: str, more: tuple[str, ...] = ()) -> tuple[dict[str, Any], str]:
     """What the bench writes, and what it prints."""
     path = folder / "figures.json"
     only = [word for figure in figures for word in ("--only", figure)]
     ran = subprocess.run(
-        [sys.executable, "-m", "tests.bench", "--size", "tiny", "--json", path, "--folder", folder, *only],
+        [sys.executable, "-m", "tests.bench", "--size", "tiny", "--json", path, "--folder", folder, *only, *more],
         cwd=HOUSE,
         env=environment(folder, {}),
         capture_output=True,
@@ -98,6 +98,14 @@ def test_postgresql_is_left_out_aloud_where_there_is_none(
     document = json.loads(path.read_text())
     assert [one["name"] for one in document["left_out"]] == [ON_POSTGRESQL[0]]
     assert "- postgresql-detection is left out: no PostgreSQL server is installed" in page(document)
+
+
+def test_one_figure_can_be_measured_anew_and_the_others_stay(tmp_path: Path) -> None:
+    before, _ = measured(tmp_path, "many-keys", "write-lock")
+    after, _ = measured(tmp_path, "many-keys", more=("--keep",))
+    sound(after, "many-keys", "write-lock")
+    assert after["figures"][0] != before["figures"][0]
+    assert after["figures"][1] == before["figures"][1]
 
 
 @pytest.mark.slow

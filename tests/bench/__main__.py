@@ -58,12 +58,12 @@ BUSY = 1.2
 def main() -> None:
     """Measure what the command line asks for."""
     asked = _asked()
-    begun, load = time.monotonic(), _load()
+    begun = time.monotonic()
     document: dict[str, Any] = {
         "machine": machine(),
         "size": asked.size,
         "taken": f"{datetime.now(UTC):%Y-%m-%d}",
-        "figures": [],
+        "figures": _kept(asked),
         "left_out": [],
     }
     with tempfile.TemporaryDirectory(prefix="upkeep-bench-", dir=asked.folder) as folder:
@@ -72,20 +72,30 @@ def main() -> None:
                 document["left_out"].append({"name": name, "why": why})
                 print(f"\n{name} is left out: {why}", flush=True)
                 continue
+            load = _load()
             figure = _measured(name, BY_NAME[asked.size], Path(folder)).document() | {"name": name}
+            figure["load"] = [load, _load()]
             document["figures"].append(figure)
             print(figure_text(figure), flush=True)
-    document["load"] = [load, _load()]
+            if max(figure["load"]) > BUSY:
+                print(f"  others were at work (load for each core {figure['load']}): measure it again", flush=True)
+    document["figures"].sort(key=lambda figure: list(FIGURES).index(figure["name"]))
     document["seconds"] = round(time.monotonic() - begun, 1)
     asked.json.parent.mkdir(parents=True, exist_ok=True)
     asked.json.write_text(json.dumps(document, indent=1) + "\n")
-    if max(document["load"]) > BUSY:
-        print(f"\nothers were at work on this machine (load for each core {document['load']}): compare processor times")
     print(f"\n{document['seconds']:.0f} s in all; as JSON in {asked.json}")
     if asked.write:
         PAGE.parent.mkdir(exist_ok=True)
         PAGE.write_text(page(document))
         print(f"written to {PAGE}")
+
+
+def _kept(asked: argparse.Namespace) -> list[dict[str, Any]]:
+    """The figures that are not measured anew."""
+    if not (asked.keep and asked.json.exists()):
+        return []
+    before = json.loads(asked.json.read_text())
+    return [figure for figure in before["figures"] if figure["name"] not in (asked.only or FIGURES)]
 
 
 def _load() -> float:
@@ -99,6 +109,7 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--quick", dest="size", action="store_const", const="quick", help="a tenth of the size")
     parser.add_argument("--size", choices=BY_NAME, help="full, quick, or tiny for a smoke test")
     parser.add_argument("--only", action="append", choices=FIGURES, metavar="FIGURE", help=", ".join(FIGURES))
+    parser.add_argument("--keep", action="store_true", help="keep the other figures that the JSON file has")
     parser.add_argument("--json", type=Path, default=Path("build/figures.json"), help="where the figures are written")
     parser.add_argument("--folder", type=Path, help="the folder for databases; unset, the system's temporary one")
     parser.add_argument("--write", action="store_true", help=f"write {PAGE.relative_to(HOUSE)} too")

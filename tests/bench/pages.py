@@ -52,8 +52,7 @@ def _page(document: Document) -> Iterator[str]:
     yield "ratios travel.\n"
     yield f"- {machine['cores']} cores, {machine['memory_gib']:.0f} GiB, {machine['processor']}, {machine['system']}"
     yield f"- {versions}"
-    yield f"- load before and after, for each core: {document['load'][0]:.2f} and {document['load'][1]:.2f}"
-    yield f"- size `{document['size']}`, {document['taken']}, {document['seconds']:.0f} s in all"
+    yield f"- size `{document['size']}`, {document['taken']}"
     for left_out in document["left_out"]:
         yield f"- {left_out['name']} is left out: {left_out['why']}"
     for figure in document["figures"]:
@@ -62,7 +61,8 @@ def _page(document: Document) -> Iterator[str]:
 
 def _section(figure: Document) -> Iterator[str]:
     yield f"\n## {figure['title']}\n"
-    yield f"{figure['told'][0].upper()}{figure['told'][1:]}.\n"
+    yield f"{figure['told'][0].upper()}{figure['told'][1:]}."
+    yield f"Load before and after, for each core: {figure['load'][0]:.2f} and {figure['load'][1]:.2f}.\n"
     yield "| ratio | value | aim |\n|---|---:|---|"
     for ratio in figure["ratios"]:
         yield f"| {ratio['what']} over {ratio['over']} | {ratio['value']:.2f} | {verdict(ratio)} |"
