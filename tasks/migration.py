@@ -15,7 +15,7 @@ from upkeep.plan import Migration, Plan
 from upkeep.revisions import Ran, revision_of
 from upkeep.settings import Settings
 
-_DOOR = Path(__file__).with_name("alembic_door.py")
+_DOOR = Path(__file__).with_name("alembic_door")
 _SECONDS = 3600
 
 
