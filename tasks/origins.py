@@ -2,13 +2,19 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 
 from tasks.migration import MigrationFailed, alembic
 from upkeep.backups import Manifest, bring_back, list_backups
 from upkeep.databases import Database, Reading
 from upkeep.equipment import Equipment
+from upkeep.errors import Refused
 from upkeep.finding import keys_of
+from upkeep.lost_tables import LostTables, look_for_tables
 from upkeep.origins import Origins
+from upkeep.recall import Recall
+from upkeep.remaking import as_if_made
 from upkeep.searching import CannotTell, Older, search
 
 
@@ -19,12 +25,39 @@ def origins_for(equipment: Equipment, target: Database, manifest: Manifest) -> O
     """
     with target.reading() as reading:
         revision = reading.revision()
-        older = [
-            Older(one.id, lambda one=one: _opened(equipment, one, revision))  # type: ignore[misc]  # the loop's own
-            for one in _older_than(equipment, manifest)
-        ]
+        recall = equipment.recall(reading)
+        older = [_older(equipment, one, revision, recall) for one in _older_than(equipment, manifest)]
         keys = keys_of(reading, equipment.policy, equipment.models)
-        return search(reading, keys, equipment.policy, older)
+        lost = look_for_tables(reading, keys, equipment.policy, older, target.unmakeable)
+    lost = _that_can_be_made(target, lost)
+    with as_if_made(target, [one.comeback for one in lost.found]) as reading:
+        keys = keys_of(reading, equipment.policy, equipment.models)
+        return replace(
+            search(reading, keys, equipment.policy, older, lost.found, recall.memory(manifest.id)), gone=lost.why_not
+        )
+
+
+def _older(equipment: Equipment, manifest: Manifest, revision: tuple[str, ...], recall: Recall) -> Older:
+    opened = partial(_opened, equipment, manifest, revision)
+    return Older(manifest.id, opened, _tables(manifest, revision), recall.memory(manifest.id))
+
+
+def _tables(manifest: Manifest, revision: tuple[str, ...]) -> frozenset[str] | None:
+    """Which tables a backup has, by its census; where its schema is another only a look at what it comes to tells."""
+    here = manifest.census.revision == revision
+    return frozenset(name.lower() for name in manifest.census.tables) if here else None
+
+
+def _that_can_be_made(target: Database, lost: LostTables) -> LostTables:
+    """Without those whose statements fail by now: an index of the same name may belong to another table."""
+    found, why_not = [], dict(lost.why_not)
+    for one in lost.found:
+        try:
+            with as_if_made(target, [one.comeback]):
+                found.append(one)
+        except Refused as fault:
+            why_not[one.comeback.table] = f"the table is gone and cannot be made again: {fault.message}"
+    return LostTables(tuple(found), why_not)
 
 
 def _older_than(equipment: Equipment, manifest: Manifest) -> list[Manifest]:
@@ -38,6 +71,8 @@ def _older_than(equipment: Equipment, manifest: Manifest) -> list[Manifest]:
 
 @contextmanager
 def _opened(equipment: Equipment, manifest: Manifest, revision: tuple[str, ...]) -> Iterator[Reading]:
+    if manifest.census.revision != revision:
+        _refuse_without_a_way(equipment, manifest, revision)
     with equipment.workplace("older") as folder:
         scratch = equipment.database.scratch(folder)
         try:
@@ -50,15 +85,22 @@ def _opened(equipment: Equipment, manifest: Manifest, revision: tuple[str, ...])
             scratch.discard()
 
 
+def _standing(manifest: Manifest, revision: tuple[str, ...]) -> str:
+    found = ", ".join(manifest.census.revision) or "no revision"
+    return f"backup {manifest.id} is at {found}, the database at {', '.join(revision) or 'none'}"
+
+
+def _refuse_without_a_way(equipment: Equipment, manifest: Manifest, revision: tuple[str, ...]) -> None:
+    """Before the backup is fetched at all."""
+    if equipment.settings.alembic_ini is None or len(revision) != 1:
+        raise CannotTell(f"{_standing(manifest, revision)}, and no Alembic project is set that leads there")
+
+
 def _bring_up(equipment: Equipment, scratch: Database, manifest: Manifest, revision: tuple[str, ...]) -> None:
     """Let the application's own migrations make an older schema the present one (P-73)."""
-    found = ", ".join(manifest.census.revision) or "no revision"
-    said = f"backup {manifest.id} is at {found}, the database at {', '.join(revision) or 'none'}"
-    if equipment.settings.alembic_ini is None or len(revision) != 1:
-        raise CannotTell(f"{said}, and no Alembic project is set that leads there")
     with equipment.workplace("bring-up") as folder, alembic(equipment.settings, folder) as door:
         try:
             with scratch.exchanged(folder) as bench, bench.lent() as lent:
                 door.upgrade(lent, revision[0])
         except MigrationFailed as fault:
-            raise CannotTell(f"{said}, and cannot be brought there: {fault.message}") from None
+            raise CannotTell(f"{_standing(manifest, revision)}, and cannot be brought there: {fault.message}") from None

@@ -171,7 +171,8 @@ def _count(reading: Reading, changes: list[Change]) -> tuple[int, int]:
         by_table[change.table].append(change)
     as_before = as_after = 0
     for name, several in by_table.items():
-        now = images_of(reading, tables[name], [change.row for change in several])
+        # A table that the run brings back whole is not there before it; then its rows are as before.
+        now = images_of(reading, tables[name], [change.row for change in several]) if name in tables else {}
         for change in several:
             image = now.get(change.row)
             as_before += image == change.before

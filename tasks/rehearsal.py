@@ -15,11 +15,12 @@ from upkeep.changes import Refusal, RowsRefused
 from upkeep.databases import Database
 from upkeep.equipment import Equipment
 from upkeep.errors import Refused
-from upkeep.finding import keys_of
+from upkeep.finding import keys_of, with_tables_back
 from upkeep.losses import beyond_limits
 from upkeep.origins import Origins
 from upkeep.plan import Migration, Plan, beyond
 from upkeep.planning import Planner
+from upkeep.remaking import as_if_made
 from upkeep.report import Detected
 from upkeep.verdict import (
     Check,
@@ -102,10 +103,11 @@ def drawn_up(
     refusals: tuple[Refusal, ...] = (),
 ) -> Plan:
     """The plan for what was found in ``target``, with what older backups give back."""
-    with target.reading() as reading:
+    with as_if_made(target, origins.tables) as reading:
         keys = keys_of(reading, equipment.policy, equipment.models)
         planner = Planner(reading, keys, equipment.policy, refusals, origins)
-        plan = planner.plan(equipment.settings.database, detected.findings, migration)
+        findings = with_tables_back(reading, keys, detected.findings, {one.table for one in origins.tables})
+        plan = planner.plan(equipment.settings.database, findings, migration)
     return with_enforcement(equipment, plan, detected.findings)
 
 

@@ -19,9 +19,11 @@ from upkeep.errors import Damaged, Refused
 from upkeep.finding import keys_of
 from upkeep.fixpoint import Spot
 from upkeep.ledger import ENDS, Receipt
+from upkeep.making import comeback_of
 from upkeep.plan import Plan
 from upkeep.policy import Action
 from upkeep.receipts import attested, receipts_back_to
+from upkeep.remaking import as_if_made
 from upkeep.report import Detected
 from upkeep.stores import Store
 from upkeep.undo_verdict import (
@@ -66,6 +68,7 @@ def read_deed(equipment: Equipment, run: str) -> Deed:
         f"{', '.join(migration[0]) or 'nothing'} -> {migration[1]}" if migration else None,
         tuple(plan["triggers"]),
         tuple(key for key, *_ in plan.get("enforced", ())),
+        tuple(comeback_of(said) for said in plan.get("tables", ())),
     )
 
 
@@ -115,7 +118,15 @@ def _mended(receipts: list[Receipt]) -> dict[str, int] | None:
     if len(found) < 2:
         return None
     before, after = found["rehearsed"], found["performed"]
-    return {key: orphans - after.get(key, 0) for key, orphans in before.items()}
+    # Of a key into a table that was gone it may be known only since the table is back at which columns it points.
+    healed = {
+        one["key"]: one["orphans"]
+        for receipt in receipts
+        if receipt.kind == "rehearsed"
+        for one in receipt.contents["plan"]["healed"]
+        if one["key"] not in before
+    }
+    return healed | {key: orphans - after.get(key, 0) for key, orphans in before.items()}
 
 
 @step("rehearse")
@@ -155,6 +166,10 @@ def _worked_plan(equipment: Equipment, scratch: Database, deed: Deed) -> tuple[P
 
 def _drawn_back(equipment: Equipment, target: Database, deed: Deed, refusals: tuple[Refusal, ...] = ()) -> Plan:
     with target.reading() as reading:
+        there = reading.catalog().tables
+    # One that came and is gone already, or went and is there again, needs nothing more.
+    deed = replace(deed, tables=tuple(one for one in deed.tables if one.goes != (one.table in there)))
+    with as_if_made(target, [one.reversed for one in deed.tables if one.goes]) as reading:
         keys = keys_of(reading, equipment.policy, equipment.models)
         return draw_back(reading, equipment.settings.database, deed, keys, refusals)
 

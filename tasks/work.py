@@ -14,9 +14,9 @@ from upkeep.equipment import Equipment
 from upkeep.errors import Busy, Escaped
 from upkeep.finding import find, keys_of
 from upkeep.losses import Loss, converted_columns, find_losses
-from upkeep.mending import mend
 from upkeep.orphans import counting
 from upkeep.plan import Migration, Plan
+from upkeep.remaking import carry_out
 from upkeep.revisions import Explained, Ran
 from upkeep.sayings import sayings
 from upkeep.standing import Standing, take_standing
@@ -95,10 +95,10 @@ def with_keys_validated(target: Database, plan: Plan, worked: Worked) -> Worked:
 
 
 def _mended(equipment: Equipment, bench: Bench | Database, plan: Plan, record: Callable[[Mended], None]) -> Mended:
-    if not plan.repairs:
+    if not plan.repairs and not plan.tables:
         return Mended()
     with bench.writing() as writing:
-        mended = mend(writing, plan, keys_of(writing, equipment.policy, equipment.models))
+        mended = carry_out(writing, plan, lambda reading: keys_of(reading, equipment.policy, equipment.models))
         record(mended)
     return mended
 

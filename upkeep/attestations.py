@@ -13,11 +13,13 @@ from upkeep import __version__
 from upkeep.backups import Manifest, Proof
 from upkeep.census import Census
 from upkeep.databases import Identity
+from upkeep.making import Comeback
 from upkeep.plan import Plan
 from upkeep.policy import Policy
 from upkeep.pruning import Pruning
 from upkeep.report import Detected, Step
 from upkeep.undo import Undo
+from upkeep.values import digest
 from upkeep.verdict import Verdict
 
 Contents = dict[str, Any]
@@ -102,13 +104,14 @@ def planned(plan: Plan, census: Census, policy: Policy) -> Contents:
         "sha256": plan.digest,
         "rows": plan.rows,
         "actions": [
-            {"table": table, "action": action.value, "rows": rows, "table_rows": census.tables[table].rows}
+            {"table": table, "action": action.value, "rows": rows, "table_rows": _rows(census, table)}
             for (table, action), rows in plan.by_table().items()
         ],
         "rules": list(_by_rule(plan, policy)),
         "kept": [{"key": kept.key, "orphans": kept.rows} for kept in plan.kept],
         "healed": [{"key": key, "orphans": said["heal"]} for key, said in plan.by_key().items() if "heal" in said],
         **enforced(plan),
+        **({"tables": [_comeback(one, plan) for one in plan.tables]} if plan.tables else {}),
         "migration": {
             "from": list(plan.migration.found),
             "to": plan.migration.head,
@@ -118,6 +121,17 @@ def planned(plan: Plan, census: Census, policy: Policy) -> Contents:
         if plan.migration
         else None,
         **(_undone(plan.undo) if plan.undo else {}),
+    }
+
+
+def _comeback(one: Comeback, plan: Plan) -> Contents:
+    """A table that comes back as a whole, or goes again, and how it is made; its statements hold no row."""
+    return {
+        "table": one.table,
+        "backup": one.backup,
+        "rows": plan.rows_of(one.table),
+        "goes": one.goes,
+        "made_by_sha256": digest(one.making.document()),
     }
 
 
@@ -159,9 +173,11 @@ def judged(verdict: Verdict) -> Contents:
 def tables_after(plan: Plan, census: Census) -> list[Contents]:
     """The rows of each table that a plan has touched, as they are now; None where the table is gone."""
     touched = sorted({table for table, _ in plan.by_table()})
-    return [
-        {"table": name, "table_rows": census.tables[name].rows if name in census.tables else None} for name in touched
-    ]
+    return [{"table": name, "table_rows": _rows(census, name)} for name in touched]
+
+
+def _rows(census: Census, table: str) -> int | None:
+    return census.tables[table].rows if table in census.tables else None
 
 
 def restored(manifest: Manifest, target: Identity, seconds: float, against: int) -> Contents:

@@ -15,6 +15,7 @@ from upkeep.history import History
 from upkeep.ledger import Evidence, Kind, Link
 from upkeep.models import SILENT, Models
 from upkeep.policy import Policy, load_policy
+from upkeep.recall import Recall
 from upkeep.receipts import write_receipt
 from upkeep.remembering import record_of, remember
 from upkeep.settings import Settings, load_settings
@@ -47,6 +48,10 @@ class Equipment:
     def see(self, reading: Reading, findings: tuple[Finding, ...]) -> History:
         """What is found now, without a look into the store."""
         return History(record_of(reading, self.settings.database, findings, None, self._secret))
+
+    def recall(self, reading: Reading) -> Recall:
+        """What older backups are known not to have, for the database as ``reading`` shows it."""
+        return Recall.in_(self.store, self.settings.database, reading, self._secret)
 
     @property
     def _secret(self) -> str:

@@ -1,5 +1,7 @@
 """Finding orphans in one reading: every key asked once, the first rows of those that have any."""
 
+from collections.abc import Collection
+
 from upkeep.answers import Answer
 from upkeep.catalog import ForeignKey
 from upkeep.databases import Reading
@@ -59,6 +61,19 @@ def orphan_rows(reading: Reading, findings: tuple[Finding, ...]) -> int:
             (count,) = reading.numbers(rows_of_any(tuple(one.key for one in found), reading.dialect))
             total += count
     return total
+
+
+def with_tables_back(
+    reading: Reading, keys: tuple[ForeignKey, ...], findings: tuple[Finding, ...], tables: Collection[str]
+) -> tuple[Finding, ...]:
+    """The findings where ``tables`` are there again, so that the keys that point at them are others than before."""
+    if not tables:
+        return findings
+    known = {str(finding.key): finding for finding in findings}
+    return tuple(
+        known[str(key)] if str(key) in known and key.parent not in tables else find(reading, key, limit=0)
+        for key in keys
+    )
 
 
 def inquiry_into(reading: Reading, policy: Policy) -> Inquiry:

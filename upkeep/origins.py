@@ -4,9 +4,27 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from upkeep.fixpoint import Orphan, Spot
+from upkeep.making import Comeback
+from upkeep.provenance import Image
 from upkeep.values import Row, Value
 
 NOT_ASKED = "no backup was asked for its parent, which goes by this very plan"
+
+
+Pointing = tuple[str, tuple[str, ...], Row]
+"""A child, columns of it, and the values in them."""
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A table that is gone, as an older backup has it: how it is made, all its rows, and which of them children miss.
+
+    Its rows are no more than a plan may change.
+    """
+
+    comeback: Comeback
+    images: tuple[Image, ...]
+    pointed: Mapping[Pointing, Spot]
 
 
 @dataclass(frozen=True)
@@ -59,13 +77,22 @@ class Origins:
     """All that older backups give back. ``of`` are the orphans that find their parent by it, ``why_not`` the others.
 
     For those of them that are ``unproven`` nothing is put back, each with the reason; what is put back for others they
-    find all the same.
+    find all the same. ``tables`` come back as a whole, with those of the rows ``found`` that are theirs, whoever misses
+    them; ``gone`` says of other tables why they do not.
     """
 
     found: Mapping[Spot, Origin] = field(default_factory=dict)
     of: Mapping[Orphan, Spot] = field(default_factory=dict)
     unproven: Mapping[Orphan, str] = field(default_factory=dict)
     why_not: Mapping[Orphan, str] = field(default_factory=dict)
+    tables: tuple[Comeback, ...] = ()
+    gone: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def of_whole_tables(self) -> frozenset[Spot]:
+        """The rows that come because their table does."""
+        names = {one.table for one in self.tables}
+        return frozenset(spot for spot in self.found if spot.table in names)
 
     def why_not_for(self, orphan: Orphan) -> str | None:
         """Why the parent of an orphan is not put back for its sake; None if it may be."""
@@ -108,4 +135,6 @@ class Origins:
             {orphan: spot for orphan, spot in self.of.items() if spot not in reasons},
             self.unproven,
             {**self.why_not, **{o: reasons[spot] for o, spot in self.of.items() if spot in reasons}},
+            self.tables,
+            self.gone,
         )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from upkeep.enforcement import Enforced, Unenforced
+from upkeep.making import Comeback
 from upkeep.policy import Action, Limits
 from upkeep.revisions import Revision
 from upkeep.undo import Undo
@@ -90,6 +91,7 @@ class Plan:
     that stay as they are. ``scans`` are foreign keys that make its deletions slow; they are no part of what is done, so
     not of the digest. ``undo`` stands in a plan that puts back what a run did, and in no other.
     ``healed`` are the orphans that find their parent by it without being changed themselves, and those reassigned.
+    ``tables`` come back as a whole (or go again, in an undo of that) together with their repairs.
     """
 
     database: str
@@ -102,6 +104,7 @@ class Plan:
     scans: tuple[str, ...] = field(default=(), compare=False)
     undo: Undo | None = None
     healed: tuple[Healed, ...] = ()
+    tables: tuple[Comeback, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -111,7 +114,7 @@ class Plan:
     @property
     def is_empty(self) -> bool:
         """Is there nothing to do?"""
-        return not self.repairs and self.migration is None and not self.enforced
+        return not self.repairs and self.migration is None and not self.enforced and not self.tables
 
     def document(self) -> dict[str, Any]:
         """The plan as JSON, rows by table and locator; the form that the digest is over (format 1).
@@ -122,6 +125,8 @@ class Plan:
         wanted: dict[str, Any] = {}
         if self.enforced:
             wanted["enforced"] = [one.document() for one in self.enforced]
+        if self.tables:
+            wanted["tables"] = [one.document() for one in self.tables]
         if self.unenforced:
             wanted["unenforced"] = [[one.key, one.reason] for one in self.unenforced]
         migration = self.migration and [list(self.migration.found), self.migration.head, self.migration.digest]
@@ -136,6 +141,10 @@ class Plan:
             **({"healed": [healed.document() for healed in self.healed]} if self.healed else {}),
             **wanted,
         }
+
+    def rows_of(self, table: str) -> int:
+        """Rows of one table that would change."""
+        return len({repair.row for repair in self.repairs if repair.table == table})
 
     def by_table(self) -> dict[tuple[str, Action], int]:
         """Rows that change, counted by table and action; a row that is nullified for two keys counts once."""
@@ -174,12 +183,16 @@ class Plan:
 
 
 def beyond(plan: Plan, limits: Limits, rows_of: dict[str, int]) -> tuple[str, ...]:
-    """Why the plan is beyond the limits, in words; () if it is within. ``rows_of`` counts the rows of each table."""
+    """Why the plan is beyond the limits, in words; () if it is within. ``rows_of`` counts the rows of each table.
+
+    A table that comes back as a whole has no rows of which its own could be a share.
+    """
     told = []
     if plan.rows > limits.rows:
         told.append(f"{plan.rows} rows would change, the limit is {limits.rows}")
     touched = Counter(table for table, _ in {(repair.table, repair.row) for repair in plan.repairs})
-    for table, rows in sorted(touched.items()):
+    whole = {one.table for one in plan.tables}
+    for table, rows in sorted((name, rows) for name, rows in touched.items() if name not in whole):
         allowed = limits.share * rows_of[table]
         if rows > allowed:
             told.append(f"{rows} of {rows_of[table]} rows of {table} would change, the limit is {limits.share:.0%}")

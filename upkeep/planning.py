@@ -54,7 +54,7 @@ class Planner:
     ) -> None:
         self._reading = reading
         self._catalog = reading.catalog()
-        ruled = rulings(reading, keys, policy)
+        ruled = rulings(reading, keys, policy, origins.gone if origins else None)
         self._keys, self._rules, self._choices = ruled.keys, ruled.rules, ruled.choices
         self._named = dict.fromkeys(ruled.named, "a rule reassigns orphans to it")
         self._refused = {(Spot(r.table, r.row), r.action): r.said for r in refusals}
@@ -85,6 +85,7 @@ class Planner:
             triggers_fired(self._catalog, repairs),
             scans=self._scans(repairs),
             healed=tuple(sorted(healed, key=repr)),
+            tables=self._origins.tables,
         )
 
     def _settled(self, orphaned: Iterable[str]) -> tuple[Settled, dict[Spot, tuple[int, str | None]]]:
@@ -98,7 +99,7 @@ class Planner:
         while True:
             healed = self._healed_by(restored)
             settled = settle({o: p for o, p in reachable.items() if o not in healed}, self._choice, self._named)
-            wanted = {self._origins.of[orphan] for orphan in self._wanting(settled)}
+            wanted = {self._origins.of[orphan] for orphan in self._wanting(settled)} | self._origins.of_whole_tables
             further = self._origins.with_needs(wanted | {spot for spot, (wave, _) in restored.items() if not wave})
             if further.keys() != restored.keys():
                 restored = further
@@ -132,11 +133,19 @@ class Planner:
                 spot = self._origins.of[orphan]
                 wanting[spot] = min(orphan.key, wanting.get(spot, orphan.key))
         for spot, (wave, key) in restored.items():
-            origin, by = self._origins.found[spot], key or wanting[spot]
+            origin, by = self._origins.found[spot], key or wanting.get(spot) or self._restoring_key(spot.table)
             for pointer in origin.stands_on:
                 origin = origin.without(pointer) if pointer.to in settled.doomed else origin
             rule = self._rules[by][0] or 0
             yield Repair(*spot, Action.RESTORE, origin.columns, by, rule, wave, "", origin.values, origin.source)
+
+    def _restoring_key(self, table: str) -> str:
+        """The key for whose sake a whole table comes back, for rows of it that nobody misses."""
+        return min(
+            name
+            for name, key in self._keys.items()
+            if key.parent == table and any(choice.action is Action.RESTORE for choice in self._choices[name])
+        )
 
     def _reassigned(self, repairs: list[Repair]) -> list[Healed]:
         """Orphans that get another parent, by the row that their rule names."""

@@ -20,18 +20,20 @@ class Choice:
     values: Row = ()
 
 
-def choices(key: ForeignKey, rule: Rule, catalog: Catalog, keys: tuple[ForeignKey, ...]) -> tuple[Choice, ...]:
+def choices(
+    key: ForeignKey, rule: Rule, catalog: Catalog, keys: tuple[ForeignKey, ...], gone: str = ""
+) -> tuple[Choice, ...]:
     """The rule's actions that are possible for ``key``, in order; ``keep`` with its reason always ends the list.
 
     Whether ``restore`` and ``reassign`` are possible for a row is not known yet: that depends on older backups, and
-    on the parent that the rule names.
+    on the parent that the rule names. ``gone`` says why a parent table that is gone does not come back.
     """
     possible: list[Choice] = []
     reasons = []
     for action in rule.orphan:
         if action is Action.KEEP:
             break
-        impossible = _impossible(action, key, rule, catalog, keys)
+        impossible = (gone if action is Action.RESTORE else "") or _impossible(action, key, rule, catalog, keys)
         if impossible:
             reasons.append(f"{action} is impossible: {impossible}")
         elif action is Action.REASSIGN:

@@ -9,6 +9,8 @@ from upkeep.values import Row
 SIDE_BY_SIDE = "it stood there side by side with its child"
 JUST_BEFORE = "it stood there before its child first appeared"
 AS_THE_RULE_SAYS = "unproven, as a rule for that very key allows"
+WHOLE_TABLE = "its whole table is gone, and comes back as it was there"
+NOT_IN_THE_TABLE = "the table comes back from the newest backup that has it, in which the row is not"
 NOWHERE = "no backup proves the parent: it was gone before its child came, or never there"
 TOO_LATE = "the parent is unproven: it came after its child, so it may be another"
 NOT_TOLD_APART = "the parent is unproven: nobody can tell since when its child has been there"

@@ -195,6 +195,10 @@ def plan_document(plan: Plan) -> dict[str, Any]:
             for one in plan.enforced
         ],
         "unenforced": [{"key": one.key, "reason": one.reason} for one in plan.unenforced],
+        "tables": [
+            {"table": one.table, "backup": one.backup, "rows": plan.rows_of(one.table), "goes": one.goes}
+            for one in plan.tables
+        ],
         **(undo_document(plan.undo) if plan.undo else {}),
     }
 

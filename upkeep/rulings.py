@@ -34,8 +34,13 @@ class Rulings:
         return rule.restore_unproven and rule.names(self.keys[name])
 
 
-def rulings(reading: Reading, keys: tuple[ForeignKey, ...], policy: Policy) -> Rulings:
-    """The rulings for one state. A key that is declared twice, with two actions on delete, is one."""
+def rulings(
+    reading: Reading, keys: tuple[ForeignKey, ...], policy: Policy, gone: Mapping[str, str] | None = None
+) -> Rulings:
+    """The rulings for one state. A key that is declared twice, with two actions on delete, is one.
+
+    ``gone`` says of parent tables that are gone why they do not come back.
+    """
     catalog = reading.catalog()
     by_name = {str(key): key for key in keys if key.child in catalog.tables}
     rules = {name: policy.rule_for(key) for name, key in by_name.items()}
@@ -43,7 +48,9 @@ def rulings(reading: Reading, keys: tuple[ForeignKey, ...], policy: Policy) -> R
     named: set[Spot] = set()
     for name, key in by_name.items():
         several, missing = [], ""
-        for choice in choices(key, rules[name][1], catalog, keys):
+        for choice in choices(
+            key, rules[name][1], catalog, keys, (gone or {}).get(key.parent, "") if key.parent_missing else ""
+        ):
             if choice.action is not Action.REASSIGN:
                 several.append(choice)
             elif spot := _named_row(reading, key, choice):

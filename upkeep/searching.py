@@ -1,7 +1,7 @@
 """Looking through older backups, newest first, for the parents that orphans miss, and for what those miss in turn."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
@@ -10,9 +10,20 @@ from upkeep.databases import Reading
 from upkeep.errors import Refused
 from upkeep.fixpoint import Orphan, Spot
 from upkeep.namesakes import namesakes
-from upkeep.origins import Origin, Origins, Pointer
+from upkeep.origins import Lost, Origin, Origins, Pointer, Pointing
 from upkeep.policy import Action, Policy
-from upkeep.provenance import NOT_TOLD_APART, NOWHERE, Glimpse, Image, Judgement, judge, newest_of
+from upkeep.provenance import (
+    NOT_IN_THE_TABLE,
+    NOT_TOLD_APART,
+    NOWHERE,
+    WHOLE_TABLE,
+    Glimpse,
+    Image,
+    Judgement,
+    judge,
+    newest_of,
+)
+from upkeep.recall import Memory
 from upkeep.rulings import rulings
 from upkeep.sightings import Missed, Seen, kept_since, missed_by, parents_of, seen_in
 from upkeep.tombstones import tombstones
@@ -30,22 +41,38 @@ class CannotTell(Refused):
 
 @dataclass(frozen=True)
 class Older:
-    """One older backup: its id, and how to bring it back and look at it; that may raise CannotTell."""
+    """One older backup: its id, and how to bring it back and look at it; that may raise CannotTell.
+
+    ``tables`` are the names of those that it has, in small letters; None where only a look tells. ``memory`` is what it
+    is known not to have: where that is all that is wanted, it is not opened.
+    """
 
     backup: str
     opened: Callable[[], AbstractContextManager[Reading]]
+    tables: frozenset[str] | None = None
+    memory: Memory | None = None
 
 
-def search(now: Reading, keys: tuple[ForeignKey, ...], policy: Policy, older: Sequence[Older]) -> Origins:
+def search(
+    now: Reading,
+    keys: tuple[ForeignKey, ...],
+    policy: Policy,
+    older: Sequence[Older],
+    lost: Sequence[Lost] = (),
+    own: Memory | None = None,
+) -> Origins:
     """What ``older`` backups, newest first, give back of the parents that rows of ``now`` miss and rules would restore.
 
-    No backup is opened where nothing is missed, nor one that is older than what is needed.
+    No backup is opened where nothing is missed, nor one that is older than what is needed. ``lost`` tables were found
+    already; in ``now`` they are there again, empty. ``own`` is the memory of the backup that ``now`` was made from.
     """
-    looking = _Search(now, keys, policy)
+    looking = _Search(now, keys, policy, lost)
     wanted = looking.begin()
     while wanted:
         looking.look_into(older, wanted)
         wanted = looking.what_they_miss()
+    if own and not lost:
+        own.keep(looking.of_today())
     return looking.origins()
 
 
@@ -57,10 +84,18 @@ def _side(key: ForeignKey, values: Iterable[Value]) -> Side:
     return key.parent, key.parent_columns, tuple(map(str, values))
 
 
+def _recalled(backup: Older, wanted: set[Missed]) -> set[Missed] | None:
+    """Those of ``wanted`` whose child pointed there already, where none of their parents was there; None if unknown."""
+    if backup.memory is None:
+        return None
+    points = {missed: backup.memory.points(missed) for missed in wanted}
+    return None if None in points.values() else {missed for missed, pointed in points.items() if pointed}
+
+
 class _Search:
     """One search: what is missed, what each backup showed of it, and which rows that comes to."""
 
-    def __init__(self, now: Reading, keys: tuple[ForeignKey, ...], policy: Policy) -> None:
+    def __init__(self, now: Reading, keys: tuple[ForeignKey, ...], policy: Policy, lost: Sequence[Lost] = ()) -> None:
         self._now = now
         self._policy = policy
         self._rulings = rulings(now, keys, policy)
@@ -73,6 +108,12 @@ class _Search:
         self._stands_on: dict[Spot, list[Pointer]] = defaultdict(list)
         self._impossible: dict[Spot, str] = {}
         self._ended: dict[Missed, str] = {}
+        self._lost = {one.comeback.table: one for one in lost}
+        self._whole = {
+            image.spot: Judgement(WHOLE_TABLE, image, one.comeback.backup) for one in lost for image in one.images
+        }
+        self._pointed: dict[Pointing, Spot] = {at: spot for one in lost for at, spot in one.pointed.items()}
+        self._held: dict[tuple[str, tuple[str, ...]], dict[Side, Spot]] = {}
 
     def begin(self) -> set[Missed]:
         """Orphans of the keys whose rules would restore, and of all others that point at the same tables."""
@@ -95,20 +136,49 @@ class _Search:
 
     def look_into(self, older: Sequence[Older], wanted: set[Missed]) -> None:
         """Each backup once, until all is known that they can tell of what is wanted."""
-        wanted = {missed for missed in wanted if missed not in self._glimpses}
+        wanted = {missed for missed in wanted if missed not in self._glimpses and not self._is_into_a_lost(missed)}
         self._glimpses.update({missed: [] for missed in wanted})
         undecided = set(wanted)
         for backup in older:
             if not undecided:
                 return
+            if (recalled := _recalled(backup, wanted)) is not None:
+                undecided = self._enter(backup.backup, undecided, {}, recalled)
+                continue
             try:
                 with backup.opened() as reading:
-                    undecided = self._look(reading, backup.backup, wanted, undecided)
+                    undecided = self._look(reading, backup, wanted, undecided)
             except CannotTell as fault:
                 self._ended.update(dict.fromkeys(undecided, fault.message))
                 return
 
-    def _look(self, reading: Reading, backup: str, wanted: set[Missed], undecided: set[Missed]) -> set[Missed]:
+    def _is_into_a_lost(self, missed: Missed) -> bool:
+        """Does it point into a table that comes back as a whole? Then no other backup is asked for it."""
+        if self._keys[missed.key].parent not in self._lost:
+            return False
+        spot = self._in_the_table(missed)
+        self._spots[missed] = {spot} if spot else set()
+        return True
+
+    def _in_the_table(self, missed: Missed) -> Spot | None:
+        """The row of a lost table that it points at: as the engine compares, or for who comes with it, as text."""
+        key = self._keys[missed.key]
+        exactly = self._pointed.get((key.child, key.columns, missed.values))
+        return exactly or self._by_text(key).get(_side(key, missed.values))
+
+    def _by_text(self, key: ForeignKey) -> dict[Side, Spot]:
+        """The rows of lost tables by what ``key`` points at: for who comes back together with them."""
+        side = key.parent, key.parent_columns
+        if side not in self._held:
+            rows = [(dict(zip(i.columns, i.values, strict=True)), i.spot) for i in self._lost[key.parent].images]
+            self._held[side] = {
+                _side(key, [values[column] for column in key.parent_columns]): spot
+                for values, spot in rows
+                if values.keys() >= {*key.parent_columns}
+            }
+        return self._held[side]
+
+    def _look(self, reading: Reading, backup: Older, wanted: set[Missed], undecided: set[Missed]) -> set[Missed]:
         """What one backup shows of all that is wanted, for ties; the answer is of what older ones have to tell more."""
         seen = seen_in(reading, self._now, self._keys, wanted)
         held = self._by_value(seen)
@@ -118,10 +188,19 @@ class _Search:
                 self._spots[missed].add(image.spot)
             elif alike := held.get(_side(self._keys[missed.key], missed.values)):
                 self._spots[missed].add(alike)
-            if missed in undecided:
-                points = missed in seen.pointing or backup >= self._since.get(missed, "~")
-                image = image and self._told(reading, missed, image)
-                self._glimpses[missed].append(Glimpse(backup, image, points))
+        shown = {missed: seen.parents.get((missed.key, missed.values)) for missed in wanted}
+        if backup.memory:
+            backup.memory.keep({missed: missed in seen.pointing for missed, image in shown.items() if image is None})
+        told = {one: self._told(reading, one, image) for one in undecided if (image := shown[one]) is not None}
+        return self._enter(backup.backup, undecided, told, seen.pointing)
+
+    def _enter(
+        self, backup: str, undecided: set[Missed], told: Mapping[Missed, Image], pointing: Collection[Missed]
+    ) -> set[Missed]:
+        """What one backup shows, written down; the answer is of what older ones have to tell more."""
+        for missed in undecided:
+            points = missed in pointing or backup >= self._since.get(missed, "~")
+            self._glimpses[missed].append(Glimpse(backup, told.get(missed), points))
         return {missed for missed in undecided if not self._is_decided(missed)}
 
     def _by_value(self, seen: Seen) -> dict[Side, Spot]:
@@ -146,6 +225,9 @@ class _Search:
         return not (last.points or asks)
 
     def _judged(self, missed: Missed) -> Judgement:
+        if self._keys[missed.key].parent in self._lost:
+            spot = self._in_the_table(missed)
+            return self._whole[spot] if spot else Judgement(NOT_IN_THE_TABLE)
         glimpses = self._glimpses.get(missed, [])[::-1]
         table = self._now.catalog().tables[self._keys[missed.key].child]
         told_apart = bool(table.locator) and {*table.locator} <= {*table.stored}
@@ -160,14 +242,27 @@ class _Search:
             judged = self._judged(missed)
             for spot in spots:
                 (besides if missed in self._since else pointed)[spot].append(judged)
-        proven = {}
-        for spot in pointed.keys() | besides.keys():
+        proven = dict(self._whole)
+        for spot in (pointed.keys() | besides.keys()) - self._whole.keys():
             good = [one for one in pointed[spot] + besides[spot] if one.image and one.image.spot == spot]
             alike = len({one.image.values for one in good if one.image}) == 1
             # One that came when the parent was gone already proves nothing, but speaks for no other parent either.
             if alike and all(one in good or one.reason == NOWHERE for one in pointed[spot]):
                 proven[spot] = good[0]
         return proven
+
+    def of_today(self) -> dict[Missed, bool]:
+        """What today's own state would show tomorrow of the orphans that were looked for: each misses its parent here.
+
+        Whether it would be seen to point there is decided as ``seen_in`` decides it.
+        """
+        tables = self._now.catalog().tables
+        answers = {}
+        for name, several in self._orphans.items():
+            child, parent = tables[self._keys[name].child], tables.get(self._keys[name].parent)
+            points = bool(parent and parent.locator) and {*child.locator} <= {*child.stored}
+            answers.update(dict.fromkeys(several, points))
+        return answers
 
     def what_they_miss(self) -> set[Missed]:
         """What the rows that were found point at themselves and is gone, and others that point at the same tables."""
@@ -214,7 +309,7 @@ class _Search:
                         unproven[orphan] = self._why_not(missed)
                 else:
                     why_not[orphan] = self._why_not(missed)
-        return Origins(found, of, unproven, why_not)
+        return Origins(found, of, unproven, why_not, tuple(one.comeback for one in self._lost.values()))
 
     def _why_not(self, missed: Missed) -> str:
         judged = self._judged(missed)
@@ -242,7 +337,7 @@ class _Search:
         needs = []
         for missed in self._pointers[spot]:
             proven, instead = self._judged(missed).image, self._instead(missed.key)
-            if proven and proven.spot in found and self._comes_before(missed.key):
+            if proven and proven.spot in found and (proven.spot in self._whole or self._comes_before(missed.key)):
                 needs.append(Pointer(proven.spot, missed.key, instead))
             elif instead is not None:
                 origin = origin.without(Pointer(spot, missed.key, instead))

@@ -77,7 +77,7 @@ def seen_in(older: Reading, now: Reading, keys: dict[str, ForeignKey], wanted: I
     parents: dict[tuple[str, Row], Image] = {}
     pointing: set[Missed] = set()
     for name, several in by_key.items():
-        key = _as_there(older, keys[name])
+        key = as_there(older, keys[name])
         if key is None or not tables[key.parent].locator:
             continue
         for values, image in parents_of(older, key, {missed.values for missed in several}).items():
@@ -87,7 +87,7 @@ def seen_in(older: Reading, now: Reading, keys: dict[str, ForeignKey], wanted: I
     return Seen(parents, frozenset(pointing))
 
 
-def _as_there(older: Reading, key: ForeignKey) -> ForeignKey | None:
+def as_there(older: Reading, key: ForeignKey) -> ForeignKey | None:
     """The key as that state would judge it; None where it lacks one of its columns."""
     tables = older.catalog().tables
     child, parent = tables.get(key.child), tables.get(key.parent)

@@ -10,13 +10,14 @@ What is decided here:
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from upkeep.catalog import Catalog, ForeignKey, Table
 from upkeep.changes import Change, Refusal
 from upkeep.databases import Reading
 from upkeep.fixpoint import Spot
+from upkeep.making import Comeback
 from upkeep.orphans import condition
 from upkeep.plan import Plan, Repair
 from upkeep.planning import triggers_fired
@@ -35,7 +36,7 @@ class Deed:
 
     ``mended`` counts by key the orphans that the run took away, None where nobody knows; ``migration`` is the way that
     it went, if any; ``triggers`` are those that its statements may have fired, ``enforced`` the foreign keys that it
-    brought into force.
+    brought into force, ``tables`` those that came back as a whole, or went again.
     """
 
     run: str
@@ -45,6 +46,7 @@ class Deed:
     migration: str | None = None
     triggers: tuple[str, ...] = ()
     enforced: tuple[str, ...] = ()
+    tables: tuple[Comeback, ...] = ()
 
 
 def draw_back(
@@ -72,11 +74,14 @@ def draw_back(
     pointing = _pointing(catalog, keys, repairs, images)
     conflicts |= _adopted(reading, deed, pointing)
     conflicts |= _without_parents(deed, pointing, conflicts, images)
+    tables, staying = _tables_back(reading, deed, repairs.keys() - conflicts.keys())
+    conflicts |= staying
     left = [repair for spot, repair in repairs.items() if spot not in conflicts]
     return Plan(
         database,
         tuple(sorted(left, key=lambda one: (one.action is Action.DELETE, one.table, repr(one.row)))),
-        triggers=triggers_fired(catalog, left),
+        triggers=triggers_fired(catalog, [one for one in left if one.table not in {two.table for two in tables}]),
+        tables=tables,
         undo=Undo(deed.run, tuple(Conflict(*spot, why) for spot, why in sorted(conflicts.items(), key=repr)), there),
     )
 
@@ -84,7 +89,7 @@ def draw_back(
 def way_back(change: Change, image: Row | None, table: Table | None) -> Repair | str | None:
     """What puts one row back that is now ``image``; why that cannot be; None where it is as before the run already."""
     if table is None:
-        return f"the table {change.table} is gone"
+        return None if change.before is None else f"the table {change.table} is gone"
     if not set(change.columns) <= set(table.stored):
         return f"{change.table} has not all columns any more that it had"
     now = _as_it_was_read(image, table, change.columns)
@@ -99,6 +104,33 @@ def way_back(change: Change, image: Row | None, table: Table | None) -> Repair |
     differing = [i for i, (was, is_) in enumerate(zip(change.before, now, strict=True)) if not _alike((was,), (is_,))]
     columns, values = tuple(change.columns[i] for i in differing), tuple(change.before[i] for i in differing)
     return _repair(change, Action.REASSIGN, columns, image, values)
+
+
+def _tables_back(
+    reading: Reading, deed: Deed, repaired: Collection[Spot]
+) -> tuple[tuple[Comeback, ...], dict[Spot, str]]:
+    """The tables that go again, or come back once more; and rows of those that must stay, for others are in them.
+
+    ``reading`` shows those that come back as if they were there, empty.
+    """
+    found: list[Comeback] = []
+    conflicts: dict[Spot, str] = {}
+    for one in (comeback.reversed for comeback in deed.tables):
+        if one.table not in reading.catalog().tables:
+            continue  # it is gone already
+        going = [spot for spot in repaired if spot.table == one.table]
+        if not one.goes or (is_as_made(reading, one) and reading.count(one.table, digest=False).rows == len(going)):
+            found.append(one)
+        else:
+            why = f"the table {one.table}, which would go with it, has other rows or another schema since"
+            conflicts |= dict.fromkeys(going, why)
+    return tuple(found), conflicts
+
+
+def is_as_made(reading: Reading, one: Comeback) -> bool:
+    """Does the table stand there with the schema with which it came back? Its generator may have given numbers."""
+    now, then = reading.making(one.table), one.making
+    return (now.make, now.finish) == (then.make, then.finish)
 
 
 def _as_it_was_read(image: Row | None, table: Table, columns: tuple[str, ...]) -> Row | None:

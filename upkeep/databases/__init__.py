@@ -11,6 +11,7 @@ from sqlalchemy.engine import URL
 from upkeep.catalog import Catalog, ForeignKey, Part
 from upkeep.drafts import Draft
 from upkeep.enforcement import Enforced, Lapse
+from upkeep.making import Making
 from upkeep.orphans import Dialect, Known
 from upkeep.values import Row
 
@@ -91,6 +92,9 @@ class Reading(Protocol):
 
     def kept_as(self, ondelete: str) -> str:
         """An ON DELETE as this engine keeps it, to which two may be one; '' for one that it does not know."""
+
+    def making(self, table: str) -> Making:
+        """How the table is made again elsewhere; for an engine whose tables can be, see ``Database.unmakeable``."""
 
     def draft_ondelete(self, wanted: Mapping[ForeignKey, str]) -> Draft:
         """The lines of a revision by which these declared keys say this on delete, and those that take it back.
@@ -180,6 +184,9 @@ class Writing(Reading, Protocol):
 
         Raises RowRefused where a row refuses it; the transaction is then as it was.
         """
+
+    def define(self, statements: Sequence[str]) -> None:
+        """Run statements of ``Reading.making``, which are undone with the transaction; raises Refused if one fails."""
 
     def unenforced(self, keys: Collection[ForeignKey]) -> AbstractContextManager[None]:
         """Within it rows may violate these keys, those and no others, and no cascade of theirs acts.
@@ -324,6 +331,10 @@ class Database(Protocol):
 
     def room_to_migrate(self) -> tuple[Path, int] | None:
         """A folder and how many bytes must be free there for a migration; None where that is the server's affair."""
+
+    @property
+    def unmakeable(self) -> str:
+        """Why a table that is gone cannot be made again in the transaction that brings its rows back; '' if it can."""
 
     @property
     def unenforceable(self) -> str:

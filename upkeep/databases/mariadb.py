@@ -74,6 +74,10 @@ class MariadbDatabase(EnforcingNothing, ThrowingAway[Scratches, Place]):
         "MariaDB cannot undo a migration that fails half way: each of its steps commits by itself"
     )
 
+    unmakeable: ClassVar[str] = (
+        "MariaDB commits when it makes a table, so that nothing could be undone if its rows were refused: use "
+        "`upkeep restore` to another database and bring it over with mariadb-dump"
+    )
     unenforceable: ClassVar[str] = (
         "MariaDB has no NOT VALID: a foreign key that it adds without looking at the rows claims that they keep it"
     )

@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 
 from upkeep.catalog import Catalog, ForeignKey, Part
 from upkeep.databases import Counter, TableCount
+from upkeep.databases.making_nothing import MakingNothing
 from upkeep.databases.mariadb_asking import Conversation, quoted
 from upkeep.databases.mariadb_catalog import Look, look
 from upkeep.databases.mariadb_dialect import MariadbDialect
@@ -23,7 +24,7 @@ from upkeep.values import Row, Value
 _MODULUS = 1 << 256
 
 
-class MariadbReading:
+class MariadbReading(MakingNothing):
     """One look, on a connection that somebody else opens, with a transaction begun, and closes.
 
     ``beside`` opens another connection to the same database, for what would end that transaction.

@@ -71,6 +71,10 @@ class PostgresqlDatabase(ThrowingAway[Scratches, Place]):
         "who needs a locked table waits until all is done, and who locks one is waited for no longer than patience"
     )
     unmigratable: ClassVar[str] = ""
+    unmakeable: ClassVar[str] = (
+        "a table has owners, grants and sequences here that only pg_restore brings back: use `upkeep restore` to "
+        "another database and bring it over with pg_dump -t"
+    )
     unenforceable: ClassVar[str] = ""
 
     @classmethod

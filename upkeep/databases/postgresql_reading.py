@@ -8,6 +8,7 @@ from psycopg import Connection
 
 from upkeep.catalog import Catalog, ForeignKey, Part
 from upkeep.databases import Counter, TableCount
+from upkeep.databases.making_nothing import MakingNothing
 from upkeep.databases.postgresql_asking import fetched, quoted, room_for, settle, streamed
 from upkeep.databases.postgresql_catalog import Look, look
 from upkeep.databases.postgresql_counters import read_counters
@@ -26,7 +27,7 @@ from upkeep.values import Row, Value
 _ESCAPED = str.maketrans({"\\": r"\\", '"': r"\""})
 
 
-class PostgresqlReading:
+class PostgresqlReading(MakingNothing):
     """One look, on a connection that somebody else opens, with a transaction begun, and closes.
 
     For the look to be consistent that transaction is REPEATABLE READ; it may be READ ONLY, and on a replica. ``home``

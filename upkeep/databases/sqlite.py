@@ -42,6 +42,7 @@ class SqliteDatabase(EnforcingNothing):
     copies_to_observe: ClassVar[int] = 1
     unmigratable: ClassVar[str] = ""
     while_migrating: ClassVar[str] = "writers wait from the beginning to the end, and at the end readers too"
+    unmakeable: ClassVar[str] = ""
     unenforceable: ClassVar[str] = "SQLite adds a foreign key only by making its table anew: that is for a migration"
 
     @classmethod

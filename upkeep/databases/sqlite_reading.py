@@ -12,9 +12,11 @@ from upkeep.databases.sqlite_binding import run_for_each
 from upkeep.databases.sqlite_catalog import judge_key, read_catalog
 from upkeep.databases.sqlite_dialect import SqliteDialect
 from upkeep.databases.sqlite_drafts import draft_ondelete
+from upkeep.databases.sqlite_making import read_making
 from upkeep.databases.sqlite_parts import read_parts
 from upkeep.databases.sqlite_presence import known_parents
 from upkeep.drafts import Draft
+from upkeep.making import Making
 from upkeep.orphans import Known
 from upkeep.presence import presence
 from upkeep.values import Row, Value
@@ -50,6 +52,10 @@ class SqliteReading:
     def kept_as(self, ondelete: str) -> str:
         """As it is said: RESTRICT differs from NO ACTION in what may be put off to the end of a transaction."""
         return ondelete
+
+    def making(self, table: str) -> Making:
+        """See ``sqlite_making``."""
+        return read_making(self._connection, table)
 
     def draft_ondelete(self, wanted: Mapping[ForeignKey, str]) -> Draft:
         """See ``sqlite_drafts``."""

@@ -8,7 +8,7 @@ from upkeep.catalog import ForeignKey
 from upkeep.databases.chosen_rows import delete_chosen, nullify_chosen
 from upkeep.databases.sqlite_binding import run_for_each
 from upkeep.databases.sqlite_reading import SqliteReading
-from upkeep.errors import RowRefused, TransactionEnded
+from upkeep.errors import Refused, RowRefused, TransactionEnded
 from upkeep.values import Row, Value
 
 
@@ -77,6 +77,15 @@ class SqliteWriting(SqliteReading):
             raise RowRefused(str(fault), "change the rule for these rows, or the rows by hand") from None
         self._connection.execute("RELEASE upkeep_change")
         return changed
+
+    def define(self, statements: Sequence[str]) -> None:
+        """Each in its order: a table that is made or dropped is so only once the transaction is committed."""
+        self._catalog = None
+        for statement in statements:
+            try:
+                self._connection.execute(statement)
+            except sqlite3.Error as fault:
+                raise Refused(f"SQLite refuses {statement.split('(')[0].strip()}: {fault}", "do it by hand") from None
 
     def changed_in_all(self) -> int:
         """SQLite's own count, in which triggers and cascades are; our temporary relations are taken out of it."""

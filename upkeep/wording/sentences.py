@@ -58,6 +58,7 @@ def plan_in_short(plan: Plan) -> str:
     if healed := sum(counts.get("heal", 0) for counts in plan.by_key().values()):
         counted["heal"] = healed
     said = [f"{word} {rows}" for word, rows in sorted(counted.items())]
+    said += whole_tables(plan)
     if plan.enforced:
         said.append(f"enforce {several(len(plan.enforced), 'key')}")
     if plan.migration:
@@ -74,6 +75,7 @@ def undo_in_short(plan: Plan, undo: Undo) -> str:
     for (_, action), rows in plan.by_table().items():
         counts[action] = counts.get(action, 0) + rows
     said = [f"{words} {counts[action]}" for action, words in _PUT_BACK.items() if action in counts]
+    said += whole_tables(plan)
     if undo.there:
         said.append(f"{several(undo.there, 'row')} as before already")
     if undo.conflicts:
@@ -81,6 +83,15 @@ def undo_in_short(plan: Plan, undo: Undo) -> str:
     if undo.astray:
         said.append(f"{several(sum(rows for _, rows in undo.astray), 'orphan')} again")
     return ", ".join(said) or "nothing to do"
+
+
+def whole_tables(plan: Plan) -> list[str]:
+    """The tables that come back as a whole, or go again, a sentence for each."""
+    return [
+        f"table {one.table} {'goes again' if one.goes else 'comes back'} with {several(plan.rows_of(one.table), 'row')}"
+        + ("" if one.goes else f" from backup {one.backup}")
+        for one in plan.tables
+    ]
 
 
 def slow_deletions(plan: Plan) -> str:
