@@ -28,6 +28,7 @@ def preflight(
     else:
         equipment.observable.identity()
     equipment.store.probe()
+    equipment.refuse_without_holds()
     free = shutil.disk_usage(workplace).free
     needed = (equipment.database.copies if restores else equipment.database.copies_to_observe) * identity.size
     if free < needed:

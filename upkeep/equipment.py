@@ -12,6 +12,7 @@ from upkeep.databases.opening import backend_of, open_database
 from upkeep.errors import Refused, UpkeepError
 from upkeep.findings import Finding
 from upkeep.history import History
+from upkeep.holds import Hold, hold_for
 from upkeep.ledger import Evidence, Kind, Link
 from upkeep.models import SILENT, Models
 from upkeep.policy import Policy, load_policy
@@ -20,7 +21,7 @@ from upkeep.receipts import write_receipt
 from upkeep.remembering import record_of, remember
 from upkeep.settings import Settings, load_settings
 from upkeep.signatures import Signer, signer_from
-from upkeep.stores import Store, open_store
+from upkeep.stores import Store, cannot_hold, open_store
 from upkeep.workplaces import workplace
 
 
@@ -68,7 +69,18 @@ class Equipment:
             contents=contents,
             evidence=evidence,
             signer=self.signer,
+            hold=self.hold,
         )
+
+    @property
+    def hold(self) -> Hold | None:
+        """Until when the store is to hold a receipt that is written now; None where the settings ask for nothing."""
+        return hold_for(self.settings.ledger_lock, self.settings.ledger_lock_days, utc_now())
+
+    def refuse_without_holds(self) -> None:
+        """Raises Refused where receipts are to be held and the store holds nothing."""
+        if self.settings.ledger_lock and self.store.unlockable:
+            raise cannot_hold(self.store)
 
     @contextmanager
     def workplace(self, label: str) -> Iterator[Path]:

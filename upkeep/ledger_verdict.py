@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from upkeep.anchors import NOT_HELD, Anchor
 from upkeep.ledger import ENDS, STAGES, START, Evidence, Kind, Link, Receipt, link_of, number_of, opened
 
 Signed = Callable[[str | None, str, str | None], bool]
@@ -131,8 +132,9 @@ class LedgerVerdict:
     """What was found of one ledger and of the evidence that it names.
 
     ``head`` is the hash of the last receipt. ``signed`` is None where nobody asked for signatures. ``anchored_to`` is
-    the number of the receipt whose hash somebody had written down elsewhere, 0 without one: what came up to it cannot
-    have been written anew. ``open`` are the runs that have begun and not ended, ``told`` what a person should know.
+    the number of the last receipt whose hash somebody had written down elsewhere, or that the store itself lets nobody
+    change (``held``), 0 without one: what came up to it cannot have been written anew. ``open`` are the runs that have
+    begun and not ended, ``told`` what a person should know.
     """
 
     receipts: int
@@ -142,6 +144,7 @@ class LedgerVerdict:
     signed: bool | None
     anchored_to: int
     told: tuple[str, ...]
+    held: Anchor = NOT_HELD
 
     @property
     def intact(self) -> bool:
@@ -155,39 +158,48 @@ class LedgerVerdict:
 
     @property
     def anchored(self) -> bool:
-        """Does the chain hold a head that was written down elsewhere?"""
+        """Does the chain hold a head that was written down elsewhere, or a receipt that nobody can have changed?"""
         return self.anchored_to > 0
 
 
-def verdict_of(books: Books, evidence: Iterable[str]) -> LedgerVerdict:
-    """The verdict on a chain that was read to its end; ``evidence`` is what is wrong with the files that it names."""
+def verdict_of(books: Books, evidence: Iterable[str], held: Anchor = NOT_HELD) -> LedgerVerdict:
+    """The verdict on a chain that was read to its end; ``evidence`` is what is wrong with the files that it names.
+
+    ``held`` is how far the store itself holds it: what it says of a receipt that cannot be read counts for nothing.
+    """
     demand = books.demand
     broken = [*books.broken, *evidence]
     if demand.head and not books.anchored_to:
         broken.append(
             f"no receipt has the hash {demand.head}: the ledger was cut off or written anew since it was noted"
         )
+    held = held if held.number <= books.number else Anchor(is_possible=held.is_possible)
     return LedgerVerdict(
         receipts=books.number,
         head=books.head,
         broken=tuple(broken),
         open=tuple(sorted(books.open)),
         signed=None if demand.signed is None else books.number > 0 and not books.ill_signed,
-        anchored_to=books.anchored_to,
-        told=tuple(_told(books)),
+        anchored_to=max(books.anchored_to, held.number),
+        told=tuple(_told(books, held)),
+        held=held,
     )
 
 
-def _told(books: Books) -> Iterable[str]:
+def _told(books: Books, held: Anchor) -> Iterable[str]:
     if books.demand.signed is None:
         yield (
             "signatures were not asked for (--keys): without them who can write to the store could write the whole "
             "chain anew"
         )
-    if not books.demand.head:
+    if held.hold:
+        yield f"the store holds receipt {held.number}, and by its chain all before it: {held.hold}"
+    elif held.is_possible:
+        yield "the store could hold receipts against change and holds none: set UPKEEP_LEDGER_LOCK"
+    if not books.demand.head and not held.number:
         yield (
             "not anchored: no head was given (--head), so receipts cut off at the end are noticed only by what else "
             "is in the store"
         )
-    elif 0 < books.anchored_to < books.number:
-        yield f"anchored up to receipt {books.anchored_to} of {books.number}; what came later is not"
+    elif 0 < (anchored := max(books.anchored_to, held.number)) < books.number:
+        yield f"anchored up to receipt {anchored} of {books.number}; what came later is not"

@@ -3,11 +3,13 @@
 import hashlib
 import secrets
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any
 
+from upkeep.anchors import anchor_of
 from upkeep.errors import Damaged, Taken, Unreachable
+from upkeep.holds import Hold
 from upkeep.ledger import START, Evidence, Kind, Link, Receipt, link_of, name_of, opened
 from upkeep.ledger_verdict import Books, Demand, LedgerVerdict, verdict_of
 from upkeep.signatures import Signer
@@ -27,10 +29,12 @@ def write_receipt(
     contents: dict[str, Any],
     evidence: Iterable[Evidence] = (),
     signer: Signer | None = None,
+    hold: Hold | None = None,
 ) -> Link:
     """Put the next receipt at the end of the chain; who loses the race for a number takes the next one.
 
-    Raises Damaged where the last receipt cannot be read: nothing is built on it.
+    ``hold``: the store lets nobody change it. Raises Damaged where the last receipt cannot be read: nothing is built on
+    it.
     """
     chance = secrets.token_hex(16)
     named = sorted(evidence, key=lambda one: one.name)
@@ -50,16 +54,16 @@ def write_receipt(
             signed_by=signer.name if signer else None,
         )
         link = Link(receipt, signer.sign(receipt.hash) if signer else None)
-        if _put(store, link):
+        if _put(store, link, hold):
             return link
     raise Unreachable(f"{_TRIES} receipts of others came first in the ledger of {database}", "try again")
 
 
-def _put(store: Store, link: Link) -> bool:
+def _put(store: Store, link: Link, hold: Hold | None) -> bool:
     """Was it written, or was another before it? One's own, by chance unlike any other, may be there (P-126)."""
     name = name_of(link.receipt.database, link.receipt.number)
     try:
-        store.put(name, BytesIO(link.content), only_if_absent=True)
+        store.put(name, BytesIO(link.content), only_if_absent=True, hold=hold)
     except Taken:
         with store.get(name) as there:
             return there.read() == link.content
@@ -162,8 +166,9 @@ def verify_ledger(store: Store, database: str, demand: Demand) -> tuple[LedgerVe
     there = [entry.name for folder in (*_FOLDERS, "backups") for entry in store.list(f"{database}/{folder}/")]
     books = Books(database, demand)
     links = [link for name, content in receipts(store, database) if (link := books.add(name, content))]
-    wrong = [*_wrong_evidence(store, books, set(there)), *_strangers(books, there)]
-    return verdict_of(books, wrong), tuple(links)
+    anchor, written_over = anchor_of(store, database, datetime.now(UTC))
+    wrong = [*written_over, *_wrong_evidence(store, books, set(there)), *_strangers(books, there)]
+    return verdict_of(books, wrong, anchor), tuple(links)
 
 
 def _wrong_evidence(store: Store, books: Books, there: set[str]) -> Iterator[str]:

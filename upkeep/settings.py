@@ -32,6 +32,7 @@ _WORDING = {
     "int_parsing": "is no whole number",
     "greater_than": "is not more than {gt:g}",
     "greater_than_equal": "is less than {ge:g}",
+    "less_than_equal": "is more than {le:g}",
 }
 
 
@@ -109,6 +110,12 @@ def _words(value: str | tuple[str, ...]) -> tuple[str, ...]:
     if not all(re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]*", name) for name in names):
         raise ValueError("is no list of names")
     return names
+
+
+def _lock(name: str) -> str:
+    if name not in ("governance", "compliance"):
+        raise ValueError("is neither governance nor compliance")
+    return name
 
 
 def _variables(value: str | tuple[str, ...]) -> tuple[str, ...]:
@@ -266,6 +273,21 @@ class Settings(BaseSettings):
         "ledger.pub",
         "the public keys that `upkeep ledger verify` trusts; unset, it asks for no signatures",
         default=None,
+    )
+    ledger_lock: Annotated[str, AfterValidator(_lock)] | None = _setting(
+        "UPKEEP_LEDGER_LOCK",
+        "governance",
+        "the object lock of receipts in an S3 bucket that has it: governance, or compliance, which nobody can shorten; "
+        "unset, none",
+        default=None,
+    )
+    ledger_lock_days: int = _setting(
+        "UPKEEP_LEDGER_LOCK_DAYS",
+        "365",
+        "days for which a receipt is locked, 1 to 3653: of compliance nobody can take any back",
+        default=365,
+        ge=1,
+        le=3653,
     )
     alembic_ini: ExistingFile | None = _setting(
         "UPKEEP_ALEMBIC_INI", "alembic.ini", "the application's own; unset, nothing is migrated", default=None

@@ -49,10 +49,10 @@ class S3Server:
         }
         return variables if self.authority is None else {**variables, "AWS_CA_BUNDLE": str(self.authority)}
 
-    def make_bucket(self) -> str:
-        """Make a bucket that nobody else has; its name."""
+    def make_bucket(self, *, locking: bool = False) -> str:
+        """Make a bucket that nobody else has, with object lock if it is to have it; its name."""
         name = f"bucket-{secrets.token_hex(6)}"
-        client_for(self).create_bucket(Bucket=name)
+        client_for(self).create_bucket(Bucket=name, ObjectLockEnabledForBucket=locking)
         return name
 
 

@@ -24,6 +24,7 @@ from upkeep.databases import Database
 from upkeep.databases.opening import backend_of, open_database
 from upkeep.equipment import equip
 from upkeep.errors import Damaged, Refused, UpkeepError
+from upkeep.holds import hold_for
 from upkeep.proofs import manifest_evidence
 from upkeep.pruning import judge_store, remove_old
 from upkeep.receipts import write_receipt
@@ -153,6 +154,7 @@ def _attested(store: Store, settings: Settings, manifest: Manifest, contents: Co
             contents=contents,
             evidence=[manifest_evidence(store, manifest)],
             signer=signer_from(settings.ledger_key_file) if settings.ledger_key_file else None,
+            hold=hold_for(settings.ledger_lock, settings.ledger_lock_days, utc_now()),
         )
     except UpkeepError as fault:
         return (f"no receipt of this was written: {fault.message}",)

@@ -71,6 +71,13 @@ def ledger_document(verdict: LedgerVerdict, links: list[Link] | tuple[Link, ...]
         "signed": verdict.signed,
         "anchored": verdict.anchored,
         "anchored_to": verdict.anchored_to,
+        "held": {
+            "to": verdict.held.number,
+            "until": verdict.held.hold.until.isoformat(),
+            "final": verdict.held.hold.is_final,
+        }
+        if verdict.held.hold
+        else None,
         "broken": list(verdict.broken),
         "open": list(verdict.open),
         "told": list(verdict.told),

@@ -8,6 +8,7 @@ from typing import BinaryIO, Protocol
 from urllib.parse import urlsplit
 
 from upkeep.errors import Refused
+from upkeep.holds import Hold, Version
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,20 @@ class Store(Protocol):
         """Where the store is, fit to be shown to anybody: without credentials."""
 
     def put(
-        self, name: str, source: BinaryIO, *, only_if_absent: bool = False, expected_size: int | None = None
+        self,
+        name: str,
+        source: BinaryIO,
+        *,
+        only_if_absent: bool = False,
+        expected_size: int | None = None,
+        hold: Hold | None = None,
     ) -> int:
         """Write all that ``source`` gives under ``name`` and return the number of bytes.
 
         The object appears whole or not at all, also when ``source`` raises in the middle: then nothing is
         under that name that was not there before. ``only_if_absent`` raises Taken if the name is in use, and of two
         writers at once exactly one wins. ``expected_size`` (bytes) helps to choose the part size of a large stream.
+        ``hold``, for a small object: nobody may change or remove it; Refused where the store is ``unlockable``.
         """
 
     def get(self, name: str, *, start: int = 0, length: int | None = None) -> AbstractContextManager[BinaryIO]:
@@ -52,8 +60,26 @@ class Store(Protocol):
     def delete(self, name: str) -> None:
         """Remove the object; a name that is not there is no error."""
 
+    @property
+    def unlockable(self) -> str:
+        """Why the store can hold no object against those who may write to it; '' if it can."""
+
+    def held(self, name: str) -> Hold | None:
+        """What the store itself says of the object, now; None if it is not held."""
+
+    def versions(self, prefix: str) -> Iterator[Version]:
+        """Every state of names that begin with ``prefix`` that the store still keeps, removed ones too."""
+
     def probe(self) -> None:
         """Write, read back and delete a small object; raises Refused or Unreachable, with what to do, if that fails."""
+
+
+def cannot_hold(store: Store) -> Refused:
+    """The error for a store that is to hold objects and cannot."""
+    return Refused(
+        f"the store {store.url} cannot hold receipts against change: {store.unlockable}",
+        "name a bucket in UPKEEP_STORE that was made with object lock, or unset UPKEEP_LEDGER_LOCK",
+    )
 
 
 def _directory(url: str) -> Store:

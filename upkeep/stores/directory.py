@@ -14,7 +14,8 @@ from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from upkeep.errors import Damaged, Refused, Unreachable, UpkeepError
-from upkeep.stores import Entry
+from upkeep.holds import Hold, Version
+from upkeep.stores import Entry, cannot_hold
 from upkeep.stores.names import checked_name, checked_prefix, is_name, taken
 from upkeep.stores.streams import Window, pieces
 
@@ -53,8 +54,11 @@ class DirectoryStore:
         *,
         only_if_absent: bool = False,
         expected_size: int | None = None,  # noqa: ARG002 - a file grows without being told how far
+        hold: Hold | None = None,
     ) -> int:
         """Write all of ``source`` under ``name``, whole or not at all; see Store.put."""
+        if hold:
+            raise cannot_hold(self)
         target = self._path(name)
         if only_if_absent and os.path.lexists(target):
             raise taken(name)
@@ -106,6 +110,21 @@ class DirectoryStore:
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 return
             _sync_folder(self._tidy(target.parent))
+
+    @property
+    def unlockable(self) -> str:
+        """A folder holds nothing, and what it held before it does not know."""
+        return "in a folder who may write may also remove"
+
+    def held(self, name: str) -> Hold | None:
+        """Never."""
+        del name
+        return None
+
+    def versions(self, prefix: str) -> Iterator[Version]:
+        """None but what is there."""
+        del prefix
+        yield from ()
 
     def probe(self) -> None:
         """Make the root if only it is missing, write, read back and delete a small object, sweep what was left."""

@@ -24,11 +24,13 @@ from botocore.exceptions import (
 )
 
 from upkeep.errors import Damaged, Refused, Taken, Unreachable, UpkeepError
-from upkeep.stores import Entry
+from upkeep.holds import Hold, Version
+from upkeep.stores import Entry, cannot_hold
 from upkeep.stores.names import checked_name, checked_prefix, is_name
 from upkeep.stores.s3_answers import REFUSES_CHECKSUMS, verdict
 from upkeep.stores.s3_bucket import Answer, Request, Sums, facts_of
 from upkeep.stores.s3_download import Download
+from upkeep.stores.s3_holds import as_arguments, held, unlockable, versions
 from upkeep.stores.s3_probe import keeps_conditions, sweep
 from upkeep.stores.s3_sizes import part_size
 from upkeep.stores.s3_upload import Upload
@@ -135,6 +137,7 @@ class S3Store:
         self.prefix = f"{checked_name(prefix)}/" if prefix else ""
         self.bucket = AskedBucket(bucket, f"s3://{bucket}/{prefix}".rstrip("/"))
         self._keeps_conditions: bool | None = None
+        self._unlockable: str | None = None
 
     @classmethod
     def from_url(cls, url: str) -> "S3Store":
@@ -151,10 +154,20 @@ class S3Store:
         return self.bucket.url
 
     def put(
-        self, name: str, source: BinaryIO, *, only_if_absent: bool = False, expected_size: int | None = None
+        self,
+        name: str,
+        source: BinaryIO,
+        *,
+        only_if_absent: bool = False,
+        expected_size: int | None = None,
+        hold: Hold | None = None,
     ) -> int:
         """Write all of ``source`` under ``name``, whole or not at all; see Store.put."""
-        upload = Upload(self.bucket, self._key(name), name, only_if_absent, self._refuse_if_careless)
+        if hold and self.unlockable:
+            raise cannot_hold(self)
+        upload = Upload(
+            self.bucket, self._key(name), name, only_if_absent, self._refuse_if_careless, as_arguments(hold)
+        )
         return upload.send(source, expected_size)
 
     @contextmanager
@@ -190,6 +203,21 @@ class S3Store:
         """Remove the object; a name that is not there is no error. A versioned bucket keeps what it held (P-27)."""
         key = self._key(name)
         self.bucket.ask(name, lambda client, _sums: client.delete_object(Bucket=self.bucket.name, Key=key))
+
+    @property
+    def unlockable(self) -> str:
+        """Was the bucket made without object lock? It is asked once: that is chosen when a bucket is made."""
+        if self._unlockable is None:
+            self._unlockable = unlockable(self.bucket)
+        return self._unlockable
+
+    def held(self, name: str) -> Hold | None:
+        """The retention of the object that is there now."""
+        return held(self.bucket, self._key(name), name)
+
+    def versions(self, prefix: str) -> Iterator[Version]:
+        """What the bucket lists of versions and of marks of removal."""
+        yield from versions(self.bucket, self.prefix, checked_prefix(prefix))
 
     def probe(self) -> None:
         """Write, read back, list and delete a small object, see that If-None-Match is kept, abort old uploads."""

@@ -47,12 +47,27 @@ class PastTheEnd(Damaged):
     """A range begins where the object has already ended."""
 
 
+class NoLock(Refused):
+    """The bucket, or the object, is under no object lock, or the server knows none."""
+
+
+_NO_LOCK = {
+    "ObjectLockConfigurationNotFoundError",
+    "ObjectLockConfigurationNotFound",
+    "NoSuchObjectLockConfiguration",
+    "NotImplemented",
+    "MethodNotAllowed",
+}
+
+
 def verdict(code: str, status: int, url: str, what: str) -> UpkeepError:
     """The error for a server at ``url`` that answered ``what`` with ``code`` and the HTTP ``status``."""
     if code in _TAKEN:
         return taken(what)
     if code in ("InvalidRange", "416"):
         return PastTheEnd(f"{what} is shorter than was asked for in the store {url}", "look at what the store holds")
+    if code in _NO_LOCK:
+        return NoLock(f"the store {url} has no lock on {what}: {code}", "make a bucket with object lock")
     if code in _MISSING:
         return Damaged(f"{what} is not in the store {url}", "look at what the store holds: it may be pruned")
     if code in _ALTERED:

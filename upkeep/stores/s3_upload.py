@@ -3,11 +3,11 @@
 import io
 import secrets
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from upkeep.errors import Damaged, Taken, Unreachable
+from upkeep.errors import Damaged, Refused, Taken, Unreachable
 from upkeep.stores.names import taken
 from upkeep.stores.s3_bucket import Bucket, Sums, facts_of
 from upkeep.stores.s3_parts import Parts, encoded
@@ -32,6 +32,7 @@ class Upload:
     name: str
     only_if_absent: bool
     before_parts: Callable[[], None]
+    hold: Mapping[str, Any] = field(default_factory=dict)
     mark: str = field(default_factory=lambda: secrets.token_hex(16))
 
     def send(self, source: BinaryIO, expected_size: int | None) -> int:
@@ -51,12 +52,20 @@ class Upload:
         def put(client: "S3Client", sums: Sums) -> object:
             body.seek(0)
             return client.put_object(
-                Bucket=self.bucket.name, Key=self.key, Body=body, Metadata=self.metadata, **sums, **self.condition
+                Bucket=self.bucket.name,
+                Key=self.key,
+                Body=body,
+                Metadata=self.metadata,
+                **sums,
+                **self.condition,
+                **self.hold,
             )
 
         self.bucket.ask(self.name, put)
 
     def _send_in_parts(self, first: io.BytesIO, source: BinaryIO, expected_size: int | None) -> tuple[int, int]:
+        if self.hold:
+            raise Refused(f"{self.name} is too large to be held against change", "tell its authors: receipts are small")
         if self.only_if_absent:
             self._refuse_early()
         parts = Parts(self.bucket, self.key, self.name, self.metadata)
