@@ -96,6 +96,7 @@ def _point_at(folder: Path) -> None:
         UPKEEP_POLICY=str(clinic / "policy.toml"),
         UPKEEP_ALEMBIC_INI=str(clinic / "alembic.ini"),
         UPKEEP_APP_PYTHON=sys.executable,
+        UPKEEP_METADATA="examples.clinic.models:Base.metadata",
         UPKEEP_SUITES=str(Path(str(files("expectations"))) / "suites" / "clinic"),
         BACKUP_RETENTION_DAYS="3650",
     )

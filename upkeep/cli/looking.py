@@ -20,6 +20,7 @@ from upkeep.history import Moment, Record
 from upkeep.remembering import read_baseline
 from upkeep.report import Detected, detected_document
 from upkeep.wording import text
+from upkeep.wording.check import what_was_found
 
 _LATEST = "latest"
 
@@ -60,7 +61,7 @@ def check(
     if write_baseline:
         _write_baseline(found, write_baseline)
     document = detected_document(engine, found, catalog, complaints)
-    told = text.check(equipment.settings.database, engine, found, complaints, limit)
+    told = what_was_found(equipment.settings.database, engine, found, complaints, limit)
     if complaints:
         what = f"the engine's own check of {equipment.settings.database} complains: {complaints[0]}"
         hint = "stop; `upkeep restore latest --to URL` brings the newest verified backup back beside it"

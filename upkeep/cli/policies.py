@@ -13,7 +13,7 @@ from upkeep.finding import keys_of
 from upkeep.numbers import several
 from upkeep.policy import Policy
 from upkeep.stated import idle_references, rows_of_other_kinds
-from upkeep.wording.text import folded
+from upkeep.wording.lines import folded
 
 app = typer.Typer(help="Explain the policy, and what it wants of the schema.")
 schemas.add_to(app)

@@ -16,6 +16,7 @@ from upkeep.errors import Refused, Unreachable
 from upkeep.report import RunReport, Step
 from upkeep.verdict import Check, Verdict
 from upkeep.wording import text
+from upkeep.wording.next_steps import approving
 
 
 def add_to(app: typer.Typer) -> None:
@@ -73,7 +74,7 @@ def say_report(report: RunReport, as_json: bool, *, asked: bool, told: str = "")
     """Print what a run came to and leave with its exit code; a plan that was asked for and not approved is refused."""
     document, told = report.document(), told or text.run_report(report)
     if asked and report.passed and not report.performed and report.plan and not report.plan.is_empty:
-        end_badly(as_json, document, told, Refused(report.ended, f"approve it with `{text.approving(report)}`"))
+        end_badly(as_json, document, told, Refused(report.ended, f"approve it with `{approving(report)}`"))
     say(as_json, document, told)
     end(HOLDS if report.passed else DOES_NOT_HOLD)
 

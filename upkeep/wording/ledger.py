@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from upkeep.ledger import Link
 from upkeep.ledger_verdict import LedgerVerdict
-from upkeep.wording.text import folded
+from upkeep.wording.lines import folded
 
 _MEANS = {
     "begun": "began",

@@ -6,6 +6,9 @@ from upkeep.approval import Duty
 from upkeep.plan import Plan
 from upkeep.report import Detected, RunReport
 from upkeep.verdict import Verdict
+from upkeep.wording.head import reasons
+from upkeep.wording.lines import TIED
+from upkeep.wording.next_steps import next_step
 from upkeep.wording.past import since_last, since_when
 from upkeep.wording.sentences import (
     enforcement,
@@ -26,12 +29,9 @@ Table = list[dict[str, Any]]
 
 def summary(report: RunReport) -> str:
     """One page: how it ended, what is wrong, what would be or was done, the verdict, the time of each step."""
-    parts = [f"# {report.database}: {outcome(report)}", _unproven(report), _facts(report)]
+    parts = [f"# {report.database}: {outcome(report)}", _unproven(report), _first(report), _facts(report)]
     if report.detected:
-        parts.append(
-            f"## What is wrong\n\n{size_of_damage(report.detected)}\n\n{_since(report.detected)}"
-            f"{_lines(findings(report.detected, report.plan))}"
-        )
+        parts.append(f"## What is wrong\n\n{_news(report.detected)}{_lines(findings(report.detected, report.plan))}")
     if report.plan:
         parts.append(f"## The plan\n\n{plan_in_short(report.plan)}\n\n{_lines(plan_table(report.plan))}")
         parts += [slow_deletions(report.plan), _foreign_keys(report.plan), _conflicts(report.plan)]
@@ -71,9 +71,22 @@ def _facts(report: RunReport) -> str:
     return "\n".join(f"- {name}: `{value}`" for name, value in facts.items() if value)
 
 
-def _since(detected: Detected) -> str:
-    said = {"Since": since_when(detected), "News": since_last(detected.history)}
-    return "".join(f"{name}: {words}\n\n" for name, words in said.items() if words)
+def _first(report: RunReport) -> str:
+    """How bad it is, why, since when, and what to do next: what a person who reads four lines has to know."""
+    found = report.detected
+    said = {"next": next_step(report)}
+    if found:
+        said = {"why": (*reasons(found), "")[0].replace(TIED, " "), "since": since_when(found), **said}
+    lines = [
+        *([size_of_damage(found)] if found else []),
+        *(f"{name}: {words}" for name, words in said.items() if words),
+    ]
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _news(detected: Detected) -> str:
+    news = since_last(detected.history)
+    return f"News: {news}\n\n" if news else ""
 
 
 def findings(detected: Detected, plan: Plan | None) -> Table:

@@ -2,7 +2,8 @@
 
 from upkeep.report import RunReport
 from upkeep.revisions import Explained
-from upkeep.wording.text import folded, next_step
+from upkeep.wording.lines import folded
+from upkeep.wording.next_steps import next_step
 
 _MOST = 12
 """So many statements of one revision are shown; all stand in the JSON."""

@@ -1,5 +1,7 @@
 """What is said of the past: since when there are orphans, what is new, what is gone, what a baseline knows."""
 
+from dataclasses import dataclass, replace
+
 from upkeep.findings import Finding
 from upkeep.history import History, Moment, SeenKey
 from upkeep.numbers import several
@@ -16,7 +18,38 @@ def since_when(detected: Detected) -> str:
     return _began(history, detected.orphans) or f"the run of {history.before.moment}, or later"
 
 
+def since_in_short(detected: Detected) -> tuple[str, ...]:
+    """The same in fewer and fewer words, for lines that are short; the last one says only how far back it goes."""
+    history = detected.history
+    if history is None or history.before is None or not detected.orphans:
+        return ()
+    said = [_dated(history, detected.orphans, words) for words in (_WITHOUT_BACKUP, _SHORT)]
+    return tuple("; ".join(several) for several in (*said, said[-1][:1]) if several)
+
+
+@dataclass(frozen=True)
+class _Words:
+    """How the past is told: in many words or in few."""
+
+    before: str
+    grown: str
+    clean: str = "{keys} clean until {day}"
+
+
+_WHOLE = _Words(
+    "before the first look on {day} ({keys}{grown})",
+    ", {then:,} then and {now:,} now",
+    "{keys} clean until {day}{backup}",
+)
+_WITHOUT_BACKUP = replace(_WHOLE, clean=_Words.clean)
+_SHORT = _Words("before {day} in {keys}{grown}", " ({then:,} then, {now:,} now)")
+
+
 def _began(history: History, orphans: int) -> str:
+    return "; ".join(_dated(history, orphans, _WHOLE))
+
+
+def _dated(history: History, orphans: int, words: _Words) -> list[str]:
     troubled = [seen for seen in history.now.seen if seen.orphans]
     clean = [moment for seen in troubled if (moment := seen.trail.clean)]
     first = [seen.trail.points[0] for seen in troubled if seen.trail.points and not seen.trail.clean]
@@ -24,13 +57,13 @@ def _began(history: History, orphans: int) -> str:
     if first:
         looked = min((point.moment for point in first), key=lambda moment: moment.taken)
         then = sum(point.orphans for point in first)
-        grown = f", {then:,} then and {orphans:,} now" if then != orphans else ""
-        said.append(f"before the first look on {looked.day} ({several(len(first), 'key')}{grown})")
+        grown = words.grown.format(then=then, now=orphans) if then != orphans else ""
+        said.append(words.before.format(day=looked.day, keys=several(len(first), "key"), grown=grown))
     if clean:
         last = max(clean, key=lambda moment: moment.taken)
         backup = f", backup {last.backup}" if last.backup else ""
-        said.append(f"{several(len(clean), 'key')} clean until {last.day}{backup}")
-    return "; ".join(said)
+        said.append(words.clean.format(keys=several(len(clean), "key"), day=last.day, backup=backup))
+    return said
 
 
 def since_last(history: History | None) -> str:

@@ -9,7 +9,7 @@ from upkeep.missing_indexes import MissingIndex, serving
 from upkeep.numbers import several
 from upkeep.ondelete import OnDelete
 from upkeep.schema_difference import Written
-from upkeep.wording.text import folded
+from upkeep.wording.lines import folded
 
 
 def key_document(key: ForeignKey) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Sentences about a run that the shell and the pages share."""
 
+from collections.abc import Iterable
+
 from upkeep.catalog import ForeignKey
 from upkeep.enforcement import How
 from upkeep.findings import Diagnosis, Finding
@@ -23,6 +25,22 @@ def size_of_damage(detected: Detected) -> str:
         f"{detected.orphans:,} orphans in {detected.orphan_rows:,} rows over {keys} of {len(detected.findings)} "
         f"foreign keys ({detected.rows:,} rows, {detected.tables} tables)"
     )
+
+
+def size_in_short(detected: Detected) -> tuple[str, ...]:
+    """The same in fewer and fewer words, for lines that are short."""
+    asked = f"{len(detected.findings)} foreign keys"
+    if not detected.orphans:
+        return (f"no orphan, {asked} asked",)
+    keys = sum(1 for finding in detected.findings if finding.orphans)
+    orphans = f"{detected.orphans:,} orphans"
+    over = f"over {keys} of {asked}"
+    return f"{orphans} in {detected.orphan_rows:,} rows {over}", f"{orphans} {over}", orphans
+
+
+def worst_first(findings: Iterable[Finding]) -> list[Finding]:
+    """Those with the most orphans first."""
+    return sorted(findings, key=lambda finding: -(finding.orphans or 0))
 
 
 def trouble(finding: Finding) -> str:
