@@ -190,7 +190,7 @@ class Runbook:
             scratch, census = snapshot(equipment, folder, self._run, manifest)
             facts["assurance"] = proven_tonight(facts["assurance"], manifest, utc_now())
         with clock("detect"):
-            looked = look(equipment, scratch, folder)
+            looked = look(equipment, scratch, folder, manifest)
             facts["detected"] = looked.detected
         with clock("rehearse"):
             rehearsed = self._rehearsed(scratch, folder, manifest, looked.detected, migration)

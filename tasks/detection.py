@@ -9,11 +9,12 @@ from typing import Any
 
 from expectations.files import load_suites
 from expectations.run import run_suites
+from upkeep.adopting import LookedBack
 from upkeep.answers import Answer, Question
 from upkeep.catalog import ForeignKey
 from upkeep.databases import Database, Reading, Sight
 from upkeep.equipment import Equipment
-from upkeep.finding import detected, inquiry_into, keys_of, unasked, with_rows
+from upkeep.finding import detected, inquiry_into, keys_of, unasked, with_adopted, with_rows
 from upkeep.findings import Finding
 from upkeep.orphans import counting
 from upkeep.report import Detected
@@ -32,14 +33,21 @@ class Looked:
     docs: Path | None
 
 
-def detect(equipment: Equipment, target: Database, *, docs: Path | None = None, remembers: bool = False) -> Looked:
+def detect(
+    equipment: Equipment, target: Database, *, docs: Path | None = None, back: LookedBack | None = None
+) -> Looked:
     """Ask every key and every hand-written rule of ``target``, which nobody else uses."""
     with target.reading() as reading:
-        return detect_in(equipment, Sight(reading, target.alembic_url()), docs=docs, remembers=remembers)
+        return detect_in(equipment, Sight(reading, target.alembic_url()), docs=docs, back=back)
 
 
-def detect_in(equipment: Equipment, sight: Sight, *, docs: Path | None = None, remembers: bool = False) -> Looked:
-    """Ask every key and every hand-written rule of one state; if it ``remembers``, beside what the last run saw."""
+def detect_in(
+    equipment: Equipment, sight: Sight, *, docs: Path | None = None, back: LookedBack | None = None
+) -> Looked:
+    """Ask every key and every hand-written rule of one state.
+
+    It remembers what the last run saw where it is told what a look ``back`` into older backups came to.
+    """
     suites = load_suites(equipment.settings.suites) if equipment.settings.suites else ()
     reading = sight.reading
     keys = keys_of(reading, equipment.policy, equipment.models)
@@ -65,8 +73,9 @@ def detect_in(equipment: Equipment, sight: Sight, *, docs: Path | None = None, r
     rules = tuple(answer for answer in run.answers if answer.name not in by_name)
     findings = tuple(by_key[key] if key in by_key else _unanswered(key) for key in keys)
     found = detected(reading, findings, rules, equipment.policy)
-    if remembers:
-        found = replace(found, history=equipment.remember(reading, findings))
+    if back is not None:
+        history = equipment.remember(reading, findings, back)
+        found = replace(found, findings=with_adopted(findings, history), history=history)
     return Looked(found, run.results, run.docs)
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from tasks.detection import Looked, detect_in
 from tasks.step import step
+from upkeep.adopting import NOT_LOOKED_BACK
 from upkeep.assurance import Assurance, find_assurance, judge_assurance
 from upkeep.backups import utc_now
 from upkeep.equipment import Equipment
@@ -37,7 +38,7 @@ def look_live(
     """
     seconds = equipment.settings.look_seconds
     with equipment.observable.observed(workplace, seconds) as sight:
-        looked = detect_in(equipment, sight, docs=workplace / "data-docs", remembers=True)
+        looked = detect_in(equipment, sight, docs=workplace / "data-docs", back=NOT_LOOKED_BACK)
         found = looked.detected
         checks = (
             judge_assurance(assurance),

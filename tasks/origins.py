@@ -26,7 +26,7 @@ def origins_for(equipment: Equipment, target: Database, manifest: Manifest) -> O
     with target.reading() as reading:
         revision = reading.revision()
         recall = equipment.recall(reading)
-        older = [_older(equipment, one, revision, recall) for one in _older_than(equipment, manifest)]
+        older = [_older(equipment, one, revision, recall) for one in older_than(equipment, manifest)]
         keys = keys_of(reading, equipment.policy, equipment.models)
         lost = look_for_tables(reading, keys, equipment.policy, older, target.unmakeable)
     lost = _that_can_be_made(target, lost)
@@ -38,8 +38,8 @@ def origins_for(equipment: Equipment, target: Database, manifest: Manifest) -> O
 
 
 def _older(equipment: Equipment, manifest: Manifest, revision: tuple[str, ...], recall: Recall) -> Older:
-    opened = partial(_opened, equipment, manifest, revision)
-    return Older(manifest.id, opened, _tables(manifest, revision), recall.memory(manifest.id))
+    opens = partial(opened, equipment, manifest, revision)
+    return Older(manifest.id, opens, _tables(manifest, revision), recall.memory(manifest.id))
 
 
 def _tables(manifest: Manifest, revision: tuple[str, ...]) -> frozenset[str] | None:
@@ -60,7 +60,7 @@ def _that_can_be_made(target: Database, lost: LostTables) -> LostTables:
     return LostTables(tuple(found), why_not)
 
 
-def _older_than(equipment: Equipment, manifest: Manifest) -> list[Manifest]:
+def older_than(equipment: Equipment, manifest: Manifest) -> list[Manifest]:
     """Newest first. One of another engine ends the history: its rows are not comparable with those of today."""
     backups = list_backups(equipment.store, equipment.settings.database)
     older = [b.manifest for b in backups if b.manifest and (b.manifest.taken, b.id) < (manifest.taken, manifest.id)]
@@ -70,7 +70,8 @@ def _older_than(equipment: Equipment, manifest: Manifest) -> list[Manifest]:
 
 
 @contextmanager
-def _opened(equipment: Equipment, manifest: Manifest, revision: tuple[str, ...]) -> Iterator[Reading]:
+def opened(equipment: Equipment, manifest: Manifest, revision: tuple[str, ...]) -> Iterator[Reading]:
+    """An older backup, brought back and to the revision; raises CannotTell where it cannot be brought there."""
     if manifest.census.revision != revision:
         _refuse_without_a_way(equipment, manifest, revision)
     with equipment.workplace("older") as folder:

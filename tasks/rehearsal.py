@@ -5,11 +5,13 @@ from pathlib import Path
 
 from tasks.detection import Looked, detect
 from tasks.enforcement import with_enforcement
+from tasks.lookback import look_back
 from tasks.migration import opened_door
 from tasks.origins import origins_for
 from tasks.step import step
 from tasks.trials import there_and_back
 from tasks.work import Worked, with_keys_validated, work_on
+from upkeep.adopting import NOT_LOOKED_BACK
 from upkeep.backups import Manifest
 from upkeep.changes import Refusal, RowsRefused
 from upkeep.databases import Database
@@ -48,9 +50,13 @@ class Rehearsed:
 
 
 @step("detect")
-def look(equipment: Equipment, scratch: Database, workplace: Path) -> Looked:
-    """Ask every foreign key and every rule of the scratch; the live database is left in peace."""
-    return detect(equipment, scratch, docs=workplace / "data-docs", remembers=True)
+def look(equipment: Equipment, scratch: Database, workplace: Path, manifest: Manifest | None = None) -> Looked:
+    """Ask every foreign key and every rule of the scratch; the live database is left in peace.
+
+    Where the scratch is of the backup ``manifest``, and the run has not looked back already, older ones tell too.
+    """
+    back = look_back(equipment, scratch, manifest) if manifest else NOT_LOOKED_BACK
+    return detect(equipment, scratch, docs=workplace / "data-docs", back=back)
 
 
 @step("rehearse")

@@ -1,6 +1,7 @@
 """What is new against a baseline: the state of a database that somebody began with and does not want to hear of."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from upkeep.history import Change, Record, changes_between
@@ -8,11 +9,15 @@ from upkeep.history import Change, Record, changes_between
 
 @dataclass(frozen=True)
 class Against:
-    """How a look differs from its baseline: orphans by key; ``faults`` are keys that could be used then."""
+    """How a look differs from its baseline: orphans by key; ``faults`` are keys that could be used then.
+
+    ``adopted`` is by key the number of rows whose parent's number is another row's now, and was not then.
+    """
 
     baseline: Record
     changes: tuple[Change, ...]
     faults: tuple[str, ...]
+    adopted: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def new(self) -> int:
@@ -27,7 +32,7 @@ class Against:
     @property
     def holds(self) -> bool:
         """Is nothing new?"""
-        return not self.new and not self.faults
+        return not self.new and not self.faults and not self.adopted
 
     def document(self) -> dict[str, Any]:
         """The difference as JSON."""
@@ -39,6 +44,7 @@ class Against:
             "gone": self.gone,
             "new_by_key": {change.key: change.new for change in self.changes if change.new},
             "faults": list(self.faults),
+            "adopted": dict(self.adopted),
         }
 
 
@@ -51,7 +57,17 @@ def against(baseline: Record, now: Record) -> Against:
     )
     silent = (key for key in now.unasked if key not in baseline.unasked)
     faulty = (seen.key for seen in now.seen if seen.is_faulty and not _was_faulty(baseline, seen.key))
-    return Against(baseline, (*changes_between(baseline, now), *asked_first), (*silent, *faulty))
+    changes = (*changes_between(baseline, now), *asked_first)
+    return Against(baseline, changes, (*silent, *faulty), _adopted(baseline, now))
+
+
+def _adopted(baseline: Record, now: Record) -> dict[str, int]:
+    new = {}
+    for seen in now.seen:
+        then = baseline.of(seen.key)
+        known = {repr(one.row) for one in (then.adopted if then else ())}
+        new[seen.key] = sum(repr(one.row) not in known for one in seen.adopted)
+    return {key: number for key, number in new.items() if number}
 
 
 def _was_faulty(baseline: Record, key: str) -> bool:

@@ -27,6 +27,7 @@ class Diagnosis(StrEnum):
     SENTINEL = "sentinel"
     NEVER_A_KEY = "never a key"
     PARTIAL_KEY = "partial key"
+    REUSED_ID = "re-used id"
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from upkeep.adopting import NOT_LOOKED_BACK, LookedBack
 from upkeep.backups import utc_now
 from upkeep.databases import Database, Reading
 from upkeep.databases.opening import backend_of, open_database
 from upkeep.errors import Refused, UpkeepError
 from upkeep.findings import Finding
-from upkeep.history import History
+from upkeep.history import History, Record
 from upkeep.holds import Hold, hold_for
 from upkeep.ledger import Evidence, Kind, Link
 from upkeep.models import SILENT, Models
@@ -22,6 +23,7 @@ from upkeep.remembering import record_of, remember
 from upkeep.settings import Settings, load_settings
 from upkeep.signatures import Signer, signer_from
 from upkeep.stores import Store, cannot_hold, open_store
+from upkeep.vanishing import Secret
 from upkeep.workplaces import workplace
 
 
@@ -42,9 +44,13 @@ class Equipment:
         """What is looked at on a night without a restore: the replica where the settings name one."""
         return self.replica or self.database
 
-    def remember(self, reading: Reading, findings: tuple[Finding, ...]) -> History:
-        """What is found now beside what the last run found."""
-        return remember(reading, findings, self.store, self.settings.database, self._secret)
+    def remember(self, reading: Reading, findings: tuple[Finding, ...], back: LookedBack = NOT_LOOKED_BACK) -> History:
+        """What is found now beside what the last run found and older backups told."""
+        return remember(reading, findings, self.store, self.settings.database, self._secret, back)
+
+    def key_of(self, record: Record | None) -> Secret:
+        """The key of the digests of a record."""
+        return Secret.like(record, self._secret)
 
     def see(self, reading: Reading, findings: tuple[Finding, ...]) -> History:
         """What is found now, without a look into the store."""

@@ -1,11 +1,13 @@
 """Finding orphans in one reading: every key asked once, the first rows of those that have any."""
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from upkeep.answers import Answer
 from upkeep.catalog import ForeignKey
 from upkeep.databases import Reading
 from upkeep.findings import Finding
+from upkeep.history import History
 from upkeep.inquiry import Inquiry, rows_by_cause
 from upkeep.models import SILENT, Models
 from upkeep.orphans import counting, counting_and_listing, listing, rows_of_any
@@ -85,6 +87,12 @@ def diagnosed(reading: Reading, findings: tuple[Finding, ...], policy: Policy) -
     """The findings with what their diagnosis is judged by."""
     inquiry = inquiry_into(reading, policy)
     return tuple(inquiry.into(finding) for finding in findings)
+
+
+def with_adopted(findings: tuple[Finding, ...], history: History) -> tuple[Finding, ...]:
+    """The findings with the rows that another parent has adopted, which history alone knows."""
+    adopted = {seen.key: seen.adopted for seen in history.now.seen if seen.adopted}
+    return tuple(replace(one, adopted=adopted.get(str(one.key), ())) for one in findings)
 
 
 def detected(

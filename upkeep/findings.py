@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from upkeep.catalog import ForeignKey
 from upkeep.diagnosis import Cause, Diagnosis, causes, diagnose
 from upkeep.facts import Facts, Share, Trait
+from upkeep.history import Adopted
 from upkeep.values import Row
 
 __all__ = ["Cause", "Diagnosis", "Finding"]
@@ -16,7 +17,8 @@ class Finding:
 
     ``orphans`` counts pairs of a row and this key, ``missing_keys`` the distinct keys that they point at. Both are
     None where the key could not be asked: that is not a zero. ``rows`` are the locators of the first orphans.
-    ``facts`` are what was gathered of them; without any they are just missing.
+    ``facts`` are what was gathered of them; without any they are just missing. ``adopted`` are rows that are no
+    orphans and should be: another row has the number of their parent.
     """
 
     key: ForeignKey
@@ -25,11 +27,13 @@ class Finding:
     rows: tuple[Row, ...] = ()
     unasked: str | None = None
     facts: Facts = field(default=Facts(), compare=False)
+    adopted: tuple[Adopted, ...] = field(default=(), compare=False)
 
     @property
     def diagnosis(self) -> Diagnosis:
         """The one word for why."""
-        return diagnose(self.key, self.orphans, self._known)
+        found = diagnose(self.key, self.orphans, self._known)
+        return Diagnosis.REUSED_ID if found is Diagnosis.NONE and self.adopted else found
 
     @property
     def causes(self) -> tuple[Cause, ...]:

@@ -66,8 +66,37 @@ class SeenRow(_Frozen):
     pointing: str
 
 
+class How(StrEnum):
+    """What the parent of a child was when it was looked at last, though it is there today."""
+
+    MISSED = "was not there"
+    ANOTHER = "was made at another time, so it was another row"
+
+
+class Adopted(_Frozen):
+    """A row that finds a parent which is not the one that it pointed at: its number was given again (P-53).
+
+    ``pointing`` is a keyed digest of what it points with, ``before`` when something else was seen, and ``how``.
+    """
+
+    row: tuple[Any, ...]
+    pointing: str
+    before: Moment
+    how: How
+
+
+class Newest(_Frozen):
+    """The rows of a table with the highest numbers: each with a keyed digest of the moment at which it was made."""
+
+    table: str
+    rows: tuple[tuple[Any, str], ...]
+
+
 class SeenKey(_Frozen):
-    """One foreign key that was asked. ``rows`` are all of its orphans, None where they are too many or have no name."""
+    """One foreign key that was asked. ``rows`` are all of its orphans, None where they are too many or have no name.
+
+    ``adopted`` are rows that are none any more because another row has the number of their parent.
+    """
 
     key: str
     child: str
@@ -77,6 +106,7 @@ class SeenKey(_Frozen):
     diagnosis: str
     rows: tuple[SeenRow, ...] | None = ()
     trail: Trail = Trail()
+    adopted: tuple[Adopted, ...] = ()
 
     @property
     def is_faulty(self) -> bool:
@@ -88,7 +118,8 @@ class Record(_Frozen):
     """What one look saw. ``salt`` is part of the key of its digests, ``mark`` tells whether one has the same key.
 
     ``unasked`` are the keys that could not be asked. A key of which nothing is said was not there. ``is_after``: seen
-    after the performance of its run.
+    after the performance of its run. ``newest`` is by what a number that is given again is known, ``examined`` are the
+    older backups that were looked into for such.
     """
 
     format: int = 1
@@ -99,6 +130,8 @@ class Record(_Frozen):
     is_after: bool = False
     seen: tuple[SeenKey, ...] = ()
     unasked: tuple[str, ...] = ()
+    newest: tuple[Newest, ...] = ()
+    examined: tuple[str, ...] = ()
 
     def of(self, key: str) -> SeenKey | None:
         """What was seen of a key by its name."""
@@ -142,12 +175,19 @@ class Change:
 
 @dataclass(frozen=True)
 class History:
-    """What was seen now and before, what is new and what is gone. ``before`` is None where nobody has looked yet."""
+    """What was seen now and before, what is new and what is gone. ``before`` is None where nobody has looked yet.
+
+    ``healed_rows`` are by key the orphans whose parent is there again; ``found_back`` says of how many rows of each key
+    the last run's own backup tells the same, which were no orphans then; ``silent`` are older backups that are damaged.
+    """
 
     now: Record
     before: Record | None = None
     changes: tuple[Change, ...] = ()
     why: Mapping[str, Mapping[Gone, int]] | None = None
+    healed_rows: Mapping[str, tuple[SeenRow, ...]] | None = None
+    found_back: Mapping[str, int] | None = None
+    silent: tuple[str, ...] = ()
 
     @property
     def new(self) -> int:

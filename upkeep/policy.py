@@ -41,9 +41,14 @@ Restores = Literal["nightly", "weekly", "never"]
 
 
 class Run(_Frozen):
-    """What a run does: ``snapshot`` says how often a night restores its backup, which alone proves it."""
+    """What a run does: ``snapshot`` says how often a night restores its backup, which alone proves it.
+
+    ``look_back`` is how many older backups that no run has looked into a night brings back, each once, to see whether
+    the number of a row was given to another since.
+    """
 
     snapshot: Restores = "nightly"
+    look_back: int = Field(default=1, ge=0)
 
 
 NONE_MEANT = ("0", "-1", "", "00000000-0000-0000-0000-000000000000")

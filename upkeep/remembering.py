@@ -1,14 +1,18 @@
 """Remembering what was seen: the record of a look, and the newest one in the store."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from upkeep.adopting import NOT_LOOKED_BACK, LookedBack, adopted_of
+from upkeep.births import newest_rows
 from upkeep.catalog import ForeignKey
 from upkeep.databases import Reading
 from upkeep.errors import Damaged, Refused
 from upkeep.findings import Finding
-from upkeep.history import LISTED, History, Record, SeenKey, SeenRow, Trail
+from upkeep.history import LISTED, Adopted, History, Record, SeenKey, SeenRow, Trail
 from upkeep.orphans import condition
 from upkeep.stores import Store
 from upkeep.values import encode
@@ -40,6 +44,12 @@ def latest_record(store: Store, database: str) -> Record | None:
         raise Damaged(f"{name} is no record of findings", "run `upkeep ledger verify`: who has changed it?") from None
 
 
+def runs_that_looked(store: Store, database: str) -> frozenset[str]:
+    """The runs that have left what they found."""
+    names = (entry.name.split("/") for entry in store.list(f"{database}/evidence/"))
+    return frozenset(run for _, _, run, *rest in names if rest in ([_DURING], [_AFTER]))
+
+
 def read_baseline(path: Path) -> Record:
     """The record in a file; raises Refused where it is none."""
     instead = "write one with `upkeep check --write-baseline FILE`"
@@ -51,14 +61,41 @@ def read_baseline(path: Path) -> Record:
         raise Refused(f"{path} is no baseline", instead) from None
 
 
-def remember(reading: Reading, findings: tuple[Finding, ...], store: Store, database: str, secret: str) -> History:
-    """What is seen now beside what the newest run saw."""
+def remember(
+    reading: Reading,
+    findings: tuple[Finding, ...],
+    store: Store,
+    database: str,
+    secret: str,
+    back: LookedBack = NOT_LOOKED_BACK,
+) -> History:
+    """What is seen now beside what the newest run saw, and beside what older backups told."""
     before = latest_record(store, database)
     now = record_of(reading, database, findings, before, secret)
     repaired = {}
     if before and before.moment:
         repaired = repaired_since(store, database, before.moment.run, is_after=before.is_after)
-    return history_of(reading, findings, now, before, secret, repaired)
+    history = history_of(reading, findings, now, before, secret, repaired)
+    keys = {str(finding.key): finding.key for finding in findings}
+    adopted = adopted_of(reading, keys, history, back, Secret.like(before, secret), repaired)
+    return replace(history, now=_with_adopted(now, adopted, back), found_back=_new(back, before), silent=back.silent)
+
+
+def _with_adopted(now: Record, adopted: Mapping[str, tuple[Adopted, ...]], back: LookedBack) -> Record:
+    seen = tuple(key.model_copy(update={"adopted": adopted.get(key.key, ())}) for key in now.seen)
+    return now.model_copy(update={"seen": seen, "examined": (*now.examined, *back.examined)})
+
+
+def _new(back: LookedBack, before: Record | None) -> dict[str, int]:
+    """How many rows of each key the backup of the last run tells of: what is older is a finding and no alarm."""
+    new: dict[str, int] = {}
+    if before is None or before.moment is None:
+        return new
+    for key, rows in back.adopted.items():
+        seen, last = before.of(key), before.moment.backup
+        known = {repr(one.row) for one in (seen.adopted if seen else ())}
+        new[key] = sum(one.before.backup == last and repr(one.row) not in known for one in rows)
+    return {key: number for key, number in new.items() if number}
 
 
 def record_of(
@@ -72,6 +109,8 @@ def record_of(
         mark=key.mark,
         seen=tuple(_seen(reading, f, before, key) for f in findings if f.orphans is not None),
         unasked=tuple(str(f.key) for f in findings if f.orphans is None),
+        newest=newest_rows(reading, (finding.key for finding in findings), key),
+        examined=before.examined if before else (),
     )
 
 

@@ -9,7 +9,7 @@ from upkeep.assurance import Assurance
 from upkeep.baseline import Against
 from upkeep.catalog import Catalog, ForeignKey
 from upkeep.findings import Cause, Diagnosis, Finding
-from upkeep.history import History
+from upkeep.history import Adopted, History
 from upkeep.ledger import Link
 from upkeep.plan import Plan
 from upkeep.revisions import Explained
@@ -230,6 +230,7 @@ def finding_document(finding: Finding) -> dict[str, Any]:
         "missing_keys": finding.missing_keys,
         "diagnosis": finding.diagnosis.value,
         "causes": [_cause_document(cause) for cause in finding.causes],
+        "adopted": [_adopted_document(one) for one in finding.adopted],
         "meant": _meant_document(key.meant) if key.meant else None,
         "stated_by": key.stated_by or None,
         "fault": key.fault,
@@ -245,6 +246,12 @@ def _cause_document(cause: Cause) -> dict[str, Any]:
         "missing_keys": cause.missing_keys,
         "evidence": str(cause),
     }
+
+
+def _adopted_document(adopted: Adopted) -> dict[str, Any]:
+    """A row by its locator, and what shows that its parent is another one."""
+    moment = adopted.before
+    return {"row": list(adopted.row), "how": adopted.how.value, "run": moment.run, "backup": moment.backup}
 
 
 def _meant_document(meant: ForeignKey) -> dict[str, Any]:

@@ -5,14 +5,14 @@ import hmac
 import json
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from upkeep.catalog import ForeignKey
 from upkeep.databases import Reading
 from upkeep.findings import Finding
-from upkeep.history import Change, Gone, History, Record, SeenKey, changes_between
+from upkeep.history import Change, Gone, History, Record, SeenKey, SeenRow, changes_between
 from upkeep.orphans import among
 from upkeep.stores import Store
 from upkeep.values import Row, canonical, decode, encode, in_pieces
@@ -55,12 +55,11 @@ def history_of(
     changes = changes_between(before, now)
     keys = {str(finding.key): finding.key for finding in findings}
     same = Secret.like(before, secret) if Secret.like(before, secret).mark == before.mark else None
-    why = {
-        change.key: _why(reading, before.of(change.key), keys.get(change.key), change, same, repaired)
-        for change in changes
-        if change.gone
-    }
-    return History(now, before, changes, why)
+    why, healed = {}, {}
+    for change in (change for change in changes if change.gone):
+        seen = before.of(change.key)
+        why[change.key], healed[change.key] = _why(reading, seen, keys.get(change.key), change, same, repaired)
+    return History(now, before, changes, why, {key: rows for key, rows in healed.items() if rows})
 
 
 def _why(
@@ -70,16 +69,19 @@ def _why(
     change: Change,
     secret: Secret | None,
     repaired: Mapping[str, frozenset[Row]],
-) -> Mapping[Gone, int]:
+) -> tuple[Mapping[Gone, int], tuple[SeenRow, ...]]:
+    """How many are gone for each reason, and the rows whose parent is there again."""
     if seen is None or not change.is_listed:
-        return {Gone.UNKNOWN: change.gone}
+        return {Gone.UNKNOWN: change.gone}, ()
     rows = {tuple(map(decode, row.row)): row.pointing for row in change.rows}
     ours = repaired.get(seen.child, frozenset())
-    others = {row: pointing for row, pointing in rows.items() if row not in ours}
+    others = {row: digest for row, digest in rows.items() if row not in ours}
     counts = Counter({Gone.REPAIRED: len(rows) - len(others)})
-    there = _pointers(reading, seen, key, others)
-    counts.update(_reason(there.get(row), pointing, secret) for row, pointing in others.items())
-    return {reason: number for reason, number in counts.items() if number}
+    there = pointers(reading, seen.child, key.columns if key else seen.columns, others)
+    reasons = {row: _reason(there.get(row), digest, secret) for row, digest in others.items()}
+    counts.update(reasons.values())
+    healed = [one for one in change.rows if reasons.get(tuple(map(decode, one.row))) is Gone.HEALED]
+    return {reason: number for reason, number in counts.items() if number}, tuple(healed)
 
 
 def _reason(now: Row | None, before: str, secret: Secret | None) -> Gone:
@@ -92,10 +94,9 @@ def _reason(now: Row | None, before: str, secret: Secret | None) -> Gone:
     return Gone.REPOINTED
 
 
-def _pointers(reading: Reading, seen: SeenKey, key: ForeignKey | None, rows: Mapping[Row, str]) -> dict[Row, Row]:
+def pointers(reading: Reading, child: str, columns: tuple[str, ...], rows: Collection[Row]) -> dict[Row, Row]:
     """What those of the rows point with that are there still."""
-    table = reading.catalog().tables.get(seen.child)
-    columns = key.columns if key else seen.columns
+    table = reading.catalog().tables.get(child)
     if table is None or any(table.column(column) is None for column in columns):
         return {}
     dialect, width = reading.dialect, len(table.locator)

@@ -130,16 +130,21 @@ def judge_complaints(complaints: tuple[str, ...]) -> Check:
 
 
 def judge_history(history: History | None) -> tuple[Check, ...]:
-    """Has an orphan vanished although nobody of us repaired it? () where nobody has looked before.
+    """Has an orphan vanished although nobody of us repaired it? () where no run and no older backup shows one.
 
     A parent that is there again may be another row under the same number: then the child belongs to somebody else now,
     and no engine sees it (P-53). What the application itself has deleted, emptied or pointed elsewhere is told.
     """
-    if history is None or history.before is None:
+    if history is None or not (history.before or history.found_back or history.silent):
         return ()
-    gone, healed = history.gone, history.healed
-    holds = False if healed else None if Gone.UNKNOWN in gone else True
+    gone, healed, found_back = history.gone, history.healed, history.found_back or {}
+    holds = False if healed or found_back else None if Gone.UNKNOWN in gone or history.silent else True
     told = [f"{number:,} of {key}: the parent is there again, is it the same row?" for key, number in healed.items()]
+    told += [
+        f"{number:,} of {key}: the last backup has another row under the number of the parent"
+        for key, number in found_back.items()
+    ]
+    told += history.silent
     told += [f"{number:,} gone: {reason.value}" for reason, number in gone.items() if reason is not Gone.HEALED]
     told += [f"{history.new:,} new"] if history.new else []
     return (Check(claim="no orphan has healed by itself", holds=holds, seen="; ".join(told) or "none is gone or new"),)

@@ -15,7 +15,7 @@ from upkeep.cli.saying import DOES_NOT_HOLD, HOLDS, Json, end, end_badly, say
 from upkeep.databases import Reading
 from upkeep.equipment import Equipment, equip
 from upkeep.errors import Damaged, Refused, Unreachable
-from upkeep.finding import detected, diagnosed, find, keys_of
+from upkeep.finding import detected, diagnosed, find, keys_of, with_adopted
 from upkeep.history import Moment, Record
 from upkeep.remembering import read_baseline
 from upkeep.report import Detected, detected_document
@@ -95,7 +95,8 @@ def _beside_history(
             if wanted == _LATEST:
                 raise
             unremembered = fault.message
-    found = replace(found, history=history, unremembered=unremembered)
+    findings = with_adopted(found.findings, history)
+    found = replace(found, findings=findings, history=history, unremembered=unremembered)
     if not wanted:
         return found
     known = wanted if isinstance(wanted, Record) else history.before

@@ -18,6 +18,7 @@ _ADVICE = {
     Diagnosis.SENTINEL: "these hold a value that means none: no row is missing",
     Diagnosis.NEVER_A_KEY: "these hold what can be no key: a mistake in writing, no row is missing",
     Diagnosis.PARTIAL_KEY: "only a part of these keys is filled in",
+    Diagnosis.REUSED_ID: "the number of a parent was given to another row: these find a parent that is not theirs",
 }
 
 

@@ -66,9 +66,11 @@ def _tolls(detected: Detected, *, rows: bool) -> list[str]:
 
 
 def _others(detected: Detected) -> list[str]:
-    without = sum(f.orphans == 0 for f in detected.troubled)
+    without = sum(f.orphans == 0 and f.diagnosis is not Diagnosis.REUSED_ID for f in detected.troubled)
     silent = sum(finding.orphans is None for finding in detected.troubled)
-    said = [f"{several(without, 'key')} that cannot be used"] if without else []
+    reused = [len(finding.adopted) for finding in detected.findings if finding.adopted]
+    said = [f"{Diagnosis.REUSED_ID.value} {several(sum(reused), 'row')} ({several(len(reused), 'key')})"] * bool(reused)
+    said += [f"{several(without, 'key')} that cannot be used"] if without else []
     return [
         one.replace(" ", TIED) for one in (*said, *([f"{several(silent, 'key')} could not be asked"] * bool(silent)))
     ]
@@ -82,4 +84,6 @@ def after_check(detected: Detected) -> str:
     first = f"correct {several(len(wrong), 'key')} with a migration, not the rows; " if wrong else ""
     if detected.orphans:
         return f"{first}`upkeep maintain` rehearses the repair on a copy and changes nothing"
-    return "correct the schema of the keys below" if detected.troubled else "nothing"
+    if any(finding.orphans is None or (finding.orphans == 0 and not finding.adopted) for finding in detected.troubled):
+        return "correct the schema of the keys below"
+    return "see whose the rows below are: no repair touches them" if detected.troubled else "nothing"

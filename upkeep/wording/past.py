@@ -105,6 +105,7 @@ def baseline_said(detected: Detected) -> str:
     keys = [f"{change.key} {change.new:,}" for change in found.changes if change.new]
     said = [f"{found.new:,} new" + (f": {', '.join(keys)}" if keys else "")]
     said += [f"{key} can be used no more" for key in found.faults]
+    said += [f"{several(rows, 'row')} of {key} with a re-used id" for key, rows in found.adopted.items()]
     said += [f"{found.gone:,} gone"] if found.gone else []
     return f"the baseline{taken} has {several(found.baseline.orphans, 'orphan')}; {'; '.join(said)}"
 

@@ -5,11 +5,12 @@ from collections.abc import Iterable
 from upkeep.catalog import ForeignKey
 from upkeep.enforcement import How
 from upkeep.findings import Diagnosis, Finding
-from upkeep.numbers import several
+from upkeep.numbers import listed, several
 from upkeep.plan import Plan
 from upkeep.policy import Action
 from upkeep.report import Detected, RunReport
 from upkeep.undo import Undo
+from upkeep.values import decode, encode
 from upkeep.verdict import Check
 
 
@@ -47,13 +48,25 @@ def trouble(finding: Finding) -> str:
     """What is wrong with one key, and what speaks for it, without its name."""
     if finding.orphans is None:
         return f"could not be asked: {finding.unasked}"
-    if finding.orphans:
-        return "; ".join(map(str, finding.causes))
+    if finding.orphans or finding.adopted:
+        return "; ".join([*map(str, finding.causes), *([adoption(finding)] if finding.adopted else [])])
     if finding.diagnosis is Diagnosis.PARENT_TABLE_MISSING:
         return f"the table {finding.key.parent} is gone; no orphans"
     if finding.diagnosis is Diagnosis.UNUSABLE_KEY:
         return f"the key cannot be used: {finding.key.fault}; no orphans"
     return "no orphans"
+
+
+def adoption(finding: Finding) -> str:
+    """Which rows found another parent under the number of their own, and what shows it."""
+    rows, first = finding.adopted, finding.adopted[0].before
+    told = " or ".join(sorted({one.how.value for one in rows}))
+    named = listed(tuple(", ".join(str(encode(decode(value))) for value in one.row) for one in rows), 5)
+    seen = f"backup {first.backup}" if first.backup else f"the run of {first}"
+    return (
+        f"{several(len(rows), 'row')} of {finding.key.child} ({named}) pointed at the same number when the "
+        f"{finding.key.parent} of it {told}, last in {seen}: do they belong to the one that has it now?"
+    )
 
 
 def in_a_word(finding: Finding) -> str:

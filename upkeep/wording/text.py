@@ -14,6 +14,7 @@ from upkeep.wording.lines import TIED, Cells, folded, number, table
 from upkeep.wording.next_steps import next_step
 from upkeep.wording.past import since_last, since_when
 from upkeep.wording.sentences import (
+    adoption,
     enforcement,
     mark,
     outcome,
@@ -165,7 +166,8 @@ def _faults(finding: Finding) -> list[str]:
         return [f"could not be asked: {finding.unasked}"]
     if finding.key.parent_missing:
         return [f"the table {finding.key.parent} is gone"]
-    return [f"the key cannot be used: {finding.key.fault}"] if finding.key.fault else []
+    said = [f"the key cannot be used: {finding.key.fault}"] if finding.key.fault else []
+    return [*said, *([adoption(finding)] if finding.adopted else [])]
 
 
 def taken(manifest: Manifest) -> str:
