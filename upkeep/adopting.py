@@ -54,7 +54,7 @@ def adopted_since(then: Then, now: Reading, key: ForeignKey, secret: Secret) -> 
     A row that was itself made anew under its number is another one and says nothing. () for more than are listed.
     """
     there = as_there(then.reading, key)
-    if there is None or there.parent_missing or key.deleted or key.parent_missing or not key.askable:
+    if there is None or there.parent_missing or key.deleted or key.elements or key.parent_missing or not key.askable:
         return ()
     found: dict[Row, How] = dict.fromkeys(_pointing_at_others(then, there), How.ANOTHER)
     found |= {missed.row: How.MISSED for missed in islice(missed_by(then.reading, there), LISTED + 1)}

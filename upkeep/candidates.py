@@ -114,7 +114,7 @@ class Candidate:
 def candidates(reading: Reading, keys: tuple[ForeignKey, ...]) -> Iterator[Candidate]:
     """Columns of no known key that are named as pointers are, or after a table; in the order of their names."""
     catalog = reading.catalog()
-    known = {(key.child, column) for key in keys for column in key.columns}
+    known = {(key.child, column) for key in keys for column in (*key.columns, key.array)}
     inquiry = Inquiry(reading, ())
     for table in sorted(catalog.tables.values(), key=lambda table: table.name):
         for column in table.columns:

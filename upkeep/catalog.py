@@ -100,6 +100,7 @@ class ForeignKey:
     ``single``: no row of the child can find two parents; False where that is not known.
     ``indexed``: the child's rows that point at one parent are found without reading the whole table.
     ``when`` is a column of the child and what it must say, as text, for the key to hold: the type of a polymorphic one.
+    ``elements``: its one column is an array, written with [] at its end, and each element of it points.
     ``deleted`` is a column of the parent that is filled in where the row is only marked as deleted: orphans of such a
     key are those that point at a row which is there and so marked.
     ``stated_by`` says who states a key that the schema does not declare: the policy, the models. ``meant`` is the key
@@ -126,6 +127,7 @@ class ForeignKey:
     indexed: bool = field(default=True, compare=False)
     when: tuple[str, str] | None = None
     deleted: str = ""
+    elements: bool = False
     stated_by: str = field(default="", compare=False)
     meant: "ForeignKey | None" = field(default=None, compare=False)
     confirmed: bool = field(default=False, compare=False)
@@ -146,6 +148,11 @@ class ForeignKey:
     def read(self) -> tuple[str, ...]:
         """The columns of the child that decide whether a row is an orphan."""
         return tuple(dict.fromkeys((*self.columns, *(self.when[:1] if self.when else ()))))
+
+    @property
+    def array(self) -> str:
+        """The array whose elements point, as the table names it."""
+        return self.columns[0].removesuffix("[]")
 
     def is_apart_from(self, other: "ForeignKey") -> bool:
         """Can no row be an orphan of both? Then what mends the one is no matter to the other."""

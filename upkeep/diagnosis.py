@@ -175,6 +175,8 @@ def _partial(key: ForeignKey, share: Share, _: Facts) -> str:
 
 
 def _rows(key: ForeignKey, number: int, one: str, more: str) -> str:
+    if key.elements:
+        return f"{several(number, 'element')} of {key.child}.{key.array} {one if number == 1 else more}"
     return f"{several(number, 'row')} of {key.child} {one if number == 1 else more}"
 
 

@@ -57,7 +57,7 @@ def orphan_rows(reading: Reading, findings: tuple[Finding, ...]) -> int:
             by_table.setdefault(finding.key.child, []).append(finding)
     total = 0
     for found in by_table.values():
-        if len(found) == 1:
+        if len(found) == 1 and not found[0].key.elements:
             total += found[0].orphans or 0
         else:
             (count,) = reading.numbers(rows_of_any(tuple(one.key for one in found), reading.dialect))

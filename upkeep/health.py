@@ -192,7 +192,7 @@ def _of_models(wishes: Iterable[OnDelete]) -> Iterator[Flaw]:
         if key.declared and key.meant:
             seen = f"{key.meant} is meant: orphans of it are no fault of the rows (P-108)"
             yield Flaw("key-misdeclared", Severity.CRITICAL, str(key), seen, f"drop the key, and create {key.meant}")
-        elif not key.declared:
+        elif not (key.declared or key.elements):
             severity = Severity.INFO if key.stated_by == "the policy" else Severity.WARNING
             seen = f"stated by {key.stated_by}, and not declared: the database does not keep it"
             yield Flaw("key-undeclared", severity, str(key), seen, f"create {key}")

@@ -134,7 +134,7 @@ def rows_by_cause(reading: Reading, findings: Iterable[Finding], sentinels: tupl
     rows: dict[str, int] = {}
     for (diagnosis, _), several in of.items():
         number = several[0][1].orphans
-        if len(several) > 1:
+        if len(several) > 1 or several[0][0].elements:
             keys = tuple(key for key, _ in several)
             (number,) = reading.numbers(rows_like(keys, several[0][1].trait, sentinels, reading.dialect))
         rows[diagnosis] = rows.get(diagnosis, 0) + number

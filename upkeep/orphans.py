@@ -10,6 +10,8 @@ from upkeep.catalog import ForeignKey
 
 _ORPHANS = "upkeep orphans"
 """What a query calls them hides a table of the same name: so a name that nobody gives."""
+PLACE = "upkeep place"
+"""Which element of an array it is, counted from 1."""
 
 
 class Dialect(Protocol):
@@ -31,6 +33,9 @@ class Dialect(Protocol):
 
     def source(self, table: str) -> str:
         """The table as it stands after FROM when its own rows alone are meant (P-43)."""
+
+    def elements(self, array: str) -> str:
+        """The elements of the array as a relation ``e`` of ``element`` and ``place``; '' where there are no arrays."""
 
     def placed(self, table: str) -> tuple[str, str | None]:
         """The table's own name, and the schema that Alembic has to be told of; None where it finds it without."""
@@ -67,6 +72,32 @@ class Known:
 
     condition: str
     numbers: str
+
+
+def pointing(key: ForeignKey, dialect: Dialect) -> str:
+    """What points by ``key``, to stand after FROM: the child's rows, or each as often as its array has elements."""
+    source = dialect.source(key.child)
+    if not key.elements:
+        return source
+    elements = dialect.elements(f"a.{dialect.quote(key.array)}")
+    told = f"e.element AS {dialect.quote(key.columns[0])}, e.place AS {dialect.quote(PLACE)}"
+    return f"(SELECT a.*, {told} FROM {source} AS a CROSS JOIN LATERAL {elements})"
+
+
+def told_apart(key: ForeignKey, locator: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns that tell orphans apart: of an array's the place too; () where those of the rows do not."""
+    return (*locator, PLACE) if key.elements and locator else locator
+
+
+def has_any(key: ForeignKey, condition_of_it: str, dialect: Dialect) -> str:
+    """SQL that is true for a row ``c`` of the child that has an orphan of ``key`` which meets the condition."""
+    if not key.elements:
+        return f"({condition_of_it})"
+    elements = dialect.elements(f"c.{dialect.quote(key.array)}")
+    return (
+        f"EXISTS (SELECT 1 FROM (SELECT e.element AS {dialect.quote(key.columns[0])} FROM {elements}) AS c"
+        f" WHERE {condition_of_it})"
+    )
 
 
 def condition(key: ForeignKey, dialect: Dialect, known: Known | None = None) -> str:
@@ -142,7 +173,7 @@ def bereaved(key: ForeignKey, below: tuple[str, ...], above: tuple[str, ...], do
     if key.alike:
         pairs = zip(key.columns, key.parent_columns, strict=True)
         join, found = "JOIN", " AND ".join([*(f"c.{dialect.quote(c)} = p.{dialect.quote(p)}" for c, p in pairs), found])
-    return f"SELECT {columns} FROM {dialect.source(key.child)} AS c {join} {parent} AS p WHERE {found}"
+    return f"SELECT {columns} FROM {pointing(key, dialect)} AS c {join} {parent} AS p WHERE {found}"
 
 
 def among(alias: str, locator: tuple[str, ...], relation: str, dialect: Dialect) -> str:
@@ -158,7 +189,7 @@ def counting(key: ForeignKey, dialect: Dialect, known: Known | None = None) -> s
     columns = ", ".join(f"c.{dialect.quote(column)}" for column in key.columns)
     return (
         "SELECT COALESCE(SUM(n), 0) AS orphans, COUNT(*) AS missing_keys FROM ("
-        f"SELECT COUNT(*) AS n FROM {dialect.source(key.child)} AS c "
+        f"SELECT COUNT(*) AS n FROM {pointing(key, dialect)} AS c "
         f"WHERE {condition(key, dialect, known)} GROUP BY {columns}"
         ") AS missing"
     )
@@ -172,13 +203,13 @@ def counting_and_listing(
     Each row is the two numbers and one locator; where there are no orphans it is one row, its locator all NULL.
     """
     missed = {f"k{i}": f"c.{dialect.quote(column)}" for i, column in enumerate(key.columns)}
-    told = {f"l{i}": f"c.{dialect.quote(column)}" for i, column in enumerate(locator)}
+    told = {f"l{i}": f"c.{dialect.quote(column)}" for i, column in enumerate(told_apart(key, locator))}
     columns = ", ".join(f"{column} AS {name}" for name, column in (missed | told).items())
     names, orphans = ", ".join(told), dialect.quote(_ORPHANS)
     missing = f"SELECT COUNT(*) AS n FROM {orphans} GROUP BY {', '.join(missed)}"
     found = condition(key, dialect, known)
     return (
-        f"WITH {orphans} AS (SELECT {columns} FROM {dialect.source(key.child)} AS c WHERE {found}) "
+        f"WITH {orphans} AS (SELECT {columns} FROM {pointing(key, dialect)} AS c WHERE {found}) "
         f"SELECT counted.orphans, counted.missing_keys, {names} FROM "
         f"(SELECT COALESCE(SUM(n), 0) AS orphans, COUNT(*) AS missing_keys FROM ({missing}) AS missing) AS counted "
         f"LEFT JOIN (SELECT {names} FROM {orphans} ORDER BY {names} LIMIT {limit}) AS named ON 1 = 1 ORDER BY {names}"
@@ -187,12 +218,12 @@ def counting_and_listing(
 
 def listing(key: ForeignKey, locator: tuple[str, ...], dialect: Dialect, known: Known | None = None) -> str:
     """The orphans of ``key``, each by the columns that tell the child's rows apart, in their order."""
-    columns = ", ".join(f"c.{dialect.quote(column)}" for column in locator)
+    columns = ", ".join(f"c.{dialect.quote(column)}" for column in told_apart(key, locator))
     found = condition(key, dialect, known)
-    return f"SELECT {columns} FROM {dialect.source(key.child)} AS c WHERE {found} ORDER BY {columns}"
+    return f"SELECT {columns} FROM {pointing(key, dialect)} AS c WHERE {found} ORDER BY {columns}"
 
 
 def rows_of_any(keys: tuple[ForeignKey, ...], dialect: Dialect) -> str:
     """The number of rows of one child table that are an orphan of at least one of its ``keys`` (P-114)."""
-    any_of = " OR ".join(f"({condition(key, dialect)})" for key in keys)
+    any_of = " OR ".join(has_any(key, condition(key, dialect), dialect) for key in keys)
     return f"SELECT COUNT(*) FROM {dialect.source(keys[0].child)} AS c WHERE {any_of}"

@@ -77,13 +77,22 @@ _COLUMNS = re.compile(r"^(?P<table>[^()]+)\((?P<columns>[^()]+)\)$")
 
 
 class Columns(_Frozen):
-    """Columns of one table, written ``table.column`` or ``table(column, column)``."""
+    """Columns of one table, written ``table.column`` or ``table(column, column)``.
+
+    ``elements``: written ``table.column[]``, an array of which each element points.
+    """
 
     table: str
     columns: tuple[str, ...]
+    elements: bool = False
+
+    @property
+    def arrays(self) -> tuple[str, ...]:
+        """The column, if it is an array."""
+        return self.columns if self.elements else ()
 
     def __str__(self) -> str:
-        return f"{self.table}({', '.join(self.columns)})"
+        return f"{self.table}({', '.join(self.columns)}{'[]' if self.elements else ''})"
 
 
 def _columns(text: object) -> object:
@@ -93,10 +102,10 @@ def _columns(text: object) -> object:
         names = tuple(name.strip() for name in several["columns"].split(","))
         if all(names):
             return {"table": several["table"].strip(), "columns": names}
-    table, dot, column = text.rpartition(".")
+    table, dot, column = text.removesuffix("[]").rpartition(".")
     if not dot or not table or not column or several:
         raise ValueError("write it as table.column or table(column, column)")
-    return {"table": table, "columns": (column,)}
+    return {"table": table, "columns": (column,), "elements": text.endswith("[]")}
 
 
 _ColumnsText = Annotated[Columns, BeforeValidator(_columns, json_schema_input_type=str)]
@@ -105,10 +114,10 @@ _ColumnsText = Annotated[Columns, BeforeValidator(_columns, json_schema_input_ty
 class Reference(_Frozen):
     """Foreign keys that the schema does not declare.
 
-    ``from`` may have globs: "*.patient_id". Where another column says of what kind the row is that is pointed at,
-    ``type`` is that column, and ``types`` says for each word in it where it points, in place of ``to``. ``deleted`` is
-    a column of the parent that is filled in where the row is only marked as deleted: who points at such a one is an
-    orphan too.
+    ``from`` may have globs: "*.patient_id"; "visits.tag_ids[]" is an array, each element of which points. Where another
+    column says of what kind the row is that is pointed at, ``type`` is that column, and ``types`` says for each word in
+    it where it points, in place of ``to``. ``deleted`` is a column of the parent that is filled in where the row is
+    only marked as deleted: who points at such a one is an orphan too.
     """
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["to"]}, {"required": ["type", "types"]}]})
@@ -123,7 +132,11 @@ class Reference(_Frozen):
     def _match(self) -> Self:
         if (self.parent is None) == (not self.types) or (self.type is None) == bool(self.types):
             raise ValueError("write to, or else type and types")
+        if self.child.elements and (self.types or self.deleted):
+            raise ValueError(f"of the elements of {self.child} only to is asked, neither types nor deleted")
         for parent in filter(None, (self.parent, *self.types.values())):
+            if parent.elements:
+                raise ValueError(f"{parent}: only from may be an array")
             if len(self.child.columns) != len(parent.columns):
                 raise ValueError(f"{self.child} and {parent} have not the same number of columns")
         return self
@@ -162,7 +175,8 @@ class Rule(_Frozen):
 
     def matches(self, key: ForeignKey) -> bool:
         """Does this rule speak of ``key``? Globs are over ``table`` or ``table.column``, upper and lower case alike."""
-        return _meets(self.child, key.child, key.columns) and _meets(self.parent, key.parent, key.parent_columns)
+        columns = (*key.columns, key.array) if key.elements else key.columns
+        return _meets(self.child, key.child, columns) and _meets(self.parent, key.parent, key.parent_columns)
 
     @model_validator(mode="after")
     def _enforce_one(self) -> Self:
@@ -172,7 +186,7 @@ class Rule(_Frozen):
 
     @property
     def _is_plain(self) -> bool:
-        return not any(sign in self.child + self.parent for sign in "*?[")
+        return not any(sign in self.child.removesuffix("[]") + self.parent for sign in "*?[")
 
     def names(self, key: ForeignKey) -> bool:
         """Was this rule written for that very key: child as table.column and parent, both without globs?"""
@@ -207,6 +221,16 @@ class Policy(_Frozen):
     reference: tuple[Reference, ...] = ()
     tombstone: tuple[Tombstones, ...] = ()
     rule: tuple[Rule, ...] = ()
+
+    @model_validator(mode="after")
+    def _takes_nothing_out_of_arrays(self) -> Self:
+        arrays = {f"{one.child.table}.{column}".lower() for one in self.reference for column in one.child.arrays}
+        for number, rule in enumerate(self.rule, start=1):
+            named = rule.child.removesuffix("[]").lower()
+            if named in arrays and (rule.enforce or any(action is not Action.KEEP for action in rule.orphan)):
+                said = "of the elements of an array only keep is possible, and no database enforces them"
+                raise ValueError(f"rule {number} speaks of {named}[]: {said}")
+        return self
 
     def rule_for(self, key: ForeignKey) -> tuple[int | None, Rule]:
         """The first rule that matches and its number, counted from 1; without one (None, a rule that keeps)."""
@@ -256,11 +280,13 @@ def load_policy(path: Path) -> Policy:
 
 def _fault(location: tuple[int | str, ...], kind: str, message: str) -> str:
     """One fault of a policy as a person counts: [[rule]] 1 is the first."""
+    said = _IN_OUR_WORDS.get(kind, message.removeprefix("Value error, "))
+    if not location:
+        return said
     head, *rest = location
     several = bool(rest) and isinstance(rest[0], int)
     where = [f"[[{head}]]" if several else f"[{head}]" if rest else str(head)]
     where += [str(part + 1 if isinstance(part, int) else part) for part in rest]
-    said = _IN_OUR_WORDS.get(kind, message.removeprefix("Value error, "))
     return f"{' '.join(where)}: {said[:1].lower()}{said[1:]}"
 
 

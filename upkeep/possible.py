@@ -74,6 +74,8 @@ def _free_columns(key: ForeignKey, catalog: Catalog, keys: tuple[ForeignKey, ...
 def _impossible(
     action: Action, key: ForeignKey, rule: Rule, catalog: Catalog, keys: tuple[ForeignKey, ...]
 ) -> str | None:
+    if key.elements:
+        return "nothing is taken out of an array"
     if not catalog.tables[key.child].locator:
         return f"the rows of {key.child} cannot be told apart"
     if (fault := _fault_of_the_schema(key)) and not rule.names(key):

@@ -13,7 +13,7 @@ from upkeep.databases import Reading
 from upkeep.errors import Damaged, Refused
 from upkeep.findings import Finding
 from upkeep.history import LISTED, Adopted, History, Record, SeenKey, SeenRow, Trail
-from upkeep.orphans import condition
+from upkeep.orphans import condition, pointing
 from upkeep.stores import Store
 from upkeep.values import encode
 from upkeep.vanishing import Secret, history_of, repaired_since
@@ -139,9 +139,12 @@ def _rows(reading: Reading, key: ForeignKey, orphans: int, secret: Secret) -> tu
     columns = ", ".join(f"c.{dialect.quote(column)}" for column in (*locator, *key.columns))
     order = ", ".join(f"c.{dialect.quote(column)}" for column in locator)
     found = reading.rows(
-        f"SELECT {columns} FROM {dialect.source(key.child)} AS c WHERE {condition(key, dialect)} ORDER BY {order}"
+        f"SELECT {columns} FROM {pointing(key, dialect)} AS c WHERE {condition(key, dialect)} ORDER BY {order}"
     )
     width = len(locator)
+    if key.elements:  # the place of an element moves when another is taken out; the element stays
+        named = ((tuple(map(encode, row[:width])), secret.digest(map(encode, row[width:]))) for row in found)
+        return tuple(SeenRow(row=(*row, element), pointing=element) for row, element in named)
     return tuple(
         SeenRow(row=tuple(map(encode, row[:width])), pointing=secret.digest(map(encode, row[width:]))) for row in found
     )

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from upkeep.catalog import ForeignKey, Table
 from upkeep.databases import Reading
-from upkeep.orphans import among, condition
+from upkeep.orphans import among, condition, pointing
 from upkeep.values import Row, in_pieces
 
 
@@ -24,13 +24,14 @@ def images_of(reading: Reading, table: Table, rows: Collection[Row]) -> dict[Row
 
 
 def orphans_among(reading: Reading, key: ForeignKey, locator: tuple[str, ...], rows: Collection[Row]) -> int:
-    """How many of ``rows``, each there once, are orphans of ``key``."""
+    """How many orphans of ``key`` are among ``rows``, each there once."""
     dialect, orphans = reading.dialect, 0
     columns = ", ".join(f"c.{dialect.quote(column)}" for column in key.read)
     for piece in in_pieces(rows):
         with reading.chosen(key.child, locator, piece) as relation:
-            which = f"{dialect.source(key.child)} AS c WHERE {among('c', locator, relation, dialect)}"
-            picked = dialect.first(columns, which, len(piece))
+            which = f"{pointing(key, dialect)} AS c WHERE {among('c', locator, relation, dialect)}"
+            # Of an array a row has many: no number of rows says how many.
+            picked = f"{which} AND" if key.elements else dialect.first(columns, which, len(piece))
             (found,) = reading.numbers(f"SELECT COUNT(*) FROM {picked} {condition(key, dialect)}")
             orphans += found
     return orphans

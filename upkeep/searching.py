@@ -99,7 +99,9 @@ class _Search:
         self._now = now
         self._policy = policy
         self._rulings = rulings(now, keys, policy)
-        self._keys = {name: key for name, key in self._rulings.keys.items() if key.askable and not key.deleted}
+        self._keys = {
+            name: key for name, key in self._rulings.keys.items() if key.askable and not (key.deleted or key.elements)
+        }
         self._glimpses: dict[Missed, list[Glimpse]] = {}  # newest first
         self._spots: dict[Missed, set[Spot]] = defaultdict(set)
         self._orphans: dict[str, set[Missed]] = {}

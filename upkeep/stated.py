@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 
 from upkeep.catalog import Catalog, ForeignKey, Table
 from upkeep.databases import Reading
+from upkeep.errors import Refused
 from upkeep.policy import Columns, Policy, Reference
 
 _SIGNS = "*?["
@@ -14,8 +15,19 @@ _SIGNS = "*?["
 def stated_keys(reading: Reading, policy: Policy) -> tuple[ForeignKey, ...]:
     """All of them, as the engine sees them."""
     catalog = reading.catalog()
+    _refuse_arrays(reading, policy)
     written = (key for reference in policy.reference for key in keys_of_reference(reference, catalog))
     return tuple(_with_options(reading.stated(key), catalog) for key in written)
+
+
+def _refuse_arrays(reading: Reading, policy: Policy) -> None:
+    """An engine without arrays would take their names for columns that are not there."""
+    stated = next((one.child for one in policy.reference if one.child.elements), None)
+    if stated and not reading.dialect.elements("a"):
+        raise Refused(
+            f"the policy states {stated} as an array, and this database has none",
+            "remove that [[reference]]; the elements of a list in JSON or in a text are not asked",
+        )
 
 
 def idle_references(policy: Policy, catalog: Catalog) -> tuple[int, ...]:
@@ -54,12 +66,13 @@ def keys_of_reference(reference: Reference, catalog: Catalog) -> Iterator[Foreig
                 continue  # a glob that meets the parent's own column
             key = ForeignKey(
                 child.table,
-                child.columns,
+                tuple(f"{name}[]" for name in child.columns) if child.elements else child.columns,
                 parent.table,
                 parent.columns,
                 ondelete="",
                 declared=False,
                 when=when,
+                elements=child.elements,
                 stated_by="the policy",
             )
             yield key
@@ -74,9 +87,11 @@ def _met(written: Columns, catalog: Catalog) -> Iterator[Columns]:
     for table in catalog.tables.values():
         if not fnmatchcase(table.name.lower(), written.table.lower()):
             continue
-        columns = [[name for name in table.stored if fnmatchcase(name.lower(), c.lower())] for c in written.columns]
+        there = written.elements
+        fit = [c.name for c in table.columns if not c.generated and (c.type.endswith("[]") or not there)]
+        columns = [[name for name in fit if fnmatchcase(name.lower(), c.lower())] for c in written.columns]
         if len(columns) == 1:
-            yield from (Columns(table=table.name, columns=(name,)) for name in columns[0])
+            yield from (Columns(table=table.name, columns=(name,), elements=there) for name in columns[0])
         elif all(len(names) == 1 for names in columns):
             yield Columns(table=table.name, columns=tuple(name for (name,) in columns))
 

@@ -2,7 +2,7 @@
 
 from upkeep.catalog import ForeignKey
 from upkeep.facts import Trait
-from upkeep.orphans import Dialect, Known, condition, points_at
+from upkeep.orphans import Dialect, Known, condition, has_any, pointing, points_at
 
 NAMED = 200
 """So many missing keys of each trait are looked at one by one."""
@@ -39,7 +39,7 @@ def sorting(key: ForeignKey, sentinels: tuple[str, ...], dialect: Dialect, known
     values = ", ".join(f"c.{dialect.quote(column)} AS {name}" for column, name in zip(key.columns, named, strict=True))
     keys = ", ".join(named)
     orphans = (
-        f"SELECT {trait(key, sentinels, dialect)} AS trait, {values} FROM {dialect.source(key.child)} AS c"
+        f"SELECT {trait(key, sentinels, dialect)} AS trait, {values} FROM {pointing(key, dialect)} AS c"
         f" WHERE {condition(key, dialect, known)}"
     )
     missed = f"SELECT trait, COUNT(*) AS n, {keys} FROM ({orphans}) AS orphans GROUP BY trait, {keys}"
@@ -54,7 +54,8 @@ def sorting(key: ForeignKey, sentinels: tuple[str, ...], dialect: Dialect, known
 def rows_like(keys: tuple[ForeignKey, ...], like: Trait, sentinels: tuple[str, ...], dialect: Dialect) -> str:
     """The number of rows of one child table that are an orphan with this trait by at least one of ``keys`` (P-114)."""
     word = dialect.literal(like)
-    any_of = " OR ".join(f"({condition(key, dialect)} AND {trait(key, sentinels, dialect)} = {word})" for key in keys)
+    like_it = {key: f"{condition(key, dialect)} AND {trait(key, sentinels, dialect)} = {word}" for key in keys}
+    any_of = " OR ".join(has_any(key, sql, dialect) for key, sql in like_it.items())
     return f"SELECT COUNT(*) FROM {dialect.source(keys[0].child)} AS c WHERE {any_of}"
 
 

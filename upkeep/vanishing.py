@@ -13,7 +13,7 @@ from upkeep.catalog import ForeignKey
 from upkeep.databases import Reading
 from upkeep.findings import Finding
 from upkeep.history import Change, Gone, History, Record, SeenKey, SeenRow, changes_between
-from upkeep.orphans import among
+from upkeep.orphans import among, pointing
 from upkeep.stores import Store
 from upkeep.values import Row, canonical, decode, encode, in_pieces
 
@@ -77,8 +77,11 @@ def _why(
     ours = repaired.get(seen.child, frozenset())
     others = {row: digest for row, digest in rows.items() if row not in ours}
     counts = Counter({Gone.REPAIRED: len(rows) - len(others)})
-    there = pointers(reading, seen.child, key.columns if key else seen.columns, others)
-    reasons = {row: _reason(there.get(row), digest, secret) for row, digest in others.items()}
+    if key and key.elements:
+        reasons = _reasons_of_elements(reading, key, others, secret)
+    else:
+        there = pointers(reading, seen.child, key.columns if key else seen.columns, others)
+        reasons = {row: _reason(there.get(row), digest, secret) for row, digest in others.items()}
     counts.update(reasons.values())
     healed = [one for one in change.rows if reasons.get(tuple(map(decode, one.row))) is Gone.HEALED]
     return {reason: number for reason, number in counts.items() if number}, tuple(healed)
@@ -92,6 +95,24 @@ def _reason(now: Row | None, before: str, secret: Secret | None) -> Gone:
     if secret is None or secret.digest(map(encode, now)) == before:
         return Gone.HEALED
     return Gone.REPOINTED
+
+
+def _reasons_of_elements(
+    reading: Reading, key: ForeignKey, rows: Collection[Row], secret: Secret | None
+) -> dict[Row, Gone]:
+    """The same of elements: each is told by its row and its digest, for no value of it is remembered."""
+    dialect, locator = reading.dialect, reading.catalog().tables[key.child].locator
+    width = len(locator)
+    asked = ", ".join(f"c.{dialect.quote(column)}" for column in (*locator, *key.columns))
+    standing: set[Row] = set()
+    for piece in in_pieces({row[:width] for row in rows}):
+        with reading.chosen(key.child, locator, piece) as relation:
+            which = among("c", locator, relation, dialect)
+            for row in reading.rows(f"SELECT {asked} FROM {pointing(key, dialect)} AS c WHERE {which}"):
+                standing.add((*row[:width], secret.digest(map(encode, row[width:])) if secret else None))
+    if secret is None:
+        return dict.fromkeys(rows, Gone.UNKNOWN)
+    return {row: Gone.HEALED if row in standing else Gone.EMPTIED for row in rows}
 
 
 def pointers(reading: Reading, child: str, columns: tuple[str, ...], rows: Collection[Row]) -> dict[Row, Row]:

@@ -45,6 +45,11 @@ class MariadbDialect:
         """The table: there is nothing here that inherits its rows."""
         return self.table(table)
 
+    def elements(self, array: str) -> str:
+        """Nothing: MariaDB has no arrays."""
+        del array
+        return ""
+
     def placed(self, table: str) -> tuple[str, str | None]:
         """The name with its schema; those of the one database go without."""
         relation = self._relations[table]

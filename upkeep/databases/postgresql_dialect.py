@@ -68,6 +68,10 @@ class PostgresqlDialect:
         relation = self._relations[table]
         return relation.full if relation.is_partitioned else f"ONLY {relation.full}"
 
+    def elements(self, array: str) -> str:
+        """Of an array of several dimensions all of them, one after the other; of NULL none."""
+        return f"UNNEST({array}) WITH ORDINALITY AS e (element, place)"
+
     def placed(self, table: str) -> tuple[str, str | None]:
         """The name with its schema; those of the search path's first schema go without."""
         relation = self._relations[table]

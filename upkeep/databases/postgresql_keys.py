@@ -11,6 +11,7 @@ from psycopg import Connection
 from upkeep.catalog import Catalog, Comparison, ForeignKey
 from upkeep.databases.postgresql_asking import fetched
 from upkeep.databases.postgresql_dialect import PostgresqlDialect, Relation
+from upkeep.orphans import pointing
 
 _ACTIONS = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
 
@@ -87,8 +88,9 @@ def judge_key(
     child, parent = _spelt(key.child, shown), _spelt(key.parent, shown)
     if child is None or child not in catalog.tables:
         return replace(key, parent_missing=parent is None, fault=f"there is no table {key.child}", askable=False)
-    key = replace(key, child=child, columns=_columns(catalog, child, key.columns))
-    lacking = _lacking(catalog, child, key.columns)
+    names = _columns(catalog, child, (key.array,) if key.elements else key.columns)
+    key = replace(key, child=child, columns=(f"{names[0]}[]",) if key.elements else names)
+    lacking = _lacking(catalog, child, names) or _no_array(catalog, key)
     if lacking or parent is None or parent not in catalog.tables:
         return replace(key, parent_missing=parent is None, fault=lacking, askable=lacking is None)
     named = _columns(catalog, parent, key.parent_columns) or catalog.tables[parent].primary_key
@@ -100,6 +102,14 @@ def judge_key(
     is_unique = any(sorted(json.loads(str(names))) == sorted(named) for (names,) in found)
     told = f"{parent}({', '.join(named)}) is neither its primary key nor unique"
     return key if is_unique else replace(key, fault=told)
+
+
+def _no_array(catalog: Catalog, key: ForeignKey) -> str | None:
+    column = catalog.tables[key.child].column(key.array)
+    if not key.elements or column is None or column.kind.endswith("[]"):
+        return None
+    instead = ": elements of JSON are not asked" if "json" in column.kind else ""
+    return f"{key.child}.{column.name} is no array but {column.type}{instead}"
 
 
 def _spelt(name: str, among: Mapping[str, Any]) -> str | None:
@@ -135,8 +145,7 @@ def _incomparable(connection: Connection[Any], shown: Mapping[str, Relation], ke
         with connection.transaction():
             fetched(
                 connection,
-                f"SELECT 1 FROM {dialect.source(key.child)} AS c, {dialect.source(key.parent)} AS p"
-                f" WHERE {pairs} LIMIT 0",
+                f"SELECT 1 FROM {pointing(key, dialect)} AS c, {dialect.source(key.parent)} AS p WHERE {pairs} LIMIT 0",
             )
     except psycopg.errors.InsufficientPrivilege:
         raise

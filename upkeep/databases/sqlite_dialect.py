@@ -28,6 +28,11 @@ class SqliteDialect:
         """The quoted name: SQLite knows neither inheritance nor partitions."""
         return self.quote(table)
 
+    def elements(self, array: str) -> str:
+        """Nothing: SQLite has no arrays."""
+        del array
+        return ""
+
     def placed(self, table: str) -> tuple[str, str | None]:
         """The name alone: Upkeep looks at the main schema."""
         return table, None

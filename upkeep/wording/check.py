@@ -57,7 +57,7 @@ def _first_rows(finding: Finding, limit: int) -> str:
     if not (finding.rows and limit):
         return ""
     more = " ..." if (finding.orphans or 0) > len(finding.rows) else ""
-    return "; ".join(_locator(row).replace(" ", TIED) for row in finding.rows) + more
+    return "; ".join(_named(finding, row).replace(" ", TIED) for row in finding.rows) + more
 
 
 def _plain_trouble(finding: Finding) -> str:
@@ -65,6 +65,11 @@ def _plain_trouble(finding: Finding) -> str:
     if finding.diagnosis in (Diagnosis.PARENTS_MISSING, Diagnosis.PARENT_TABLE_MISSING) and len(finding.causes) < 2:
         return "".join(cause.remark for cause in finding.causes)
     return trouble(finding)
+
+
+def _named(finding: Finding, row: Row) -> str:
+    """A row; of an array the element too, by its place in it."""
+    return f"{_locator(row[:-1])}[{_locator(row[-1:])}]" if finding.key.elements else _locator(row)
 
 
 def _locator(row: Row) -> str:
