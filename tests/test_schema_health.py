@@ -14,6 +14,7 @@ from tests.shell import Place, family, upkeep
 from upkeep.catalog import Catalog, ForeignKey, Index, Table
 from upkeep.databases import Reading
 from upkeep.databases.opening import open_database
+from upkeep.databases.sqlite_text import unnamed_checks
 from upkeep.finding import keys_of
 from upkeep.health import Flaw, Severity, judge_health
 from upkeep.missing_indexes import missing_indexes, serving
@@ -204,6 +205,42 @@ def test_sqlite_tells_of_keys_that_it_cannot_use_and_of_those_without_a_name(loo
             ("parent-not-unique", "child(a) -> parent(a)"),
             ("parent-missing", "child(g) -> gone()"),
         }
+
+
+CHECKS = (
+    "CREATE TABLE named (id INT NOT NULL PRIMARY KEY, a INT, CONSTRAINT positive CHECK (a > 0))",
+    "CREATE TABLE unnamed (id INT NOT NULL PRIMARY KEY, a INT CHECK (a IN (1, 2)), b VARCHAR(9), CHECK (a < 9 OR"
+    " (b = 'check ('))) ",
+)
+
+
+@pytest.mark.parametrize("looked", ["sqlite", "system_postgresql", "mariadb"], indirect=True)
+def test_a_check_without_a_name_is_told_where_the_engine_gives_it_none(
+    looked: Looked, request: pytest.FixtureRequest
+) -> None:
+    is_sqlite = request.node.callspec.params["looked"] == "sqlite"
+    with looked(*CHECKS) as reading:
+        flaws = flaws_of(reading)
+    assert [(flaw.rule, flaw.severity, flaw.about) for flaw in flaws] == [
+        ("check-unnamed", Severity.INFO, "unnamed")
+    ] * is_sqlite
+    if is_sqlite:
+        assert flaws[0].seen.startswith("2 CHECKs without a name, ")
+        assert flaws[0].seen.endswith(": a IN (1, 2) and a < 9 OR (b = 'check (')")
+
+
+@pytest.mark.parametrize(
+    ("statement", "unnamed"),
+    [
+        ("CREATE TABLE t (a INT CONSTRAINT n NOT NULL CHECK (a))", ("a",)),
+        ("CREATE TABLE t (a INT CONSTRAINT n CHECK (a) CHECK (b))", ("b",)),
+        ('CREATE TABLE t (a INT, "check" (3), b CHECK  /* ( */ (f(b) > (1)))', ("f(b) > (1)",)),
+        ("CREATE TABLE t (a DEFAULT 'CHECK (a)')", ()),
+        ("CREATE TABLE t (a, CONSTRAINT [CHECK] CHECK (a))", ()),
+    ],
+)
+def test_what_a_check_without_a_name_is(statement: str, unnamed: tuple[str, ...]) -> None:
+    assert unnamed_checks(statement) == unnamed
 
 
 @pytest.mark.parametrize("looked", ["sqlite"], indirect=True)

@@ -51,7 +51,10 @@ class Index:
 
 @dataclass(frozen=True)
 class Table:
-    """One table. ``locator`` names the columns that tell every row apart; () where the engine has none (P-118)."""
+    """One table. ``locator`` names the columns that tell every row apart; () where the engine has none (P-118).
+
+    ``unnamed_checks`` are the CHECKs without a name; () where the engine gives each one itself.
+    """
 
     name: str
     columns: tuple[Column, ...]
@@ -59,6 +62,7 @@ class Table:
     locator: tuple[str, ...] = ()
     triggers: tuple[Trigger, ...] = ()
     indexes: tuple[Index, ...] = ()
+    unnamed_checks: tuple[str, ...] = ()
 
     @property
     def uniques(self) -> tuple[tuple[str, ...], ...]:

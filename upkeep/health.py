@@ -8,6 +8,7 @@ from enum import StrEnum
 from upkeep.catalog import Catalog, ForeignKey
 from upkeep.missing_indexes import missing_indexes, serving
 from upkeep.models import SILENT, Models, shown_as
+from upkeep.numbers import listed, several
 from upkeep.ondelete import OnDelete, impossible
 from upkeep.orphans import Dialect
 
@@ -53,6 +54,7 @@ def judge_health(
         *_of_models(wishes),
         *_nullable(catalog, models, dialect),
         *_without_primary_key(catalog, dialect),
+        *_unnamed_checks(catalog),
     ]
     worst_first = list(Severity)
     return tuple(sorted(flaws, key=lambda flaw: (worst_first.index(flaw.severity), flaw.rule, flaw.about)))
@@ -133,9 +135,9 @@ def _of_keys_together(keys: tuple[ForeignKey, ...], dialect: Dialect) -> Iterato
         if len(key.names) > 1:
             seen = f"declared {len(key.names)} times: {', '.join(name or 'without a name' for name in key.names)}"
             yield Flaw("key-duplicate", Severity.WARNING, str(key), seen, _dropping(key, key.names[-1], dialect))
-    for several in by_child.values():
-        for place, key in enumerate(several):
-            for other in several[place + 1 :]:
+    for of_one in by_child.values():
+        for place, key in enumerate(of_one):
+            for other in of_one[place + 1 :]:
                 yield from _overlap(key, other, dialect)
 
 
@@ -226,3 +228,12 @@ def _without_primary_key(catalog: Catalog, dialect: Dialect) -> Iterator[Flaw]:
             seen = "it has no primary key: equal rows cannot be told apart, and no repair can name one"
             mend = _batch(name, dialect, f"create_primary_key({f'pk_{name}'!r}, [...])")
             yield Flaw("primary-key-missing", Severity.WARNING, name, seen, mend)
+
+
+def _unnamed_checks(catalog: Catalog) -> Iterator[Flaw]:
+    for name, table in catalog.tables.items():
+        if table.unnamed_checks:
+            told = several(len(table.unnamed_checks), "CHECK")
+            seen = f"{told} without a name, so that no migration can drop it by one, and a batch may lose it (P-77)"
+            mend = "name each where it is written: CheckConstraint(..., name=...)"
+            yield Flaw("check-unnamed", Severity.INFO, name, f"{seen}: {listed(table.unnamed_checks)}", mend)

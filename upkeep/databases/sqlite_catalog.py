@@ -10,7 +10,7 @@ from upkeep.databases.sqlite_ddl import Clause, clauses_of
 from upkeep.databases.sqlite_dialect import folded
 from upkeep.databases.sqlite_keys import judge_among, judge_key
 from upkeep.databases.sqlite_shapes import Shape, read_found, read_layout, read_shapes
-from upkeep.databases.sqlite_text import event_of, normalised
+from upkeep.databases.sqlite_text import event_of, normalised, unnamed_checks
 from upkeep.values import canonical
 
 __all__ = ["judge_key", "read_catalog"]
@@ -37,7 +37,8 @@ def read_catalog(connection: sqlite3.Connection) -> Catalog:
 def _table(connection: sqlite3.Connection, shape: Shape, triggers: tuple[Trigger, ...]) -> Table:
     layout = read_layout(connection, shape)
     indexes = read_found(connection, shape.name)
-    return Table(shape.name, layout.columns, layout.primary_key, layout.locator, triggers, indexes)
+    checks = unnamed_checks(_statement(connection, shape.name))
+    return Table(shape.name, layout.columns, layout.primary_key, layout.locator, triggers, indexes, checks)
 
 
 def _keys(connection: sqlite3.Connection, shapes: dict[str, Shape], child: Shape) -> tuple[ForeignKey, ...]:
@@ -61,13 +62,18 @@ def read_clauses(connection: sqlite3.Connection, table: str) -> tuple[Clause, ..
 
     No pragma tells a key's name. () where the pragmas count otherwise than the text: then nobody knows which is which.
     """
-    sql = connection.execute("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?", (table,)).fetchone()
-    clauses = clauses_of(sql[0]) if sql else ()
+    clauses = clauses_of(_statement(connection, table))
     told = connection.execute(
         """SELECT "table", "from" FROM pragma_foreign_key_list(?, 'main') WHERE seq = 0 ORDER BY id DESC""", (table,)
     ).fetchall()
     written = [(folded(clause.parent), folded(clause.columns[0])) for clause in clauses]
     return clauses if written == [(folded(parent), folded(column)) for parent, column in told] else ()
+
+
+def _statement(connection: sqlite3.Connection, table: str) -> str:
+    sql = "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?"
+    found = connection.execute(sql, (table,)).fetchone()
+    return str(found[0]) if found else ""
 
 
 def _triggers(connection: sqlite3.Connection) -> dict[str, tuple[Trigger, ...]]:

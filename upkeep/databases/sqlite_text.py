@@ -51,6 +51,25 @@ def normalised(sql: str) -> str:
     return " ".join(tokens(sql))
 
 
+def unnamed_checks(table: str) -> tuple[str, ...]:
+    """What the CHECKs of this CREATE TABLE statement demand that have no name, each as it is written."""
+    said, found = words(table), []
+    for at, token in enumerate(said[:-1]):
+        if token.word == "CHECK" and said[at + 1].text == "(" and not (at > 1 and said[at - 2].word == "CONSTRAINT"):
+            found.append(" ".join(table[said[at + 2].begin : _closing(said, at + 1).begin].split()))
+    return tuple(found)
+
+
+def _closing(said: list[Token], begin: int) -> Token:
+    """The bracket that closes the one at ``begin``."""
+    depth = 0
+    for token in said[begin:]:
+        depth += {"(": 1, ")": -1}.get(token.text, 0)
+        if not depth:
+            return token
+    raise ValueError("SQLite keeps no statement whose brackets do not close")
+
+
 def event_of(trigger: str) -> str:
     """INSERT, UPDATE or DELETE: what fires the trigger that this CREATE TRIGGER statement makes.
 
