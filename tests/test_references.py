@@ -1,7 +1,9 @@
 """References that no schema declares: by globs, by a column that tells the type, to parents marked as deleted."""
 
 import os
+import shutil
 import sqlite3
+import subprocess
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,14 +17,15 @@ from hypothesis import strategies as st
 
 from tests.clinics import rehearse_at
 from tests.postgresql_schemas import any_database
-from tests.shell import Place, family, upkeep
+from tests.shell import PROGRAM, Place, family, upkeep
 from upkeep.databases import Reading
 from upkeep.databases.postgresql_reading import PostgresqlReading
 from upkeep.databases.sqlite_reading import SqliteReading
 from upkeep.equipment import equip
 from upkeep.errors import Refused
 from upkeep.finding import diagnosed, find, keys_of
-from upkeep.policy import Policy, load_policy
+from upkeep.policy import SILENCE, Policy, load_policy
+from upkeep.policy_file import add_references
 from upkeep.workplaces import workplace
 
 __all__ = ["any_database"]
@@ -252,3 +255,117 @@ def test_what_candidates_tell_to_write_is_a_policy_that_states_them(tmp_path: Pa
     }
     left = {one["from"] for one in upkeep("policy", "references", "--json").document["candidates"]}
     assert left == {"notes.seen_by", "notes.sent_by"}
+
+
+# Writing them
+
+
+BY_HAND = """# What we know of our own tables.
+
+[limits]
+rows = 7   # few
+
+[[rule]]
+child = "notes.party"   # by hand
+orphan = ["keep"]
+"""
+WRITTEN = ["notes.entity_id", "notes.main_patient_id", "notes.party"]
+
+
+def test_what_is_likely_is_written_once_and_all_else_stays_to_the_byte(tmp_path: Path) -> None:
+    place = family(tmp_path / "place", CANDIDATES)
+    place.policy(BY_HAND)
+    (place.folder / "policy.toml").chmod(0o640)
+    said = upkeep("policy", "references", "--write", "--json")
+    assert (said.code, said.document["written"]) == (0, WRITTEN)
+    content = (place.folder / "policy.toml").read_text()
+    assert content.startswith(BY_HAND)
+    assert "seen_by" not in content
+    assert "sent_by" not in content
+    assert (place.folder / "policy.toml").stat().st_mode & 0o777 == 0o640
+    policy = load_policy(place.folder / "policy.toml")
+    assert [f"{one.child.table}.{one.child.columns[0]}" for one in policy.reference] == WRITTEN
+    assert (policy.limits.rows, len(policy.rule)) == (7, 1)
+    again = upkeep("policy", "references", "--write")
+    assert again.out.splitlines()[-1] == "nothing to write"
+    assert (place.folder / "policy.toml").read_text() == content
+    assert [path.name for path in place.folder.glob(".*")] == []
+
+
+def test_what_is_included_alone_is_written_and_printed(tmp_path: Path) -> None:
+    place = family(tmp_path / "place", CANDIDATES)
+    said = upkeep("policy", "references", "--write", "--include", "notes.party")
+    block = '[[reference]]\nfrom = "notes.party"\nto = "parties.id"\n'
+    assert said.out.endswith(f"\n\nwritten into policy.toml:\n\n{block}")
+    assert (place.folder / "policy.toml").read_text() == block
+
+
+@pytest.mark.parametrize(
+    ("include", "said"),
+    [
+        ("nots.party", "the database has no column nots.party"),
+        ("notes.part", "the database has no column notes.part"),
+        ("notes", "the database has no column notes"),
+        ("notes.sent_by", "nothing but values speaks for notes.sent_by, or its reference is known already"),
+        ("notes.seen_by", "nothing but values speaks for notes.seen_by, or its reference is known already"),
+        ("notes.doctor_id", "nothing but values speaks for notes.doctor_id, or its reference is known already"),
+    ],
+)
+def test_a_false_friend_or_an_unknown_name_is_refused_and_nothing_is_written(
+    tmp_path: Path, include: str, said: str
+) -> None:
+    place = family(tmp_path / "place", CANDIDATES)
+    place.policy(BY_HAND)
+    words = ("policy", "references", "--write", "--include", "notes.party", "--include", include)
+    assert upkeep(*words).complaint[:2] == (2, said)
+    assert (place.folder / "policy.toml").read_text() == BY_HAND
+    assert upkeep("policy", "references", "--include", "notes.party").complaint[0] == 2
+
+
+@pytest.mark.parametrize("ending", ["", "\n", "\r\n"])
+def test_a_file_keeps_its_way_to_end_a_line(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_bytes(b"[limits]\r\nrows = 1" + ending.encode() if "\r" in ending else b"[limits]" + ending.encode())
+    before = path.read_bytes()
+    add_references(path, load_policy(path), ('[[reference]]\nfrom = "a.b"\nto = "c.d"\n',))
+    after = path.read_bytes()
+    assert after.startswith(before)
+    assert len(load_policy(path).reference) == 1
+    assert after.count(b"\r\n") == (after.count(b"\n") if "\r" in ending else 0)
+
+
+def test_a_file_that_was_changed_meanwhile_or_takes_no_block_is_left_as_it_is(tmp_path: Path) -> None:
+    path, block = tmp_path / "policy.toml", '[[reference]]\nfrom = "a.b"\nto = "c.d"\n'
+    path.write_text("[limits]\nrows = 1\n")
+    with pytest.raises(Refused, match="was changed meanwhile"):
+        add_references(path, SILENCE, (block,))
+    path.write_text('reference = [{ from = "x.y", to = "c.d" }]\n')
+    with pytest.raises(Refused, match="nothing can be added at the end"):
+        add_references(path, load_policy(path), (block,))
+    assert path.read_text() == 'reference = [{ from = "x.y", to = "c.d" }]\n'
+    (tmp_path / "link.toml").symlink_to(path)
+    path.write_text("")
+    add_references(tmp_path / "link.toml", SILENCE, (block,))
+    assert path.read_text() == block
+    assert (tmp_path / "link.toml").is_symlink()
+
+
+def test_without_the_right_to_write_it_is_refused_and_left_as_it_was(tmp_path: Path) -> None:
+    place = family(tmp_path / "place", CANDIDATES)
+    folder = tmp_path / "closed"
+    folder.mkdir()
+    (folder / "policy.toml").write_text(BY_HAND)
+    place.set(UPKEEP_POLICY=str(folder / "policy.toml"))
+    folder.chmod(0o555)
+    # Root may write everywhere unless it gives that up.
+    humble = ["setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override"] if os.geteuid() == 0 else []
+    if humble and shutil.which("setpriv") is None:
+        pytest.skip("root cannot be kept from writing here: setpriv is not installed")
+    words: list[str | Path] = [*humble, PROGRAM, "policy", "references", "--write"]
+    try:
+        ran = subprocess.run(words, cwd=place.folder, capture_output=True, text=True, timeout=60, check=False)
+    finally:
+        folder.chmod(0o755)
+    assert ran.returncode == 2
+    assert ran.stderr.startswith("upkeep: the policy policy.toml cannot be written: Permission denied\n  let this user")
+    assert [(one.name, one.read_text()) for one in folder.iterdir()] == [("policy.toml", BY_HAND)]

@@ -1,17 +1,19 @@
 """Commands about the policy: which rule meets which key, and the words that a policy may use."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
-from upkeep.candidates import candidates
-from upkeep.catalog import ForeignKey
+from upkeep.candidates import Candidate, candidates
+from upkeep.catalog import Catalog, ForeignKey
 from upkeep.cli import schemas
 from upkeep.cli.looking import equipped_with_models
 from upkeep.cli.saying import Json, say
+from upkeep.errors import Refused
 from upkeep.finding import keys_of
 from upkeep.numbers import several
 from upkeep.policy import Policy
+from upkeep.policy_file import add_references
 from upkeep.stated import idle_references, rows_of_other_kinds
 from upkeep.wording.lines import folded
 
@@ -39,16 +41,45 @@ def check(as_json: Json = False) -> None:
 
 
 @app.command()
-def references(as_json: Json = False) -> None:
+def references(
+    write: Annotated[bool, typer.Option("--write", help="Write the likely ones into the policy file.")] = False,
+    include: Annotated[
+        list[str] | None, typer.Option(metavar="TABLE.COLUMN", help="Write this one alone; may be given again.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Columns that look like references which nobody declares, what speaks for each, and what to write for it."""
     equipment = equipped_with_models()
+    if include and not write:
+        raise Refused("--include says what is to be written, and nothing is to be", "add --write")
     with equipment.database.reading() as reading:
+        catalog = reading.catalog()
         found = tuple(candidates(reading, keys_of(reading, equipment.policy, equipment.models)))
+    accepted = _accepted(found, tuple(include or ()), catalog)
     lines = [line for one in found for line in folded(f"{one.table}.{one.column}: ", str(one))]
-    written = [one.toml for one in found if one.toml]
-    lines += ["", "to have them asked, write into the policy:", "", *written] if written else []
-    told = "\n".join(lines).rstrip() or "no column looks like a reference that is not declared"
-    say(as_json, {"candidates": [one.document() for one in found]}, told)
+    blocks = [one.toml for one in accepted]
+    file = equipment.settings.policy
+    if write and blocks:
+        add_references(file, equipment.policy, tuple(blocks))
+    said = f"written into {file.name}:" if write else "to have them asked, say --write, or write into the policy:"
+    lines += ["", said, "", *blocks] if blocks else ["", "nothing to write"] * write
+    told = "\n".join(lines).strip() or "no column looks like a reference that is not declared"
+    written = [f"{one.table}.{one.column}" for one in accepted] if write else []
+    say(as_json, {"candidates": [one.document() for one in found], "written": written}, told)
+
+
+def _accepted(found: tuple[Candidate, ...], include: tuple[str, ...], catalog: Catalog) -> tuple[Candidate, ...]:
+    """The candidates for which something speaks; of those that are named, all must be such."""
+    likely = {f"{one.table}.{one.column}": one for one in found if one.toml}
+    for name in include:
+        table, _, column = name.rpartition(".")
+        known = catalog.tables.get(table)
+        if known is None or known.column(column) is None:
+            raise Refused(f"the database has no column {name}", "write it as table.column, as the list shows it")
+        if name not in likely:
+            told = f"nothing but values speaks for {name}, or its reference is known already"
+            raise Refused(told, "if you know where it points, write the [[reference]] yourself")
+    return tuple(one for name, one in likely.items() if name in include or not include)
 
 
 @app.command()
