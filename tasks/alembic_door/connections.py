@@ -1,4 +1,4 @@
-"""Which database does a connection lead to? Asked of each that the application's code makes (P-87)."""
+"""Asking each connection that the application's code makes which database it leads to (P-87)."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
