@@ -292,6 +292,7 @@ class Runbook:
             steps=self._clock.steps,
             evidence=evidence_folder(self._equipment.settings.database, self._run),
             store=self._equipment.store.url,
+            recipients=self._equipment.keyring.recipients,
             migrate=self._asked.migrate,
             clean_up=self._asked.clean_up,
             **self._facts,

@@ -14,9 +14,17 @@ from upkeep.errors import Damaged
 
 @step("back up", retried=True)
 def back_up(equipment: Equipment, workplace: Path, run: str) -> Manifest:
-    """Dump, compress and store in one stream; the manifest last."""
+    """Dump, compress, encrypt and store in one stream; the manifest last."""
     with progress_of("back up", 2) as progress:
-        return take_backup(equipment.database, equipment.store, workplace, run=run, now=utc_now(), progress=progress)
+        return take_backup(
+            equipment.database,
+            equipment.store,
+            workplace,
+            run=run,
+            now=utc_now(),
+            progress=progress,
+            keyring=equipment.keyring,
+        )
 
 
 @step("snapshot", retried=True)
@@ -28,7 +36,7 @@ def snapshot(equipment: Equipment, workplace: Path, run: str, manifest: Manifest
     begun = time.monotonic()
     scratch = equipment.database.scratch(workplace)
     scratch.discard()
-    remarks = bring_back(equipment.store, manifest, scratch)
+    remarks = bring_back(equipment.store, manifest, scratch, equipment.keyring)
     seconds = time.monotonic() - begun
     with progress_of("verify", len(manifest.census.tables) + 1) as progress:
         proof, against = prove(
@@ -40,6 +48,7 @@ def snapshot(equipment: Equipment, workplace: Path, run: str, manifest: Manifest
             seconds=seconds,
             remarks=remarks,
             progress=progress,
+            keyring=equipment.keyring,
         )
     if against:
         raise Damaged(

@@ -8,6 +8,7 @@ from upkeep.backups import Manifest
 from upkeep.births import given_again, newest_rows
 from upkeep.catalog import ForeignKey
 from upkeep.databases import Database, Reading
+from upkeep.encryption import CANNOT_READ
 from upkeep.equipment import Equipment
 from upkeep.errors import Damaged
 from upkeep.finding import keys_of
@@ -43,7 +44,9 @@ def _to_open(
     examined = {*before.examined} if before else set()
     looked = runs_that_looked(equipment.store, equipment.settings.database)
     unseen = [one for one in older if one.id not in examined and one.run not in looked]
-    yield from unseen[: equipment.policy.run.look_back]
+    # One that no key here reads waits for a run that has the key, and keeps no night from passing.
+    readable = [one for one in unseen if equipment.keyring.reads(one.sealed)]
+    yield from readable[: equipment.policy.run.look_back]
 
 
 def _told_by(
@@ -59,6 +62,8 @@ def _told_by(
     asked = [key for key in keys if {key.child, key.parent} & changed]
     if not asked:
         return LookedBack(examined=(older.id,))
+    if not equipment.keyring.reads(older.sealed):  # numbers were given again since, and nobody can say to whom (P-96)
+        return LookedBack(silent=(f"who found another parent since backup {older.id}: {CANNOT_READ}",))
     store, name = equipment.store, equipment.settings.database
     moment = Moment(run=older.run, taken=older.taken, backup=older.id)
     try:

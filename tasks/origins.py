@@ -8,6 +8,7 @@ from functools import partial
 from tasks.migration import MigrationFailed, alembic
 from upkeep.backups import Manifest, bring_back, list_backups
 from upkeep.databases import Database, Reading
+from upkeep.encryption import CANNOT_READ
 from upkeep.equipment import Equipment
 from upkeep.errors import Refused
 from upkeep.finding import keys_of
@@ -72,12 +73,14 @@ def older_than(equipment: Equipment, manifest: Manifest) -> list[Manifest]:
 @contextmanager
 def opened(equipment: Equipment, manifest: Manifest, revision: tuple[str, ...]) -> Iterator[Reading]:
     """An older backup, brought back and to the revision; raises CannotTell where it cannot be brought there."""
+    if not equipment.keyring.reads(manifest.sealed):
+        raise CannotTell(CANNOT_READ)
     if manifest.census.revision != revision:
         _refuse_without_a_way(equipment, manifest, revision)
     with equipment.workplace("older") as folder:
         scratch = equipment.database.scratch(folder)
         try:
-            bring_back(equipment.store, manifest, scratch)
+            bring_back(equipment.store, manifest, scratch, equipment.keyring)
             if manifest.census.revision != revision:
                 _bring_up(equipment, scratch, manifest, revision)
             with scratch.reading() as reading:

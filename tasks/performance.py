@@ -19,6 +19,7 @@ from upkeep.equipment import Equipment
 from upkeep.errors import Busy, Escaped, Refused, UpkeepError
 from upkeep.journal import Intention, write_intention
 from upkeep.losses import beyond_limits
+from upkeep.marks import put_marks
 from upkeep.plan import Plan
 from upkeep.verdict import judge_likeness, judge_limits
 
@@ -28,6 +29,11 @@ _TRIES = 3
 def changes_name(database: str, run: str, *, as_performed: bool = False) -> str:
     """Where the changes of a run stand in the store."""
     return f"{database}/repairs/{run}/changes{'-as-performed' if as_performed else ''}.jsonl.zst"
+
+
+def marks_name(database: str, run: str) -> str:
+    """Where it stands, without any value, how the rows of a run were and were to be."""
+    return f"{database}/repairs/{run}/marks.jsonl.zst"
 
 
 def as_performed_name(database: str, run: str) -> str:
@@ -47,7 +53,11 @@ def perform(
     name = equipment.settings.database
     if plan.migration:
         refuse_old_backup(equipment, backup)
-    record = put_changes(equipment.store, changes_name(name, run), rehearsed.mended.changes)
+    record = put_changes(equipment.store, changes_name(name, run), rehearsed.mended.changes, equipment.keyring)
+    marks = None
+    if record.sealed:  # the next run may have no key that reads them, and has to find out what became of this one
+        changes = rehearsed.mended.changes
+        marks = put_marks(equipment.store, marks_name(name, run), changes, equipment.new_secret())
     intention = Intention(
         run=run,
         database=name,
@@ -58,6 +68,7 @@ def perform(
         approved_by=approved_by,
         begun=utc_now(),
         enforced=tuple(str(one.key) for one in plan.enforced),
+        marks=marks,
     )
     write_intention(equipment.store, intention)
     try:
@@ -103,7 +114,7 @@ def _keep_what_differs(equipment: Equipment, run: str, mended: Mended, promised:
     """Put the rows on record as they have become, if that is not what the rehearsal made of them."""
     store, name = equipment.store, equipment.settings.database
     if mended.digest != promised.digest:  # a trigger wrote the time of day, say
-        record = put_changes(store, changes_name(name, run, as_performed=True), mended.changes)
+        record = put_changes(store, changes_name(name, run, as_performed=True), mended.changes, equipment.keyring)
         put_document(store, as_performed_name(name, run), record.model_dump())
     elif store.exists(as_performed_name(name, run)):  # of a try before this one, which was undone
         store.delete(as_performed_name(name, run))

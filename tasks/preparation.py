@@ -7,6 +7,7 @@ from tasks.gate import refuse_leftovers, refuse_narrowness
 from tasks.migration import pending_migration
 from tasks.step import step
 from upkeep.databases import Identity
+from upkeep.downgrade import refuse_downgrade
 from upkeep.equipment import Equipment
 from upkeep.errors import Refused
 from upkeep.finding import keys_of
@@ -29,6 +30,7 @@ def preflight(
         equipment.observable.identity()
     equipment.store.probe()
     equipment.refuse_without_holds()
+    refuse_downgrade(equipment.store, equipment.settings.database, equipment.keyring)
     free = shutil.disk_usage(workplace).free
     needed = (equipment.database.copies if restores else equipment.database.copies_to_observe) * identity.size
     if free < needed:

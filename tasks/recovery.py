@@ -10,7 +10,7 @@ from tasks.closing import close
 from tasks.quiet import wake
 from tasks.step import step
 from upkeep.backups import utc_now
-from upkeep.changes import Change, stored_changes
+from upkeep.changes import stored_changes
 from upkeep.databases import Reading
 from upkeep.documents import put_document
 from upkeep.enforcement import How
@@ -19,9 +19,11 @@ from upkeep.errors import Refused
 from upkeep.finding import keys_of
 from upkeep.journal import Intention, clear_intention, intentions
 from upkeep.ledger import UNDER_LOCK, begun_at
+from upkeep.marks import Mark, marked, marks_of, stored_marks
 from upkeep.receipts import last_receipt
 from upkeep.rows import images_of
 from upkeep.stores import Store
+from upkeep.vanishing import Secret
 
 _FORCE = "is in force"
 _STANDS = {
@@ -148,13 +150,14 @@ def what_became_of(equipment: Equipment, intention: Intention, keys: dict[str, s
 
     The application goes on after a kill and may delete a row that the run would have deleted, so most of them decide.
     """
-    changes = list(stored_changes(equipment.store, intention.changes))
-    with equipment.database.reading() as reading:
-        if intention.migration is not None:
+    if intention.migration is not None:
+        with equipment.database.reading() as reading:
             return Found.PERFORMED if intention.migration in reading.revision() else Found.UNTOUCHED
-        as_before, as_after = _count(reading, changes)
-    if not changes:
+    if not intention.changes.rows:
         return Found.PERFORMED if _all_in_force(keys) else Found.UNTOUCHED
+    marks, secret = _marks(equipment, intention)
+    with equipment.database.reading() as reading:
+        as_before, as_after = _count(reading, marks, secret)
     if as_before and as_before == as_after:
         raise Refused(
             f"run {intention.run} died, and of its rows {as_before} are as before it and {as_after} as after it",
@@ -163,18 +166,32 @@ def what_became_of(equipment: Equipment, intention: Intention, keys: dict[str, s
     return Found.PERFORMED if as_after > as_before else Found.UNTOUCHED
 
 
-def _count(reading: Reading, changes: list[Change]) -> tuple[int, int]:
+def _marks(equipment: Equipment, intention: Intention) -> tuple[list[Mark], Secret]:
+    """How each row was and was to be: by the run's changes, else, where no key here reads them, by its marks."""
+    store, keyring, changes, marks = equipment.store, equipment.keyring, intention.changes, intention.marks
+    if keyring.reads(changes.sealed):
+        secret = equipment.new_secret()
+        return list(marks_of(stored_changes(store, changes, keyring), secret)), secret
+    if marks and (known := equipment.known_secret(marks)):
+        return list(stored_marks(store, marks)), known
+    raise Refused(
+        f"run {intention.run} died; its changes are encrypted, SECRET_KEY is not what it was, and no identity fits",
+        "set SECRET_KEY as it was or UPKEEP_IDENTITY_FILE and run `upkeep recover`; nothing is lost or done before",
+    )
+
+
+def _count(reading: Reading, marks: list[Mark], secret: Secret) -> tuple[int, int]:
     """How many of the rows are as they were before the run, and how many as after it; others were changed since."""
     tables = reading.catalog().tables
-    by_table: dict[str, list[Change]] = defaultdict(list)
-    for change in changes:
-        by_table[change.table].append(change)
+    by_table: dict[str, list[Mark]] = defaultdict(list)
+    for mark in marks:
+        by_table[mark.table].append(mark)
     as_before = as_after = 0
     for name, several in by_table.items():
         # A table that the run brings back whole is not there before it; then its rows are as before.
-        now = images_of(reading, tables[name], [change.row for change in several]) if name in tables else {}
-        for change in several:
-            image = now.get(change.row)
-            as_before += image == change.before
-            as_after += image == change.after
+        images = images_of(reading, tables[name], [mark.row for mark in several]) if name in tables else {}
+        for mark in several:
+            now = marked(images.get(mark.row), secret)
+            as_before += now == mark.before
+            as_after += now == mark.after
     return as_before, as_after

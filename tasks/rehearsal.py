@@ -15,10 +15,12 @@ from upkeep.adopting import NOT_LOOKED_BACK
 from upkeep.backups import Manifest
 from upkeep.changes import Refusal, RowsRefused
 from upkeep.databases import Database
+from upkeep.encryption import CANNOT_READ
 from upkeep.equipment import Equipment
 from upkeep.errors import Refused
 from upkeep.finding import keys_of, with_tables_back
 from upkeep.losses import beyond_limits
+from upkeep.numbers import several
 from upkeep.origins import Origins
 from upkeep.plan import Migration, Plan, beyond
 from upkeep.planning import Planner
@@ -82,7 +84,14 @@ def rehearse(
         *measured(scratch, after, plan),
         *(there_and_back(equipment, scratch, workplace, plan) if worked.migrated else ()),
     ]
-    return Rehearsed(plan, worked, Verdict(checks=tuple(checks)))
+    return Rehearsed(plan, worked, Verdict(checks=tuple(checks), left_out=_unread(origins)))
+
+
+def _unread(origins: Origins) -> tuple[str, ...]:
+    """What nobody could look for: who approves should know that a rule fell to its next action only for that."""
+    told = (*origins.why_not.values(), *origins.unproven.values())
+    blind = sum(CANNOT_READ in why for why in told)
+    return (f"the parents of {several(blind, 'orphan')} were not looked for: {CANNOT_READ}",) if blind else ()
 
 
 def _beyond(equipment: Equipment, plan: Plan, worked: Worked, rows_of: dict[str, int]) -> tuple[str, ...]:

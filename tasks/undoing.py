@@ -62,7 +62,7 @@ def read_deed(equipment: Equipment, run: str) -> Deed:
     migration = plan["migration"]
     return Deed(
         run,
-        _changes(store, name, run, Record.model_validate(outcome["changes"])),
+        _changes(equipment, run, Record.model_validate(outcome["changes"])),
         _missed(plan["repairs"]),
         _mended(receipts),
         f"{', '.join(migration[0]) or 'nothing'} -> {migration[1]}" if migration else None,
@@ -92,11 +92,11 @@ def _as_the_ledger_says(store: Store, folder: str, run: str, receipts: list[Rece
         )
 
 
-def _changes(store: Store, database: str, run: str, promised: Record) -> tuple[Change, ...]:
+def _changes(equipment: Equipment, run: str, promised: Record) -> tuple[Change, ...]:
     """What came of the rows; where a trigger made it other than the rehearsal did, as it was performed."""
-    name = as_performed_name(database, run)
+    store, name = equipment.store, as_performed_name(equipment.settings.database, run)
     record = Record.model_validate(_document(store, name)) if store.exists(name) else promised
-    return tuple(stored_changes(store, record))
+    return tuple(stored_changes(store, record, equipment.keyring))
 
 
 def _missed(repairs: list[list[Any]]) -> dict[Spot, frozenset[str]]:

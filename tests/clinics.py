@@ -42,11 +42,12 @@ class Night:
 def rehearse_at(equipment: Equipment, folder: Path, *, migrate: bool = True) -> Night:
     """Everything up to the verdict, with temporary files in ``folder``: the steps of the runbook, called directly."""
     _, migration = inspect.unwrap(preflight)(equipment, folder, migrate=migrate)
-    manifest = take_backup(equipment.database, equipment.store, folder, run=RUN, now=utc_now())
+    keyring = equipment.keyring
+    manifest = take_backup(equipment.database, equipment.store, folder, run=RUN, now=utc_now(), keyring=keyring)
     scratch = equipment.database.scratch(folder)
     scratch.discard()
-    bring_back(equipment.store, manifest, scratch)
-    _, against = prove(equipment.store, manifest, scratch, run=RUN, now=utc_now(), seconds=0.0)
+    bring_back(equipment.store, manifest, scratch, keyring)
+    _, against = prove(equipment.store, manifest, scratch, run=RUN, now=utc_now(), seconds=0.0, keyring=keyring)
     assert against == ()
     looked = inspect.unwrap(look)(equipment, scratch, folder)
     rehearsed = inspect.unwrap(rehearse)(equipment, scratch, folder, manifest, looked.detected, migration)

@@ -57,7 +57,7 @@ def test_a_name_is_only_shown_where_it_has_no_default_of_its_own() -> None:
 def test_the_example_loads_with_every_name_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = re.sub(r"^# (?=[A-Z][A-Z0-9_]*=)", "", EXAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE)
     monkeypatch.chdir(tmp_path)
-    for name in ("alembic.ini", "ledger.pem", "ledger.pub"):
+    for name in ("alembic.ini", "identity.txt", "ledger.pem", "ledger.pub"):
         (tmp_path / name).touch()
     (tmp_path / "suites").mkdir()
     (tmp_path / ".env").write_text(text.replace("/srv/clinic/.venv/bin/python", sys.executable), encoding="utf-8")

@@ -14,7 +14,8 @@ from tests.test_postgresql import NOW, House, house, one_house
 from upkeep.backups import Manifest, bring_back, find_backup, list_backups, remove_backup, take_backup
 from upkeep.databases import Counter, Database
 from upkeep.databases.opening import open_database
-from upkeep.streams import Unpacking, buffered
+from upkeep.readers import buffered
+from upkeep.streams import Unpacking
 
 __all__ = ["house", "one_house"]
 

@@ -79,6 +79,7 @@ LIVES_IN = {
     "psycopg": ("upkeep/databases/postgresql*",),
     "pymysql": ("upkeep/databases/mariadb*",),
     "cryptography": ("upkeep/signatures.py",),
+    "pyrage": ("upkeep/encryption/*",),
     "typer": ("upkeep/cli/*",),
     "pydantic_settings": ("upkeep/settings.py",),
     "dotenv": ("upkeep/settings.py",),
@@ -173,6 +174,22 @@ def test_every_file_begins_with_one_sentence_that_says_what_it_is_for() -> None:
         if not first.endswith((".", "?")) or re.search(r"[.!?] [A-Z]", first):
             wrong.append(f"{path}: {first!r}")
     assert wrong == []
+
+
+SEALS = {"take_backup", "bring_back", "prove", "put_changes", "stored_changes", "Packing", "Unpacking"}
+PLAIN_BY_DESIGN = {"upkeep/marks.py"}  # digests with a key, and primary keys
+
+
+def test_whoever_stores_or_reads_rows_says_with_which_keys() -> None:
+    """Without them nothing is encrypted, and no other test need notice: it would only be readable."""
+    silent = []
+    for path in sources():
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in SEALS:
+                said = ast.unparse(ast.Tuple([*node.args, *(one.value for one in node.keywords)], ast.Load()))
+                if "keyring" not in said and path.as_posix() not in PLAIN_BY_DESIGN:
+                    silent.append(f"{path}:{node.lineno} calls {node.func.id}")
+    assert silent == []
 
 
 def test_deployments_are_data() -> None:

@@ -14,6 +14,7 @@ from upkeep.backups import Manifest, Proof
 from upkeep.census import Census
 from upkeep.databases import Identity
 from upkeep.making import Comeback
+from upkeep.encryption import Sealed
 from upkeep.plan import Plan
 from upkeep.policy import Policy
 from upkeep.pruning import Pruning
@@ -49,7 +50,7 @@ def backed_up(manifest: Manifest, location: str) -> Contents:
         "engine_version": manifest.engine_version,
         "location": f"{location}/{manifest.dump}",
         "codec": manifest.codec,
-        "encryption": "none",
+        **encryption(manifest.sealed),
         "plain_bytes": manifest.plain_bytes,
         "plain_sha256": manifest.plain_sha256,
         "stored_bytes": manifest.stored_bytes,
@@ -59,6 +60,11 @@ def backed_up(manifest: Manifest, location: str) -> Contents:
         "revision": list(manifest.census.revision),
         "schema_sha256": manifest.census.schema_digest,
     }
+
+
+def encryption(sealed: Sealed | None) -> Contents:
+    """How a backup is encrypted, and the public keys whose owners can read it (P-104)."""
+    return {"encryption": "age", "encryption_keys": list(sealed.recipients)} if sealed else {"encryption": "none"}
 
 
 def proven(proof: Proof, taken: datetime, against: int = 0) -> Contents:

@@ -15,15 +15,18 @@ from upkeep.census import Census, differences, take_census, unless_set_back
 from upkeep.companions import Companion, damaged_companions, store_companions
 from upkeep.databases import Database
 from upkeep.documents import put_document
+from upkeep.encryption import PLAIN, Keyring, Sealed
 from upkeep.errors import Damaged, Refused
+from upkeep.readers import buffered
 from upkeep.stores import Store
-from upkeep.streams import CODEC, Packing, Unpacking, buffered
+from upkeep.streams import CODEC, Packing, Unpacking
 
 
 class Manifest(BaseModel):
     """The record beside a dump, written last and never changed: no manifest, no backup (P-28, P-31).
 
-    ``taken`` is UTC. Sizes are bytes; digests are SHA-256 in hex, over the plain and the stored bytes.
+    ``taken`` is UTC. Sizes are bytes; digests are SHA-256 in hex, over the plain and the stored bytes. ``sealed`` says
+    to whom the dump and its companions are encrypted, None where they are not.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -45,6 +48,7 @@ class Manifest(BaseModel):
     stored_sha256: str
     census: Census
     companions: tuple[Companion, ...] = ()
+    sealed: Sealed | None = None
 
 
 class Proof(BaseModel):
@@ -88,14 +92,15 @@ def take_backup(
     run: str,
     now: datetime,
     progress: Callable[[str], None] = lambda _: None,
+    keyring: Keyring = PLAIN,
 ) -> Manifest:
-    """Dump a frozen copy into the store and write the manifest when all of it is there.
+    """Dump a frozen copy into the store, encrypted to ``keyring``, and write the manifest when all of it is there.
 
     ``now`` is UTC. Raises Refused for a database without tables: an empty one backs up very well (P-35, P-96).
     """
     identity = database.identity()
     backup = named_by_time(now)
-    name = f"{folder(database.name, backup)}/dump.{CODEC}"
+    name = f"{folder(database.name, backup)}/dump.{CODEC}{keyring.suffix}"
     progress("copying")
     # The dump goes to the store in a thread of its own while the same state is counted; where one of the two fails the
     # other is not waited for: without its snapshot a dump breaks off.
@@ -108,13 +113,13 @@ def take_backup(
         if not reading.catalog().tables:
             raise Refused(f"the database {database.name} has no tables", "check DATABASE_URL: is this the right one?")
         progress("compressing and storing")
-        packing = Packing(dump)
-        storing = beside.submit(store.put, name, buffered(packing), expected_size=snapshot.size)
+        packing = Packing(dump, keyring)
+        storing = beside.submit(_put, store, name, packing, snapshot.size)
         census = take_census(
             reading, digests=not snapshot.dump_is_the_content, progress=lambda _: _raise_if_failed(storing)
         )
         stored = storing.result()
-        companions = store_companions(snapshot, store, f"{folder(database.name, backup)}/")
+        companions = store_companions(snapshot, store, f"{folder(database.name, backup)}/", keyring)
     if census.counters:
         with database.reading() as again:
             census = unless_set_back(census, again.counters())
@@ -138,10 +143,16 @@ def take_backup(
         stored_sha256=packing.stored.sha256,
         census=census,
         companions=companions,
+        sealed=keyring.sealed,
     )
     name = f"{folder(database.name, backup)}/manifest.json"
     put_document(store, name, manifest.model_dump(mode="json"), only_if_absent=True)
     return manifest
+
+
+def _put(store: Store, name: str, packing: Packing, expected_size: int) -> int:
+    with buffered(packing) as packed:
+        return store.put(name, packed, expected_size=expected_size)
 
 
 def _raise_if_failed(storing: Future[int]) -> None:
@@ -149,22 +160,25 @@ def _raise_if_failed(storing: Future[int]) -> None:
         storing.result()
 
 
-def bring_back(store: Store, manifest: Manifest, target: Database) -> tuple[str, ...]:
+def bring_back(store: Store, manifest: Manifest, target: Database, keyring: Keyring = PLAIN) -> tuple[str, ...]:
     """Restore the dump into ``target``, which must be empty; Damaged if one byte is not what was stored.
 
-    The answer tells what the engine could not bring back as it was, although the content is whole.
+    The answer tells what the engine could not bring back as it was, although the content is whole. Raises Refused where
+    the dump is encrypted and ``keyring`` has no key that reads it.
     """
+    what = f"backup {manifest.id}"
+    keyring.refuse_unreadable(manifest.sealed, what)
     with store.get(manifest.dump) as stored:
-        return target.restore(
-            buffered(
-                Unpacking(
-                    stored,
-                    plain_sha256=manifest.plain_sha256,
-                    stored_sha256=manifest.stored_sha256,
-                    what=f"backup {manifest.id}",
-                )
-            )
+        unpacking = Unpacking(
+            stored,
+            plain_sha256=manifest.plain_sha256,
+            stored_sha256=manifest.stored_sha256,
+            what=what,
+            sealed=manifest.sealed,
+            keyring=keyring,
         )
+        with buffered(unpacking) as plain:
+            return target.restore(plain)
 
 
 def prove(
@@ -177,6 +191,7 @@ def prove(
     seconds: float,
     remarks: tuple[str, ...] = (),
     progress: Callable[[str], None] = lambda _: None,
+    keyring: Keyring = PLAIN,
 ) -> tuple[Proof, tuple[str, ...]]:
     """Compare what was restored with the manifest; with no difference and no complaint the backup is marked verified.
 
@@ -189,7 +204,7 @@ def prove(
         against = list(reading.complaints())
         census = take_census(reading, digests=True, like=manifest.census, progress=progress)
     against += differences(manifest.census, census)
-    against += damaged_companions(store, manifest.companions)
+    against += damaged_companions(store, manifest.companions, manifest.sealed, keyring)
     proof = Proof(
         backup=manifest.id,
         run=run,

@@ -7,10 +7,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from upkeep.encryption import PLAIN, Keyring, Sealed
 from upkeep.errors import Damaged, Refused
 from upkeep.policy import Action
+from upkeep.readers import buffered, reader_of
 from upkeep.stores import Store
-from upkeep.streams import Packing, Unpacking, buffered, reader_of
+from upkeep.streams import Packing, Unpacking
 from upkeep.values import Row, canonical, decode, digest_of_list, encode
 
 
@@ -86,7 +88,10 @@ class Mended:
 
 
 class Record(BaseModel):
-    """Where the changes of a run stand in the store, how many, and the SHA-256 of their plain and stored bytes."""
+    """Where the changes of a run stand in the store, how many, and the SHA-256 of their plain and stored bytes.
+
+    ``sealed`` says to whom they are encrypted, None where they are not.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -94,36 +99,55 @@ class Record(BaseModel):
     rows: int
     plain_sha256: str
     stored_sha256: str
+    sealed: Sealed | None = None
 
 
-def put_changes(store: Store, name: str, changes: tuple[Change, ...]) -> Record:
-    """Write changes as JSON lines, compressed, and read them back: unread, they are no record to commit on."""
-    packing = Packing(reader_of(canonical(change.document()) + b"\n" for change in changes))
-    store.put(name, buffered(packing))
+def put_changes(store: Store, name: str, changes: tuple[Change, ...], keyring: Keyring = PLAIN) -> Record:
+    """Write changes as JSON lines, compressed, encrypted to ``keyring``, and read them back.
+
+    Unread, they are no record to commit on. What is encrypted stands under a name that says so.
+    """
+    name += keyring.suffix
+    packing = Packing(reader_of(canonical(change.document()) + b"\n" for change in changes), keyring)
+    with buffered(packing) as packed:
+        store.put(name, packed)
     record = Record(
-        name=name, rows=len(changes), plain_sha256=packing.plain.sha256, stored_sha256=packing.stored.sha256
+        name=name,
+        rows=len(changes),
+        plain_sha256=packing.plain.sha256,
+        stored_sha256=packing.stored.sha256,
+        sealed=keyring.sealed,
     )
-    if sum(1 for _ in stored_changes(store, record)) != len(changes):
+    if sum(1 for _ in stored_changes(store, record, keyring)) != len(changes):
         raise Damaged(f"the store did not keep {name} as it was written", "look at the store; nothing was changed")
     return record
 
 
-def stored_changes(store: Store, record: Record) -> Iterator[Change]:
-    """The changes of a run, one by one; Damaged if they are not what was written."""
+def stored_changes(store: Store, record: Record, keyring: Keyring = PLAIN) -> Iterator[Change]:
+    """The changes of a run, one by one; Damaged if they are not what was written, Refused if no key reads them."""
     with store.get(record.name) as packed:
         reader = Unpacking(
-            packed, plain_sha256=record.plain_sha256, stored_sha256=record.stored_sha256, what=record.name
+            packed,
+            plain_sha256=record.plain_sha256,
+            stored_sha256=record.stored_sha256,
+            what=record.name,
+            sealed=record.sealed,
+            keyring=keyring,
         )
-        for line in buffered(reader):
-            said = json.loads(line)
-            yield Change(
-                said["table"],
-                tuple(decode(value) for value in said["row"]),
-                tuple(said["columns"]),
-                _decoded(said["before"]),
-                _decoded(said["after"]),
-                said.get("source", ""),
-            )
+        with buffered(reader) as lines:
+            for line in lines:
+                yield _change(json.loads(line))
+
+
+def _change(said: dict[str, Any]) -> Change:
+    return Change(
+        said["table"],
+        tuple(decode(value) for value in said["row"]),
+        tuple(said["columns"]),
+        _decoded(said["before"]),
+        _decoded(said["after"]),
+        said.get("source", ""),
+    )
 
 
 def _encoded(image: Row | None) -> list[Any] | None:

@@ -5,9 +5,11 @@ from typing import BinaryIO
 from pydantic import BaseModel, ConfigDict
 
 from upkeep.databases import Snapshot
+from upkeep.encryption import PLAIN, Keyring, Sealed
 from upkeep.errors import Damaged
+from upkeep.readers import buffered
 from upkeep.stores import Store
-from upkeep.streams import CODEC, Packing, Unpacking, buffered
+from upkeep.streams import CODEC, Packing, Unpacking
 
 _CHUNK = 1 << 20
 
@@ -36,21 +38,25 @@ class Companion(BaseModel):
         return f"{self.holds}: not restored, they stand in {store}/{self.object}"
 
 
-def store_companions(snapshot: Snapshot, store: Store, folder: str) -> tuple[Companion, ...]:
-    """Put each companion of a snapshot into ``folder``, which ends with a slash, as it comes."""
+def store_companions(snapshot: Snapshot, store: Store, folder: str, keyring: Keyring = PLAIN) -> tuple[Companion, ...]:
+    """Put each companion of a snapshot into ``folder``, which ends with a slash, as it comes, sealed as the dump."""
     return tuple(
         Companion(name=one.name, holds=one.holds, missing=one.missing)
         if one.content is None
         else _stored(
-            one.content, store, Companion(name=one.name, holds=one.holds, object=f"{folder}{one.name}.{CODEC}")
+            one.content,
+            store,
+            Companion(name=one.name, holds=one.holds, object=f"{folder}{one.name}.{CODEC}{keyring.suffix}"),
+            keyring,
         )
         for one in snapshot.companions()
     )
 
 
-def _stored(content: BinaryIO, store: Store, companion: Companion) -> Companion:
-    packing = Packing(content)
-    size = store.put(str(companion.object), buffered(packing))
+def _stored(content: BinaryIO, store: Store, companion: Companion, keyring: Keyring) -> Companion:
+    packing = Packing(content, keyring)
+    with buffered(packing) as packed:
+        size = store.put(str(companion.object), packed)
     if size != packing.stored.size:
         raise Damaged(f"the store holds {size} bytes of {companion.object}", "look at the store; nothing was kept")
     return companion.model_copy(
@@ -63,12 +69,18 @@ def _stored(content: BinaryIO, store: Store, companion: Companion) -> Companion:
     )
 
 
-def damaged_companions(store: Store, companions: tuple[Companion, ...]) -> tuple[str, ...]:
-    """What speaks against the companions of a backup, read to their ends: one that is gone or has changed."""
-    return tuple(said for one in companions if one.object and (said := _fault(store, one, one.object)))
+def damaged_companions(
+    store: Store, companions: tuple[Companion, ...], sealed: Sealed | None = None, keyring: Keyring = PLAIN
+) -> tuple[str, ...]:
+    """What speaks against the companions of a backup, read to their ends: one that is gone or has changed.
+
+    ``sealed`` says how all of the backup is encrypted.
+    """
+    faults = (_fault(store, one, one.object, sealed, keyring) for one in companions if one.object)
+    return tuple(fault for fault in faults if fault)
 
 
-def _fault(store: Store, companion: Companion, name: str) -> str | None:
+def _fault(store: Store, companion: Companion, name: str, sealed: Sealed | None, keyring: Keyring) -> str | None:
     try:
         with store.get(name) as packed:
             plain = Unpacking(
@@ -76,10 +88,12 @@ def _fault(store: Store, companion: Companion, name: str) -> str | None:
                 plain_sha256=companion.plain_sha256,
                 stored_sha256=companion.stored_sha256,
                 what=f"the object {name}",
+                sealed=sealed,
+                keyring=keyring,
             )
-            reader = buffered(plain)
-            while reader.read(_CHUNK):
-                pass
+            with buffered(plain) as reader:
+                while reader.read(_CHUNK):
+                    pass
     except Damaged as fault:
         return fault.message
     return None

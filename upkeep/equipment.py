@@ -10,11 +10,14 @@ from upkeep.adopting import NOT_LOOKED_BACK, LookedBack
 from upkeep.backups import utc_now
 from upkeep.databases import Database, Reading
 from upkeep.databases.opening import backend_of, open_database
+from upkeep.encryption import PLAIN, Keyring
+from upkeep.encryption.files import keyring_from
 from upkeep.errors import Refused, UpkeepError
 from upkeep.findings import Finding
 from upkeep.history import History, Record
 from upkeep.holds import Hold, hold_for
 from upkeep.ledger import Evidence, Kind, Link
+from upkeep.marks import Marks
 from upkeep.models import SILENT, Models
 from upkeep.policy import Policy, load_policy
 from upkeep.recall import Recall
@@ -29,7 +32,11 @@ from upkeep.workplaces import workplace
 
 @dataclass(frozen=True)
 class Equipment:
-    """Settings that were checked, and what they name, opened. ``models`` are silent until somebody has read them."""
+    """Settings that were checked, and what they name, opened. ``models`` are silent until somebody has read them.
+
+    ``keyring`` has a key that is made with it and lives as long: what one run has stored no other reads without an
+    identity file.
+    """
 
     settings: Settings
     database: Database
@@ -38,6 +45,7 @@ class Equipment:
     replica: Database | None = None
     signer: Signer | None = None
     models: Models = SILENT
+    keyring: Keyring = PLAIN
 
     @property
     def observable(self) -> Database:
@@ -88,6 +96,14 @@ class Equipment:
         if self.settings.ledger_lock and self.store.unlockable:
             raise cannot_hold(self.store)
 
+    def new_secret(self) -> Secret:
+        """A key for digests of values, of the application's own secret and of chance."""
+        return Secret.like(None, self._secret)
+
+    def known_secret(self, marks: Marks) -> Secret | None:
+        """The key of the digests that a run has left; None where the application's secret is another by now."""
+        return marks.known_by(self._secret)
+
     @contextmanager
     def workplace(self, label: str) -> Iterator[Path]:
         """A folder of one's own, gone at the end with the scratches that were made for it."""
@@ -124,4 +140,5 @@ def equip(database: str = "") -> Equipment:
         load_policy(settings.policy),
         live.replica(settings.replica_url.get_secret_value()) if settings.replica_url else None,
         signer,
+        keyring=keyring_from(settings.recipients, settings.identity_file),
     )

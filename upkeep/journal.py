@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from upkeep.changes import Record
 from upkeep.documents import put_document
 from upkeep.errors import Damaged
+from upkeep.marks import Marks
 from upkeep.stores import Store
 
 
@@ -15,7 +16,8 @@ class Intention(BaseModel):
     """One run that has begun to change ``database``: what the plan ``plan`` says, to the rows in ``changes``.
 
     ``plan`` is a digest, ``migration`` the head that the database goes to, if any, ``enforced`` the names of the
-    foreign keys that come into force before the rows are changed.
+    foreign keys that come into force before the rows are changed. ``marks`` stand where the changes are encrypted: by
+    them the next run finds out what became of this one, although it cannot read those.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -29,6 +31,7 @@ class Intention(BaseModel):
     approved_by: str
     begun: datetime
     enforced: tuple[str, ...] = ()
+    marks: Marks | None = None
 
 
 def _name(database: str, run: str) -> str:

@@ -85,6 +85,7 @@ class Detected:
 class RunReport:
     """One run: what it saw, what it would do, what it did, and how it ended in one line.
 
+    ``recipients`` are the public keys to which its backups are encrypted, none where they are not.
     ``look`` is the verdict of a run that restored nothing, ``told`` in words what it looked at. ``migrate``: it was
     asked to migrate, ``clean_up``: and to repair rows; ``revision`` is where it began, ``revisions`` what is pending,
     ``unmigratable``: why the migration of its plan cannot be performed here. ``undoes``: the run that
@@ -96,6 +97,7 @@ class RunReport:
     database: str
     ended: str
     backup: str | None = None
+    recipients: tuple[str, ...] = ()
     assurance: Assurance | None = None
     told: str | None = None
     migrate: bool = True
@@ -149,6 +151,7 @@ class RunReport:
             "database": self.database,
             "ended": self.ended,
             "backup": self.backup,
+            "encrypted_to": list(self.recipients),
             **(self.assurance.document() if self.assurance else {"verified": False, "last_proven": None}),
             "looked_at": self.told,
             "plan": plan_document(self.plan) if self.plan else None,

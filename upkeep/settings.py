@@ -77,6 +77,11 @@ def _store_url(url: str) -> str:
     return url
 
 
+def _recipients(value: str | tuple[str, ...]) -> tuple[str, ...]:
+    """Keys with commas or spaces between them. Whether each is one is asked by who uses them."""
+    return value if isinstance(value, tuple) else tuple(value.replace(",", " ").split())
+
+
 def _metadata(name: str) -> str:
     module, _, attribute = name.partition(":")
     if not all(part.isidentifier() for part in (*module.split("."), *attribute.split("."))):
@@ -288,6 +293,18 @@ class Settings(BaseSettings):
         default=365,
         ge=1,
         le=3653,
+    )
+    recipients: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_recipients)] = _setting(
+        "UPKEEP_RECIPIENTS",
+        "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",
+        "the public age keys, with commas, to which what holds rows is encrypted; unset or none, it is not",
+        default=(),
+    )
+    identity_file: ExistingFile | None = _setting(
+        "UPKEEP_IDENTITY_FILE",
+        "identity.txt",
+        "the private age keys that read older backups; unset, a run reads only what it has itself stored",
+        default=None,
     )
     alembic_ini: ExistingFile | None = _setting(
         "UPKEEP_ALEMBIC_INI", "alembic.ini", "the application's own; unset, nothing is migrated", default=None

@@ -28,7 +28,7 @@ class Check(BaseModel):
 class Verdict(BaseModel):
     """All claims of one moment: the rehearsal, the verification after a performance, or a look without either.
 
-    ``left_out`` says which claims nobody made, and why the policy lets that be: they count neither for nor against.
+    ``left_out`` says which claims nobody made, and why: they count neither for nor against.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -22,6 +22,8 @@ from upkeep.cli.documents import backup_document, pruning_document
 from upkeep.cli.saying import Json, end_badly, say
 from upkeep.databases import Database
 from upkeep.databases.opening import backend_of, open_database
+from upkeep.downgrade import refuse_downgrade
+from upkeep.encryption.files import keyring_from
 from upkeep.equipment import equip
 from upkeep.errors import Damaged, Refused, UpkeepError
 from upkeep.holds import hold_for
@@ -47,8 +49,11 @@ def backup(as_json: Json = False) -> None:
     equipment = equip()
     equipment.database.identity()
     equipment.store.probe()
+    refuse_downgrade(equipment.store, equipment.settings.database, equipment.keyring)
     with equipment.workplace("backup") as folder:
-        manifest = take_backup(equipment.database, equipment.store, folder, run="shell", now=utc_now())
+        manifest = take_backup(
+            equipment.database, equipment.store, folder, run="shell", now=utc_now(), keyring=equipment.keyring
+        )
     taken = {"backup": backed_up(manifest, equipment.store.url)}
     equipment.attest("backup", "shell", taken, [manifest_evidence(equipment.store, manifest)])
     say(as_json, backup_document(Backup(manifest.id, manifest, verified=False)), text.taken(manifest))
@@ -63,10 +68,17 @@ def verify(wanted: Wanted, as_json: Json = False) -> None:
     begun = time.monotonic()
     with proving_again(equipment.store, manifest), equipment.workplace("verify") as folder:
         scratch = equipment.database.scratch(folder)
-        remarks = bring_back(equipment.store, manifest, scratch)
+        remarks = bring_back(equipment.store, manifest, scratch, equipment.keyring)
         seconds = time.monotonic() - begun
         proof, against = prove(
-            equipment.store, manifest, scratch, run="shell", now=utc_now(), seconds=seconds, remarks=remarks
+            equipment.store,
+            manifest,
+            scratch,
+            run="shell",
+            now=utc_now(),
+            seconds=seconds,
+            remarks=remarks,
+            keyring=equipment.keyring,
         )
         told = {"backup": manifest.id, "proof": proven(proof, manifest.taken, len(against))}
         equipment.attest("proof", "shell", told, [manifest_evidence(equipment.store, manifest)])
@@ -117,9 +129,10 @@ def restore(
     settings = load_settings()
     store = open_store(settings.store)
     manifest = find_backup(store, settings.database, wanted)
+    keyring = keyring_from(settings.recipients, settings.identity_file)
     target = open_database(settings.database, to, settings.lock_seconds, settings.programs_of(backend_of(to)))
     begun = time.monotonic()
-    remarks = bring_back(store, manifest, target)
+    remarks = bring_back(store, manifest, target, keyring)
     seconds = time.monotonic() - begun
     against = _against(manifest, target)
     checks = [

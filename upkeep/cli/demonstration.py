@@ -108,7 +108,7 @@ def _build(folder: Path, seed: int) -> None:
     def nightly(when: datetime) -> None:
         equipment = equip()
         with workplace(equipment.settings.scratch, "clinic", "nightly") as place:
-            take_backup(equipment.database, equipment.store, place, run="example", now=when)
+            take_backup(equipment.database, equipment.store, place, run="example", now=when, keyring=equipment.keyring)
 
     try:
         build(folder, url=equip().database.alembic_url(), seed=seed, kinds=DEMO_KINDS, nightly=nightly)

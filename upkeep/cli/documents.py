@@ -15,6 +15,7 @@ def backup_document(backup: Backup) -> dict[str, Any]:
         "revision": list(manifest.census.revision) if manifest else None,
         "rows": manifest.census.rows if manifest else None,
         "bytes": manifest.stored_bytes if manifest else None,
+        "encrypted_to": list(manifest.sealed.recipients) if manifest and manifest.sealed else [],
         "verified": backup.verified,
         "fault": backup.fault,
     }

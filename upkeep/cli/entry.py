@@ -8,7 +8,7 @@ from typing import NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from upkeep.cli import backing_up, ledgers, looking, migrating, policies, reporting, running, serving, undoing
+from upkeep.cli import backing_up, keys, ledgers, looking, migrating, policies, reporting, running, serving, undoing
 from upkeep.cli.saying import fail
 from upkeep.errors import Refused, UpkeepError
 
@@ -23,6 +23,7 @@ for group in (looking, backing_up, running, migrating, undoing, serving, reporti
     group.add_to(app)
 app.add_typer(policies.app, name="policy")
 app.add_typer(ledgers.app, name="ledger")
+app.add_typer(keys.app, name="keys")
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

@@ -61,7 +61,10 @@ def check(
     if write_baseline:
         _write_baseline(found, write_baseline)
     document = detected_document(engine, found, catalog, complaints)
-    told = what_was_found(equipment.settings.database, engine, found, complaints, limit)
+    document["encrypted_to"] = list(equipment.keyring.recipients)
+    told = what_was_found(
+        equipment.settings.database, engine, found, complaints, limit, recipients=equipment.keyring.recipients
+    )
     if complaints:
         what = f"the engine's own check of {equipment.settings.database} complains: {complaints[0]}"
         hint = "stop; `upkeep restore latest --to URL` brings the newest verified backup back beside it"
@@ -142,7 +145,8 @@ def _looked_at(equipment: Equipment, backup: str) -> Iterator[Reading]:
                 yield reading
             return
         scratch = database.scratch(folder)
-        bring_back(equipment.store, find_backup(equipment.store, equipment.settings.database, backup), scratch)
+        manifest = find_backup(equipment.store, equipment.settings.database, backup)
+        bring_back(equipment.store, manifest, scratch, equipment.keyring)
         with scratch.reading() as reading:
             yield reading
 

@@ -6,7 +6,7 @@ from upkeep.values import Row, encode
 from upkeep.wording.head import head, in_full
 from upkeep.wording.lines import TIED, folded, number
 from upkeep.wording.past import baseline_said, since_last, trail_of
-from upkeep.wording.sentences import trouble, worst_first
+from upkeep.wording.sentences import encrypted_to, trouble, worst_first
 
 _ADVICE = {
     Diagnosis.MISDECLARED: "these keys are declared to the wrong table: correct the schema, the rows may be right",
@@ -22,7 +22,14 @@ _ADVICE = {
 }
 
 
-def what_was_found(name: str, engine: str, detected: Detected, complaints: tuple[str, ...], limit: int) -> str:
+def what_was_found(
+    name: str,
+    engine: str,
+    detected: Detected,
+    complaints: tuple[str, ...],
+    limit: int,
+    recipients: tuple[str, ...] = (),
+) -> str:
     """How bad it is, since when, why, and what to do next; then each key, with rows by primary key."""
     troubled = worst_first(detected.troubled)
     silent = [finding for finding in troubled if finding.orphans is None]
@@ -30,6 +37,7 @@ def what_was_found(name: str, engine: str, detected: Detected, complaints: tuple
     lines += in_full(name, detected, complaints, lines)
     lines += folded("news: ", news) if (news := since_last(detected.history)) else []
     lines += folded("baseline: ", said) if (said := baseline_said(detected)) else []
+    lines += folded("backups: ", encrypted_to(recipients))
     for diagnosis, advice in _ADVICE.items():
         alike = [f for f in troubled if f.diagnosis is diagnosis and f not in silent]
         if alike:

@@ -11,6 +11,7 @@ from upkeep.wording.lines import TIED
 from upkeep.wording.next_steps import next_step
 from upkeep.wording.past import since_last, since_when
 from upkeep.wording.sentences import (
+    encrypted_to,
     enforcement,
     in_a_word,
     mark,
@@ -59,6 +60,7 @@ def _facts(report: RunReport) -> str:
         "run": report.run,
         "undoes run": report.undoes,
         "backup": report.backup,
+        "of that backup": encrypted_to(report.recipients) if report.backup else None,
         "looked at": report.told,
         "plan digest": report.plan.digest if report.plan else None,
         "approved by": report.approved_by,

@@ -44,6 +44,11 @@ def worst_first(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda finding: -(finding.orphans or 0))
 
 
+def encrypted_to(recipients: tuple[str, ...]) -> str:
+    """Whether backups are encrypted, and whose keys read them."""
+    return f"encrypted to {', '.join(recipients)}" if recipients else "not encrypted"
+
+
 def trouble(finding: Finding) -> str:
     """What is wrong with one key, and what speaks for it, without its name."""
     if finding.orphans is None:

@@ -15,6 +15,7 @@ from upkeep.wording.next_steps import next_step
 from upkeep.wording.past import since_last, since_when
 from upkeep.wording.sentences import (
     adoption,
+    encrypted_to,
     enforcement,
     mark,
     outcome,
@@ -153,7 +154,8 @@ def _steps(steps: tuple[Step, ...]) -> list[str]:
 
 
 def _tail(report: RunReport) -> list[str]:
-    lines = [f"evidence: {report.store}/{report.evidence}"] if report.evidence else []
+    lines = folded("backups: ", encrypted_to(report.recipients)) if report.backup else []
+    lines += [f"evidence: {report.store}/{report.evidence}"] if report.evidence else []
     if report.removed:
         lines += folded("old backups removed: ", ", ".join(report.removed))
     if report.receipt:
@@ -173,7 +175,8 @@ def _faults(finding: Finding) -> list[str]:
 def taken(manifest: Manifest) -> str:
     """What ``upkeep backup`` says."""
     return (
-        f"backup {manifest.id}: {manifest.census.rows:,} rows, {manifest.stored_bytes:,} bytes stored\n"
+        f"backup {manifest.id}: {manifest.census.rows:,} rows, {manifest.stored_bytes:,} bytes stored, "
+        f"{encrypted_to(manifest.sealed.recipients if manifest.sealed else ())}\n"
         f"next: `upkeep verify {manifest.id}` proves it"
     )
 
@@ -192,7 +195,7 @@ def backups(listed: tuple[Backup, ...]) -> str:
             continue
         manifest = backup.manifest
         revision = ", ".join(manifest.census.revision) or "no revision"
-        proven = "verified" if backup.verified else "not verified"
+        proven = ("verified" if backup.verified else "not verified") + (", encrypted" if manifest.sealed else "")
         sizes = f"{manifest.stored_bytes:>15,} bytes  {manifest.census.rows:>12,} rows"
         lines.append(f"{backup.id}  {sizes}  {revision}  {proven}")
     return "\n".join(lines) or "no backups; `upkeep backup` takes one"
