@@ -3,7 +3,9 @@
 import hashlib
 import json
 import os
+import pickle
 import re
+import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -93,32 +95,51 @@ def practice(tmp_path: Path) -> Practice:
 
 
 def equipment_of(practice: Practice) -> Equipment:
-    """What a run on it works with."""
+    """What a run on it works with; the settings stay until the test ends."""
+    os.environ.pop("UPKEEP_IDENTITY_FILE", None)
     os.environ.update(practice.environment)
     return equip()
 
 
-def performed(practice: Practice, runs: Runs, **more: Any) -> Any:
-    """Rehearse, and perform what was rehearsed."""
-    digest = runs.maintain(practice)["plan"]["digest"]
-    approval = {"approve": digest, "by": "tester", "reason": "to see", "wait": False}
-    return runs.maintain(practice, perform="ask", **approval, **more)
+@pytest.fixture
+def work(practice: Practice) -> Path:
+    """A folder for parts of runs."""
+    (practice.folder / "work").mkdir()
+    return practice.folder / "work"
 
 
-def test_without_an_identity_a_night_is_proven_a_plan_performed_and_nothing_in_the_store_tells(
+@pytest.mark.slow
+def test_a_night_and_a_repair_need_no_identity_and_tell_nothing_and_an_undo_needs_it_and_puts_back_row_for_row(
     practice: Practice, runs: Runs
 ) -> None:
     practice.place.policy(DELETES)
+    before = practice.rows
     night = runs.maintain(practice)
     assert night["verdict"]["passed"], night
     assert (night["verified"], night["encrypted_to"]) == (True, [practice.public])
-    report = performed(practice, runs)
+    report = runs.maintain(practice, perform="within_limits")
     assert report["ended"] == "performed and verified", report
+    repaired = practice.rows
+    assert repaired != before
+    _the_store_tells_nothing(practice, report["run"])
+
+    refused = runs.do(practice, "undo", run=report["run"], perform="never")
+    assert refused["exit"] == 2
+    assert refused["error"].endswith(f"is encrypted to {practice.public}, and no identity is set")
+    assert "UPKEEP_IDENTITY_FILE" in refused["hint"]
+    assert practice.rows == repaired
+    digest = runs.do(practice.trusted, "undo", run=report["run"], perform="never")["plan"]["digest"]
+    approval = {"approve": digest, "by": "tester", "reason": "to see", "wait": False}
+    assert runs.do(practice.trusted, "undo", run=report["run"], **approval)["ended"] == "performed and verified"
+    assert practice.rows == before
+
+
+def _the_store_tells_nothing(practice: Practice, run: str) -> None:
     store = practice.place.store
-    names = {path.name for path in (store / "main/repairs" / report["run"]).iterdir()}
+    names = {path.name for path in (store / "main/repairs" / run).iterdir()}
     assert {"changes.jsonl.zst.age", "marks.jsonl.zst", "plan.json", "outcome.json"} <= names
-    assert len(list(store.glob("main/backups/*/dump.zstd.age"))) == 4
-    assert len(list(store.rglob("*"))) > 40
+    assert len(list(store.glob("main/backups/*/dump.zstd.age"))) == 3
+    assert len(list(store.rglob("*"))) > 30
     assert telling(store, (*PEOPLE, "AGE-SECRET-KEY")) == []
     assert telling(practice.folder / "scratch", (*PEOPLE, "AGE-SECRET-KEY")) == []
     verdict, links = verify_ledger(equipment_of(practice).store, "main", Demand())
@@ -127,48 +148,33 @@ def test_without_an_identity_a_night_is_proven_a_plan_performed_and_nothing_in_t
     assert {(one["encryption"], *one["encryption_keys"]) for one in backups} == {("age", practice.public)}
 
 
-def test_the_same_search_finds_all_of_it_where_nothing_is_encrypted(practice: Practice, runs: Runs) -> None:
+def test_the_same_search_finds_all_of_it_where_nothing_is_encrypted(practice: Practice, work: Path) -> None:
     practice.place.policy(DELETES)
-    report = performed(practice.knowing(UPKEEP_RECIPIENTS=""), runs)
-    assert (report["ended"], report["encrypted_to"]) == ("performed and verified", [])
+    equipment = equipment_of(practice.knowing(UPKEEP_RECIPIENTS=""))
+    perform_at(equipment, work, rehearse_at(equipment, work, migrate=False))
     told = telling(practice.place.store, PEOPLE)
     assert {line.partition(" in ")[0] for line in told} == set(PEOPLE)
     assert [line for line in told if line.endswith("changes.jsonl.zst")] != []
 
 
 def test_what_an_older_backup_holds_comes_back_with_the_identity_and_else_the_reason_is_told(
-    practice: Practice, runs: Runs
+    practice: Practice, work: Path
 ) -> None:
     before = practice.rows
-    assert runs.maintain(practice)["verified"]
+    equipment_of(practice)
+    assert upkeep("backup").code == 0
+    time.sleep(1.1)  # of two backups of one second nobody knows which is older
     practice.place.run("DELETE FROM parent WHERE id = 2")
-    blind = runs.maintain(practice)
-    assert blind["plan"]["by_action"] == {"nullify": 2}
-    assert blind["verdict"]["left_out"] == [f"the parents of 2 orphans were not looked for: {NO_IDENTITY}"]
+    blind = rehearse_at(equipment_of(practice), work, migrate=False).rehearsed
+    assert blind.plan.by_action() == {"nullify": 2}
+    assert blind.verdict.left_out == (f"the parents of 2 orphans were not looked for: {NO_IDENTITY}",)
     practice.place.policy(RULE.format('["restore"]'))
-    (kept,) = runs.maintain(practice)["plan"]["kept"]
-    assert kept["rows"] == 2
-    assert NO_IDENTITY in kept["reason"]
-    report = performed(practice.trusted, runs)
-    assert report["ended"] == "performed and verified", report
-    assert (report["plan"]["by_action"], report["verdict"]["left_out"]) == ({"keep": 1, "restore": 1}, [])
-    assert practice.rows == before
-
-
-def test_promise_3_an_undo_asks_for_the_identity_and_then_puts_back_row_for_row(practice: Practice, runs: Runs) -> None:
-    practice.place.policy(DELETES)
-    before = practice.rows
-    run = performed(practice, runs)["run"]
-    repaired = practice.rows
-    assert repaired != before
-    refused = runs.do(practice, "undo", run=run, perform="never")
-    assert refused["exit"] == 2
-    assert refused["error"].endswith(f"is encrypted to {practice.public}, and no identity is set")
-    assert "UPKEEP_IDENTITY_FILE" in refused["hint"]
-    assert practice.rows == repaired
-    digest = runs.do(practice.trusted, "undo", run=run, perform="never")["plan"]["digest"]
-    approval = {"approve": digest, "by": "tester", "reason": "to see", "wait": False}
-    assert runs.do(practice.trusted, "undo", run=run, **approval)["ended"] == "performed and verified"
+    (kept,) = rehearse_at(equipment_of(practice), work, migrate=False).rehearsed.plan.kept
+    assert (kept.rows, NO_IDENTITY in kept.reason) == (2, True)
+    equipment = equipment_of(practice.trusted)
+    night = rehearse_at(equipment, work, migrate=False)
+    assert (night.rehearsed.plan.by_action(), night.rehearsed.verdict.left_out) == ({"keep": 1, "restore": 1}, ())
+    perform_at(equipment, work, night)
     assert practice.rows == before
 
 
@@ -180,39 +186,39 @@ def test_promise_3_an_undo_asks_for_the_identity_and_then_puts_back_row_for_row(
     ],
 )
 def test_promise_4_the_run_after_a_killed_one_carries_on_without_an_identity(
-    practice: Practice, runs: Runs, moment: str, said: str
+    practice: Practice, work: Path, short_runs: Runs, moment: str, said: str
 ) -> None:
     practice.place.policy(DELETES)
     practice = practice.knowing(SECRET_KEY="the application's")
-    before = practice.rows
-    digest = runs.maintain(practice)["plan"]["digest"]
-    approval = {"approve": digest, "by": "tester", "reason": "to see", "wait": False}
-    assert runs.maintain(practice, moment=moment, perform="ask", **approval) is None, "it was never killed"
+    before, pickled = practice.rows, work / "rehearsal.pickle"
+    night = rehearse_at(equipment_of(practice), work, migrate=False)
+    pickled.write_bytes(pickle.dumps((night.manifest, night.rehearsed)))
+    assert short_runs.do(practice, "perform", moment=moment, rehearsal=str(pickled), run="killed") is None
     now, (entry,) = practice.rows, practice.journal
     assert (now == before) == (said == "had changed nothing")
     other = practice.knowing(SECRET_KEY="another by now")
     for _ in range(2):
-        refused = runs.do(other, "recover")
+        refused = short_runs.do(other, "recover")
         assert refused["exit"] == 2
         assert "SECRET_KEY is not what it was, and no identity fits" in refused["error"]
         assert "UPKEEP_IDENTITY_FILE" in refused["hint"]
     assert (practice.journal, practice.rows) == ([entry], now), "nothing is lost and nothing done"
     by = other.trusted if said == "had changed nothing" else practice
-    assert runs.do(by, "recover") == [f"run {entry.stem} died; it {said}"]
-    assert runs.do(practice, "recover") == []
+    assert short_runs.do(by, "recover") == [f"run killed died; it {said}"]
+    assert short_runs.do(practice, "recover") == []
     assert practice.rows == now
-    outcome = json.loads((practice.place.store / f"main/repairs/{entry.stem}/outcome.json").read_text())
+    outcome = json.loads((practice.place.store / "main/repairs/killed/outcome.json").read_text())
     assert outcome["found"] == ("untouched" if said == "had changed nothing" else "performed")
 
 
-def test_p100_the_key_of_a_run_is_written_nowhere(practice: Practice, capfd: pytest.CaptureFixture[str]) -> None:
+def test_p100_the_key_of_a_run_is_written_nowhere(
+    practice: Practice, work: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     practice.place.policy(DELETES)
     equipment = equipment_of(practice)
-    place = practice.folder / "work"
-    place.mkdir()
     secret = str(equipment.keyring.of_the_run)
     assert secret.startswith("AGE-SECRET-KEY-1")
-    perform_at(equipment, place, rehearse_at(equipment, place, migrate=False))
+    perform_at(equipment, work, rehearse_at(equipment, work, migrate=False))
     said = "".join(capfd.readouterr()) + repr(equipment) + str(equipment)
     hashed = hashlib.sha256(raw(secret)).hexdigest()
     for word in (secret, secret.lower(), raw(secret).hex(), hashed):
@@ -234,7 +240,8 @@ def test_in_a_shell_old_backups_ask_for_the_identity_and_plain_ones_stay_readabl
     monkeypatch.setenv("UPKEEP_RECIPIENTS", practice.public)
     sealed = upkeep("backup", "--json").document
     assert sealed["encrypted_to"] == upkeep("check", "--json").document["encrypted_to"] == [practice.public]
-    assert [one["encrypted_to"] for one in upkeep("backups", "--json").document["backups"]] == [[], [practice.public]]
+    listed = {one["id"]: one["encrypted_to"] for one in upkeep("backups", "--json").document["backups"]}
+    assert listed == {plain["id"]: [], sealed["id"]: [practice.public]}
     assert upkeep("verify", plain["id"]).code == 0
     target = f"sqlite:///{practice.folder / 'restored.db'}"
     for command in (

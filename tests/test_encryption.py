@@ -314,5 +314,5 @@ def peak(folder: Path, mebibytes: int) -> int:
 
 @pytest.mark.slow
 def test_promise_12_eight_times_as_much_needs_no_more_memory(tmp_path: Path) -> None:
-    small, large = peak(tmp_path, 32), peak(tmp_path, 256)
+    small, large = peak(tmp_path, 16), peak(tmp_path, 128)
     assert large < small + (16 << 10)

@@ -78,10 +78,10 @@ def test_promise_5_a_bit_flipped_in_what_is_sealed_is_never_verified_and_never_a
     keyring = keyring_from(PUBLIC, None)
     manifest = sealed(house, keyring)
     assert proven(house, manifest, keyring) == ()
-    dump, chance = house.dump_of(manifest), random.Random(5)  # noqa: S311 - the same places each time
+    dump, chance = house.dump_of(manifest), random.Random(5)  # noqa: S311 - the same place each time
     stored = dump.read_bytes()
     fresh = house.engine.absent()
-    for place in (3, 60, *sorted(chance.sample(range(len(stored)), 6)), len(stored) - 1):
+    for place in (60, chance.randrange(len(stored)), len(stored) - 1):
         other = bytearray(stored)
         other[place] ^= 1 << place % 8
         dump.write_bytes(other)
