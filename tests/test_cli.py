@@ -148,6 +148,7 @@ def test_a_database_without_orphans_holds(place: Place) -> None:
     assert said.out.splitlines() == [
         "main (sqlite): no orphan among 3 rows of 2 tables, 1 foreign keys asked",
         "next: nothing",
+        "backups: not encrypted",
     ]
 
 
