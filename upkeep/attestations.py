@@ -13,8 +13,8 @@ from upkeep import __version__
 from upkeep.backups import Manifest, Proof
 from upkeep.census import Census
 from upkeep.databases import Identity
-from upkeep.making import Comeback
 from upkeep.encryption import Sealed
+from upkeep.making import Comeback
 from upkeep.plan import Plan
 from upkeep.policy import Policy
 from upkeep.pruning import Pruning
