@@ -47,13 +47,15 @@ class DecisionOfAnother(Decision):
     )
 
 
-def ask(plan: Plan, verdict: Verdict, evidence: str, hours: float, duty: Duty) -> Approval:
+def ask(plan: Plan, verdict: Verdict, taken: tuple[str, ...], evidence: str, hours: float, duty: Duty) -> Approval:
     """Pause until somebody answers; the answer, or the reason why there is none. No answer is a no (P-92).
+
+    ``taken`` is what the plan's migration takes for good.
 
     The run pauses in its process and is not suspended: a suspended run begins again from the top, with another
     backup and so another rehearsal than the one that was approved. A process that dies meanwhile loses nothing.
     """
-    described = markdown.approval_form(plan, verdict, evidence, hours, duty)
+    described = markdown.approval_form(plan, verdict, taken, evidence, hours, duty)
     form = (DecisionOfAnother if duty.two_persons else Decision).with_initial_data(description=described)
     seconds = max(1, round(hours * 3600))
     silence = Approval(given=False, by="", reason=f"nobody answered within {hours:g} hours")

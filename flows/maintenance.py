@@ -24,6 +24,7 @@ from tasks.accounting import (
     attest_stop,
 )
 from tasks.backup import back_up, snapshot
+from tasks.linting import lint
 from tasks.looking import assure, look_live
 from tasks.models import with_models
 from tasks.performance import perform as perform_plan
@@ -33,8 +34,8 @@ from tasks.recovery import recover_runs
 from tasks.rehearsal import Rehearsed, look, rehearse
 from tasks.retention import prune
 from tasks.verification import verify
-from tasks.work import Worked, explained
-from upkeep.approval import Approval, Duty, judge_approval, refuse_unnamed
+from tasks.work import Worked, explained, taken_for_good
+from upkeep.approval import Approval, Duty, judge_approval, judge_within_limits, refuse_unnamed
 from upkeep.assurance import proven_tonight
 from upkeep.backups import Manifest, named_by_time, utc_now
 from upkeep.databases import Database
@@ -59,13 +60,16 @@ class Answered:
     break_glass: bool = False
 
 
-def _name_of_run() -> str:
+def name_of_run(errand: str) -> str:
     """As the list of runs shows it. Where the settings are wrong the run itself says so, under a name all the same."""
-    given = flow_run.parameters
     try:
-        return f"{given['database'] or load_settings().database}-{given['perform']}"
+        return f"{flow_run.parameters['database'] or load_settings().database}-{errand}"
     except Refused:
-        return f"unknown-{given['perform']}"
+        return f"unknown-{errand}"
+
+
+def _name_of_run() -> str:
+    return name_of_run(flow_run.parameters["perform"])
 
 
 @flow(name="maintain", flow_run_name=_name_of_run, persist_result=False, log_prints=False)
@@ -194,7 +198,9 @@ class Runbook:
             facts["detected"] = looked.detected
         with clock("rehearse"):
             rehearsed = self._rehearsed(scratch, folder, manifest, looked.detected, migration)
-            facts["revisions"] = explained(migration, rehearsed.worked)
+            if migration:
+                facts["revisions"] = explained(migration, rehearsed.worked, lint(equipment, migration))
+            facts["taken"] = taken_for_good(rehearsed.worked)
             facts["plan"], facts["rehearsal"] = rehearsed.plan, rehearsed.verdict
             facts["unmigratable"] = equipment.database.unmigratable if rehearsed.plan.migration else ""
         with clock("evidence"):
@@ -217,8 +223,9 @@ class Runbook:
 
     def _approval(self, rehearsed: Rehearsed, perform: Perform, wait: bool, answered: Answered) -> Approval:
         plan = rehearsed.plan
+        taken = taken_for_good(rehearsed.worked)
         if perform == "within_limits":
-            return Approval(given=True, by="policy", reason="within its limits")
+            return judge_within_limits(taken)
         if answered.digest:
             return judge_approval(
                 plan.digest,
@@ -233,7 +240,7 @@ class Runbook:
             told = f"it waits for approval: --approve {plan.digest[:12]} --by NAME --reason TEXT"
             return Approval(given=False, by="", reason=told)
         hours = self._equipment.settings.approval_hours
-        return ask(plan, rehearsed.verdict, self._evidence, hours, self._duty(answered))
+        return ask(plan, rehearsed.verdict, taken, self._evidence, hours, self._duty(answered))
 
     def _duty(self, answered: Answered) -> Duty:
         return Duty(answered.requested_by, self._equipment.policy.approval.two_persons)

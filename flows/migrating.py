@@ -8,7 +8,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 
-from flows.maintenance import Answered, Perform, Runbook, state_of
+from flows.maintenance import Answered, Perform, Runbook, name_of_run, state_of
 from tasks.accounting import Asked
 from tasks.gate import refuse_orphans
 from tasks.rehearsal import Rehearsed, rehearse
@@ -24,7 +24,7 @@ from upkeep.verdict import Verdict
 
 
 def _name_of_run() -> str:
-    return f"migrate-{flow_run.parameters['perform']}"
+    return name_of_run(f"migrate-{flow_run.parameters['perform']}")
 
 
 @flow(name="migrate", flow_run_name=_name_of_run, persist_result=False, log_prints=False)

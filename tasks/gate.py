@@ -24,6 +24,18 @@ def refuse_leftovers(catalog: Catalog) -> None:
             )
 
 
+def refuse_half_built(half_built: dict[str, str]) -> None:
+    """An index that was begun beside the application and not finished: a revision finds its name taken (P-84).
+
+    A restored copy does not have it, so no rehearsal tells.
+    """
+    for name, drop in half_built.items():
+        raise Refused(
+            f"the index {name} is not valid: its making was cut short, and a migration would find it in its way",
+            f"`{drop}`, then run it again; nothing was done",
+        )
+
+
 def refuse_narrowness(database: Database) -> None:
     """Where the migrated database takes the place of the live one, all of it must fit beside itself for a moment."""
     room = database.room_to_migrate()

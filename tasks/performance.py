@@ -92,7 +92,7 @@ def _quietly(equipment: Equipment, run: str, plan: Plan, rehearsed: Worked, work
     if plan.migration is None:
         return _when_it_is_free(equipment, lambda: _do(equipment, run, plan, rehearsed, workplace))
     with quiesced(equipment.settings) as awake:
-        worked = _do(equipment, run, plan, rehearsed, workplace)
+        worked = _when_it_is_free(equipment, lambda: _do(equipment, run, plan, rehearsed, workplace))
     return replace(worked, checks=(*worked.checks, *awake))
 
 
@@ -100,8 +100,8 @@ def _when_it_is_free(equipment: Equipment, work: Callable[[], Worked]) -> Worked
     """Try again, a few times with a pause, where others hold what is needed.
 
     Only after Busy: by that the engine says that it undid the whole transaction. Where a connection was lost nobody
-    knows whether the lock against a second Upkeep still holds. Each try checks every row again. Not with a migration:
-    others wait for that as long as the rehearsal took, and a person should know before it begins anew.
+    knows whether the lock against a second Upkeep still holds. Each try checks every row again. A migration that
+    comes to nothing so has held others up for as long as it ran by then, and lets them go on in the pause.
     """
     for number in range(1, _TRIES):
         with suppress(Busy):

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from tasks.gate import refuse_leftovers, refuse_narrowness
+from tasks.gate import refuse_half_built, refuse_leftovers, refuse_narrowness
 from tasks.migration import pending_migration
 from tasks.step import step
 from upkeep.databases import Identity
@@ -43,15 +43,17 @@ def preflight(
             raise Refused(f"the database {identity.place} has no tables", "check DATABASE_URL: is this the right one?")
         keys_of(reading, equipment.policy, equipment.models)
         found = reading.revision()
-        catalog = reading.catalog()
+        catalog, half_built = reading.catalog(), reading.half_built() if performs else {}
     migration = pending_migration(equipment.settings, found, workplace) if migrate else None
     if migration:
         refuse_leftovers(catalog)
         if performs:
+            refuse_half_built(half_built)
             refuse_narrowness(equipment.database)
     if migration and performs and equipment.database.unmigratable:
         raise Refused(
             equipment.database.unmigratable,
-            "use --no-migrate; then run `upkeep backup`, and Alembic in a maintenance window; nothing was done",
+            "run `upkeep backup`, then Alembic in a maintenance window; `upkeep maintain --no-migrate` repairs rows; "
+            "nothing was done",
         )
     return identity, migration

@@ -79,7 +79,9 @@ def rehearse(
         judge_backup((), len(rows_of), manifest.census.rows),
         judge_keys_asked(detected.findings, tables=detected.tables),
         *judge_history(detected.history),
-        judge_limits(_beyond(equipment, plan, worked, rows_of), plan),
+        judge_limits(
+            _beyond(equipment, plan, worked, rows_of), plan, worked.migrated.losses if worked.migrated else ()
+        ),
         *worked.checks,
         *measured(scratch, after, plan),
         *(there_and_back(equipment, scratch, workplace, plan) if worked.migrated else ()),

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 
 from tasks.enforcement import hold_back, validated
@@ -14,10 +15,11 @@ from upkeep.equipment import Equipment
 from upkeep.errors import Busy, Escaped
 from upkeep.finding import find, keys_of
 from upkeep.losses import Loss, converted_columns, find_losses
+from upkeep.numbers import several
 from upkeep.orphans import counting
 from upkeep.plan import Migration, Plan
 from upkeep.remaking import carry_out
-from upkeep.revisions import Explained, Ran
+from upkeep.revisions import Explained, Lint, Ran
 from upkeep.sayings import sayings
 from upkeep.standing import Standing, take_standing
 from upkeep.verdict import (
@@ -77,6 +79,8 @@ def work_on(
         raise AssertionError("a plan that migrates needs Alembic")
     door, workplace = migrating
     with target.exchanged(workplace) as bench:
+        if plan.repairs:
+            _take_locks(bench, promised)  # before any row is locked: who waits for a lock may hold none (P-84)
         mended = _mended(equipment, bench, plan, record)
         gate = _asked_again(equipment, bench, plan, promised)
         if any(check.holds is not True for check in gate):
@@ -123,6 +127,7 @@ def _migrated(
     coming = judge_coming_keys(_coming_orphans(bench, migration))
     if not coming.holds:
         return [coming, judge_failed_migration("it was not begun")], None
+    _take_locks(bench, promised)  # whole tables were read by now, and nobody has to wait for that
     counted = None
     if promised and promised.migrated:
         was, became = promised.migrated.before, promised.migrated.after
@@ -136,7 +141,8 @@ def _migrated(
     except MigrationFailed as fault:
         if bench.may_pass(fault.state):
             raise Busy(fault.message, "nothing was kept; try again when other programs are done") from None
-        return [coming, judge_failed_migration(fault.message)], None
+        said = "; ".join(filter(None, (fault.message, bench.advice(fault.state))))
+        return [coming, judge_failed_migration(said)], None
     except Escaped as fault:
         if promised:
             raise
@@ -146,6 +152,12 @@ def _migrated(
     losses = find_losses(before, after, sayings(ran), meant)
     new = judge_new_keys(_orphans(bench, _declared(bench) - known))
     return [coming, *judge_migration(migration, after, losses), new], Migrated(before, after, ran, losses)
+
+
+def _take_locks(bench: Bench, promised: Worked | None) -> None:
+    """Those that the rehearsal was seen to take. In a rehearsal nobody is in the way."""
+    if promised and promised.migrated:
+        bench.take_locks({effect for ran in promised.migrated.ran for effect in ran.effects})
 
 
 def _declared(bench: Bench) -> frozenset[ForeignKey]:
@@ -169,15 +181,22 @@ def _coming_orphans(bench: Bench, migration: Migration) -> dict[str, int]:
         return {str(key): reading.numbers(counting(key, reading.dialect))[0] for key in there}
 
 
-def explained(migration: Migration | None, worked: Worked) -> tuple[Explained, ...]:
-    """Each pending revision with what was seen of it."""
+def explained(migration: Migration, worked: Worked, lints: tuple[Lint, ...]) -> tuple[Explained, ...]:
+    """Each pending revision with what was seen of it, and what a linter says of each, where there is one."""
     migrated = worked.migrated
     ran = {one.revision: one for one in migrated.ran} if migrated else {}
     losses = migrated.losses if migrated else ()
     return tuple(
-        Explained(one, ran.get(one.name), tuple(loss.what for loss in losses if loss.by == one.name))
-        for one in (migration.revisions if migration else ())
+        Explained(one, ran.get(one.name), tuple(loss.what for loss in losses if loss.by == one.name), lint)
+        for one, lint in zip_longest(migration.revisions, lints)
     )
+
+
+def taken_for_good(worked: Worked) -> tuple[str, ...]:
+    """What the migration takes that no undo brings back, in words; () where that is nothing."""
+    losses = worked.migrated.losses if worked.migrated else ()
+    counted = {loss: f" ({several(loss.rows, 'row')})" if loss.rows else "" for loss in losses if loss.is_for_good}
+    return tuple(f"{loss}{rows}" for loss, rows in counted.items())
 
 
 def _since(begun: float) -> float:

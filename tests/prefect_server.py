@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 import pytest
@@ -22,6 +22,14 @@ FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 BUSY = 503
 _PATIENCE = 170.0
 _UPKEEP_SERVES = "upkeep serves "
+
+
+class Settled(Protocol):
+    """What a run works on, by its settings."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The settings."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +55,11 @@ class Served:
 
     def deployment(self, name: str) -> dict[str, Any]:
         """As Prefect knows it."""
-        flow = name if name in ("recover", "undo") else "maintain"
+        flow = name if name in ("migrate", "recover", "undo") else "maintain"
         found: dict[str, Any] = self.get(f"deployments/name/{flow}/{name}")
         return found
 
-    def run(self, name: str, clinic: Clinic, parameters: dict[str, Any] | None = None, **settings: str) -> str:
+    def run(self, name: str, clinic: Settled, parameters: dict[str, Any] | None = None, **settings: str) -> str:
         """Have a deployment run for a clinic, as an operator does from its page; the run's id."""
         variables = {"env": clinic.environment | {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"} | settings}
         asked = {"parameters": parameters or {}, "job_variables": variables, "state": {"type": "SCHEDULED"}}

@@ -17,6 +17,7 @@ import pytest
 from yaml import safe_load  # type: ignore[import-untyped]  # a dependency of Prefect's, which ships no types
 
 from tests.damaged_clinic import Clinic, build_clinic
+from tests.pending import pending_at
 from tests.prefect_server import HOUSE, PROGRAM, Served, eventually
 
 DEPLOYMENTS = HOUSE / "deployments"
@@ -63,7 +64,7 @@ def test_a_wrong_parameter_is_refused_before_there_is_a_run(served: Served, para
     assert next(iter(parameters)) in answer.text
 
 
-@pytest.mark.parametrize("name", ["nightly", "remediate", "undo", "recover"])
+@pytest.mark.parametrize("name", ["nightly", "remediate", "migrate", "undo", "recover"])
 def test_a_deployment_says_what_it_does_and_runs_one_at_a_time(served: Served, name: str) -> None:
     deployment = served.deployment(name)
     assert deployment["description"]
@@ -72,6 +73,26 @@ def test_a_deployment_says_what_it_does_and_runs_one_at_a_time(served: Served, n
     assert deployment["concurrency_options"]["collision_strategy"] == "ENQUEUE"
     assert bool(deployment["schedules"]) == (name == "nightly")
     assert "upkeep" in deployment["tags"]
+
+
+@pytest.mark.slow
+def test_migrate_names_what_goes_for_good_waits_for_an_answer_and_performs(
+    served: Served, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    pending = pending_at("delete", tmp_path / "own", request, "pass", "op.drop_table('pets')")
+    (pending.folder / "policy.toml").write_text("[limits]\nrows = 500\nshare = 1.0\n")
+    before = pending.path.read_bytes()
+    run = served.run("migrate", pending, UPKEEP_SUITES="")  # the worker has those of a clinic
+    _, form = served.form(run)
+    assert "takes for good" in form
+    assert "- table pets is gone, as r2 says (199 rows)" in form
+    assert pending.path.read_bytes() == before
+    digest = form.split("`")[1]
+    served.answer(run, answer="approve", digest=digest, name="Ann", reason="pets moved out")
+    state = served.wait(run)
+    assert (state["type"], state["message"]) == ("COMPLETED", "performed and verified")
+    assert pending.base.ask("SELECT version_num FROM alembic_version") == [("r2",)]
+    assert served.get(f"flow_runs/{run}")["name"] == "main-migrate-ask"
 
 
 @pytest.mark.slow

@@ -67,6 +67,7 @@ def test_what_is_explained_is_approved_by_its_digest_and_performed(place: Place)
     assert told["revision"] == "r2"
     assert told["seconds"] >= 0
     assert told["sql"] == ["ALTER TABLE parent ADD COLUMN born DATE"]
+    assert told["lint"] is None, "there is no linter for SQLite, so nothing is said"
     assert revision(place) == [("r2",)]
 
 
@@ -94,6 +95,27 @@ def test_orphans_that_a_rule_keeps_stay_and_stop_nothing(place: Place) -> None:
     assert revision(place) == [("r2",)]
     assert place.ask("SELECT COUNT(*) FROM child") == [(3,)]
     assert "nothing to migrate: the database is at r2, the head" in upkeep("migrate", "--explain").out
+
+
+@SERVED
+def test_rows_that_a_revision_takes_are_a_persons_to_approve_whatever_the_limits_allow(place: Place) -> None:
+    """An undo brings back what a run changed, and never what a migration dropped."""
+    script = place.folder / "migrations" / "versions" / "r2.py"
+    script.write_text(script.read_text().replace(BIRTHS, "op.drop_table('child')"))
+    place.policy("[limits]\nrows = 10\nshare = 1.0\n")
+    before = place.path.read_bytes()
+    code, sentence, hint = upkeep("migrate", "--perform", "within_limits").complaint
+    assert code == 2
+    assert sentence == (
+        "nothing was performed: the migration takes what no undo brings back, which a person approves: "
+        "table child is gone, as r2 says (2 rows)"
+    )
+    assert hint.startswith("approve it with `upkeep migrate --perform ask --approve ")
+    assert place.path.read_bytes() == before
+    digest = hint.partition(" --approve ")[2].split()[0]
+    done = upkeep("migrate", *APPROVAL, "--approve", digest, "--json")
+    assert (done.code, done.document["performed"]) == (0, True), done
+    assert done.document["taken"] == ["table child is gone, as r2 says (2 rows)"]
 
 
 def marks(place: Place, word: str, code: int = 0) -> str:

@@ -50,6 +50,14 @@ def refuse_unnamed(duty: Duty, *, asks: bool) -> None:
         )
 
 
+def judge_within_limits(taken: tuple[str, ...]) -> Approval:
+    """The policy's own approval: of what an undo can take back. The rest is a person's to approve."""
+    if not taken:
+        return Approval(given=True, by="policy", reason="within its limits")
+    said = f"the migration takes what no undo brings back, which a person approves: {'; '.join(taken)}"
+    return Approval(given=False, by="", reason=said)
+
+
 def judge_approval(
     plan: str,
     *,

@@ -19,6 +19,7 @@ class Loss:
     """One thing that was there before and is not afterwards. ``by`` is the revision that means it; None: nobody does.
 
     ``rows`` counts those of ``table`` that are gone; a loss of none is one of the schema, or of values.
+    ``is_for_good``: it is rows, or a column of them, which no undo brings back.
     """
 
     what: str
@@ -26,6 +27,7 @@ class Loss:
     table: str = ""
     rows: int = 0
     is_of_schema: bool = True
+    is_for_good: bool = False
 
     def __str__(self) -> str:
         return f"{self.what}, as {self.by} says" if self.by else self.what
@@ -128,7 +130,8 @@ def _mentions(text: str, name: str) -> bool:
 def _tables(before: Standing, after: Standing, words: _Words) -> Iterator[Loss]:
     for name, tally in sorted(before.tables.items()):
         if name != VERSIONS and words.became(name) is None:
-            yield Loss(f"table {name} is gone", words.dropped(name), name, tally.rows, is_of_schema=False)
+            gone = f"table {name} is gone"
+            yield Loss(gone, words.dropped(name), name, tally.rows, is_of_schema=False, is_for_good=tally.rows > 0)
     for name in sorted(after.tables.keys() - before.tables.keys()):
         if name.startswith(LEFT_BEHIND):
             yield Loss(f"{name} was left behind")
@@ -142,7 +145,7 @@ def _rows(before: Standing, after: Standing, words: _Words) -> Iterator[Loss]:
         lost = tally.rows - after.tables[now].rows
         if lost > 0:
             told = f"{name} has lost {lost:,} row{'' if lost == 1 else 's'}"
-            yield Loss(told, words.of_rows(name, Verb.DELETE), name, lost, is_of_schema=False)
+            yield Loss(told, words.of_rows(name, Verb.DELETE), name, lost, is_of_schema=False, is_for_good=True)
         elif name in before.contents and now in after.contents:
             by = words.of_rows(name, Verb.WRITE, Verb.DELETE)
             for what in _values(name, before.contents[name], after.contents[now]):
@@ -178,7 +181,7 @@ def _parts(before: Standing, after: Standing, words: _Words) -> Iterator[Loss]:
         if now in after.parts:
             yield Loss(f"{part} is {after.parts[now] or 'otherwise'}, it was {wording or 'otherwise'}", by)
         else:
-            yield Loss(f"{part} is gone", by)
+            yield Loss(f"{part} is gone", by, is_for_good=part.kind == "column")
 
 
 def _has_another_name(part: Part, wording: str, before: Standing, after: Standing) -> bool:

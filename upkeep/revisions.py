@@ -34,15 +34,27 @@ def revision_of(said: dict[str, Any]) -> Revision:
 
 
 @dataclass(frozen=True)
+class Lint:
+    """What a linter of the engine's says of SQL before it runs: hints, and never a reason to stop.
+
+    ``unasked`` tells why there is no answer, or not one to all of it; '' where there is.
+    """
+
+    hints: tuple[str, ...] = ()
+    unasked: str = ""
+
+
+@dataclass(frozen=True)
 class Explained:
     """A pending revision together with what its rehearsal showed; ``ran`` is None where it did not come to that.
 
-    ``gone`` is what is no more because this revision says so.
+    ``gone`` is what is no more because this revision says so; ``lint`` is None where the engine has no linter.
     """
 
     revision: Revision
     ran: "Ran | None" = None
     gone: tuple[str, ...] = ()
+    lint: Lint | None = None
 
     @property
     def locks(self) -> tuple[str, ...]:
@@ -68,6 +80,7 @@ class Explained:
             "locks": list(self.locks),
             "writes_anew": list(self.writes_anew),
             "gone": list(self.gone),
+            "lint": {"hints": list(self.lint.hints), "unasked": self.lint.unasked or None} if self.lint else None,
         }
 
 

@@ -11,6 +11,7 @@ from upkeep.enforcement import Enforced, How, Lapse
 from upkeep.findings import Finding
 from upkeep.history import Gone, History
 from upkeep.losses import Loss
+from upkeep.numbers import several
 from upkeep.plan import Migration, Plan
 from upkeep.standing import Standing
 
@@ -80,9 +81,11 @@ def judge_business_rules(answers: Iterable[Answer]) -> tuple[Check, ...]:
     return tuple(checks)
 
 
-def judge_limits(beyond: tuple[str, ...], plan: Plan) -> Check:
-    """Is the plan within the policy's limits?"""
-    seen = "; ".join(beyond) or f"{plan.rows} rows would change"
+def judge_limits(beyond: tuple[str, ...], plan: Plan, losses: tuple[Loss, ...] = ()) -> Check:
+    """Is the plan within the policy's limits, with the rows that its migration takes?"""
+    gone = sum(loss.rows for loss in losses)
+    with_it = f", and {several(gone, 'row')} would go with the migration" if gone else ""
+    seen = "; ".join(beyond) or f"{plan.rows} rows would change{with_it}"
     return Check(claim="the plan is within the policy's limits", holds=not beyond, seen=seen)
 
 

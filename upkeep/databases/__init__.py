@@ -13,6 +13,7 @@ from upkeep.drafts import Draft
 from upkeep.enforcement import Enforced, Lapse
 from upkeep.making import Making
 from upkeep.orphans import Dialect, Known
+from upkeep.revisions import Lint
 from upkeep.values import Row
 
 
@@ -141,6 +142,9 @@ class Reading(Protocol):
     def complaints(self) -> tuple[str, ...]:
         """What the engine's own integrity check finds wrong, orphans apart (P-07)."""
 
+    def half_built(self) -> dict[str, str]:
+        """Indexes whose making was cut short so that the engine does not use them, each with the words that drop it."""
+
     def chosen(self, table: str, columns: tuple[str, ...], rows: Iterable[Row]) -> AbstractContextManager[str]:
         """A relation that holds ``rows``, values of these columns of the table, as k0, k1, ...; SQL to follow FROM."""
 
@@ -253,6 +257,13 @@ class Bench(Protocol):
     def writing(self) -> AbstractContextManager[Writing]:
         """Change rows; undone by itself if it fails."""
 
+    def take_locks(self, seen: Collection[tuple[str, str]]) -> None:
+        """Have at once, or not at all, the locks that a rehearsal was seen to take: pairs as ``Lent.watch`` gives them.
+
+        Called while nothing else is held. Nobody is held up while it waits; afterwards nobody is waited for but for a
+        moment. Once they are had it does nothing. Raises Busy where the locks are not to be had in time.
+        """
+
     def lent(self) -> AbstractContextManager[Lent]:
         """Let another process migrate it. Where it can be, what that did is undone if the context fails.
 
@@ -261,6 +272,9 @@ class Bench(Protocol):
 
     def may_pass(self, state: str) -> bool:
         """Is an error of this SQLSTATE one that may not come again, because somebody else was in the way?"""
+
+    def advice(self, state: str) -> str:
+        """What to do about an error of this SQLSTATE, where the revision is sound and cannot be run here; '' else."""
 
     def tallies(self, counted: Collection[str] | None) -> dict[str, Tally]:
         """How many rows each table has, so that two tallies tell what was lost between them.
@@ -324,6 +338,12 @@ class Database(Protocol):
     @property
     def unmigratable(self) -> str:
         """Why a migration of the live database could not be kept whole or undone here; '' where it can."""
+
+    def lint(self, scripts: Sequence[Sequence[str]], folder: Path) -> tuple[Lint, ...]:
+        """What a linter for this engine says of each of these scripts, by settings of its own in ``folder``.
+
+        () where there is no such linter; what was not asked, and why, is an answer.
+        """
 
     @property
     def while_migrating(self) -> str:

@@ -23,6 +23,10 @@ class CopyBench:
         """Change its rows."""
         return self.copy.writing()
 
+    def take_locks(self, seen: Collection[tuple[str, str]]) -> None:
+        """None are needed: nobody else is on the copy."""
+        del seen
+
     @contextmanager
     def lent(self) -> Iterator[Lent]:
         """The copy as it is."""
@@ -32,6 +36,11 @@ class CopyBench:
         """No: nobody else is on the copy."""
         del state
         return False
+
+    def advice(self, state: str) -> str:
+        """None: what runs on a copy runs as it does anywhere."""
+        del state
+        return ""
 
     def tallies(self, counted: Collection[str] | None) -> dict[str, Tally]:
         """The rows of every table are counted: nobody waits for it."""

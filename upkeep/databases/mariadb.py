@@ -12,6 +12,7 @@ from sqlalchemy.engine import URL, make_url
 from upkeep.databases import Bench, Identity, Sight, Snapshot
 from upkeep.databases.copy_bench import CopyBench
 from upkeep.databases.enforcing_nothing import EnforcingNothing
+from upkeep.databases.linting_nothing import LintingNothing
 from upkeep.databases.mariadb_asking import Conversation, quoted
 from upkeep.databases.mariadb_dialect import quote
 from upkeep.databases.mariadb_errors import refusal_of, speaking
@@ -47,7 +48,7 @@ _HOLDER = "SELECT HOST, TIME FROM information_schema.PROCESSLIST WHERE ID = IS_U
 
 
 @dataclass(frozen=True)
-class MariadbDatabase(EnforcingNothing, ThrowingAway[Scratches, Place]):
+class MariadbDatabase(EnforcingNothing, LintingNothing, ThrowingAway[Scratches, Place]):
     """One database of a server. ``programs`` is the folder of its own programs where the settings name one.
 
     ``follows`` is the live database where this one is a replica of it.

@@ -128,6 +128,10 @@ class MariadbReading(MakingNothing):
         with closing(self._beside()) as conversation:
             return read_complaints(conversation, self._database, tuple(self.catalog().tables))
 
+    def half_built(self) -> dict[str, str]:
+        """None: an index is made whole or not at all."""
+        return {}
+
     def revision(self) -> tuple[str, ...]:
         """What stands in alembic_version."""
         if "alembic_version" not in self.catalog().tables:

@@ -1,6 +1,6 @@
 """PostgreSQL: the verbs of a database for one database of a server."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ from upkeep.databases.postgresql_errors import speaking
 from upkeep.databases.postgresql_exchange import PostgresqlBench, one_transaction
 from upkeep.databases.postgresql_globals import HOLDS, NAME, globals_of
 from upkeep.databases.postgresql_in_force import hold_back, lapses, validate
+from upkeep.databases.postgresql_lint import lint
 from upkeep.databases.postgresql_locks import begin_work, wait_for_work
 from upkeep.databases.postgresql_observing import observe, refuse_strangers
 from upkeep.databases.postgresql_place import FINGERPRINT, Connection, Place, fingerprint_of
@@ -29,6 +30,7 @@ from upkeep.databases.postgresql_writing import PostgresqlWriting, commit
 from upkeep.databases.scratches import ThrowingAway
 from upkeep.enforcement import Enforced, Lapse
 from upkeep.errors import Refused
+from upkeep.revisions import Lint
 
 _OLDEST = 13
 _ITSELF = Means()
@@ -68,7 +70,8 @@ class PostgresqlDatabase(ThrowingAway[Scratches, Place]):
     copies: ClassVar[int] = 0
     copies_to_observe: ClassVar[int] = 0
     while_migrating: ClassVar[str] = (
-        "who needs a locked table waits until all is done, and who locks one is waited for no longer than patience"
+        "who needs a locked table waits until all is done; while others are in the way nobody waits longer than half "
+        "a second at a time"
     )
     unmigratable: ClassVar[str] = ""
     unmakeable: ClassVar[str] = (
@@ -83,6 +86,11 @@ class PostgresqlDatabase(ThrowingAway[Scratches, Place]):
         place = Place.of(url, means.patience, f"the URL of database {name}")
         elsewhere = Place.of(means.scratch, means.patience, "UPKEEP_SCRATCH_URL") if means.scratch else None
         return cls(name, place, means.programs, scratches=Scratches(place, name, elsewhere))
+
+    def lint(self, scripts: Sequence[Sequence[str]], folder: Path) -> tuple[Lint, ...]:
+        """See ``postgresql_lint``: by squawk."""
+        version = self.identity().version if scripts else ""
+        return tuple(lint(statements, version, folder) for statements in scripts)
 
     def room_to_migrate(self) -> None:
         """The disk is the server's, and cannot be seen from here."""

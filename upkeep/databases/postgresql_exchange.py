@@ -18,7 +18,7 @@ from upkeep.databases import Lent, Tally
 from upkeep.databases.postgresql_asking import SETTINGS, fetched, run
 from upkeep.databases.postgresql_dial import dial
 from upkeep.databases.postgresql_errors import CUT_SHORT, LOCKED, RACED, speaking
-from upkeep.databases.postgresql_locks import begin_work
+from upkeep.databases.postgresql_locks import MOMENT, begin_work, patient, tables_locked
 from upkeep.databases.postgresql_place import Place
 from upkeep.databases.postgresql_reading import PostgresqlReading
 from upkeep.databases.postgresql_relay import Relay, relayed
@@ -48,6 +48,13 @@ _WATCH = f"""
 """
 
 
+_IN_A_TRANSACTION = "25001"
+_BY_ITSELF = (
+    "Upkeep does nothing that it cannot undo with the rest: write the revision without CONCURRENTLY, or run it by "
+    "Alembic itself after `upkeep backup`"
+)
+
+
 class PostgresqlBench:
     """One open transaction in which rows are changed, by us and by a program that borrows the session."""
 
@@ -58,6 +65,7 @@ class PostgresqlBench:
         asked = ", ".join(f"current_setting('{name}')" for name in SETTINGS)
         ((*values,),) = fetched(connection, f"SELECT {asked}")
         self._as_it_was = dict(zip(SETTINGS, values, strict=True))
+        self._patience = place.patience
 
     @contextmanager
     def reading(self) -> Iterator[PostgresqlReading]:
@@ -69,7 +77,17 @@ class PostgresqlBench:
     def writing(self) -> Iterator[PostgresqlWriting]:
         """A part of the transaction, undone by itself if it fails."""
         with speaking(str(self._place)), self._connection.transaction():
-            yield PostgresqlWriting(self._connection, patience=self._place.patience)
+            yield PostgresqlWriting(self._connection, patience=self._patience)
+
+    def take_locks(self, seen: Collection[tuple[str, str]]) -> None:
+        """While nothing else is held: ALTER TABLE itself would wait in a queue with everybody behind it (P-84).
+
+        What it cannot foresee is waited for half a second by then, for others may wait for these tables.
+        """
+        with speaking(str(self._place)):
+            patient(self._connection, tables_locked(self._connection, seen), self._patience)
+            run(self._connection, f"SET LOCAL lock_timeout = {MOMENT}")
+        self._patience = 0.0
 
     @contextmanager
     def lent(self) -> Iterator[Lent]:
@@ -113,6 +131,10 @@ class PostgresqlBench:
     def may_pass(self, state: str) -> bool:
         """A lock that was not had in time, a statement cut short, a deadlock, a race that was lost."""
         return state in (*LOCKED, *CUT_SHORT, *RACED)
+
+    def advice(self, state: str) -> str:
+        """What wants to be its own transaction could not be undone with the rest (P-84)."""
+        return _BY_ITSELF if state == _IN_A_TRANSACTION else ""
 
     def tallies(self, counted: Collection[str] | None) -> dict[str, Tally]:
         """By the server's own count of what the transaction does; TRUNCATE shows in the storage alone."""

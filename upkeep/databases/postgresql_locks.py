@@ -1,7 +1,7 @@
 """Waiting for locks beside a working application: briefly, again and again, and never at its cost."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import psycopg
@@ -9,8 +9,11 @@ from psycopg import Connection
 
 from upkeep.databases.postgresql_asking import fetched, run
 
-_MILLISECONDS = 500
-"""Less than the second after which a server looks for deadlocks, so that it is never the application that loses one."""
+MOMENT = 500
+"""Milliseconds that others wait behind a try for a lock.
+
+Less than the second after which a server looks for deadlocks, so that it is never the application that loses one.
+"""
 _PAUSE_SECONDS = 0.25
 
 
@@ -26,7 +29,7 @@ def patient(connection: Connection[Any], locks: Sequence[str], patience: float) 
     while True:
         run(connection, "SAVEPOINT upkeep_locks")
         try:
-            run(connection, f"SET LOCAL lock_timeout = {_MILLISECONDS}")
+            run(connection, f"SET LOCAL lock_timeout = {MOMENT}")
             for lock in locks:
                 run(connection, lock)
         except psycopg.errors.LockNotAvailable:
@@ -39,6 +42,29 @@ def patient(connection: Connection[Any], locks: Sequence[str], patience: float) 
             run(connection, f"SET LOCAL lock_timeout = {before}")
             run(connection, "RELEASE upkeep_locks")
             return
+
+
+_STRONGEST_LAST = {
+    "ShareLock": "SHARE",
+    "ShareRowExclusiveLock": "SHARE ROW EXCLUSIVE",
+    "ExclusiveLock": "EXCLUSIVE",
+    "AccessExclusiveLock": "ACCESS EXCLUSIVE",
+}
+"""As pg_locks calls the modes, and as LOCK TABLE does."""
+
+# Who may refer to a table may add a foreign key to it, which locks it, and still not say LOCK TABLE.
+_LOCKABLE = """
+    SELECT to_regclass(%s)::text WHERE has_table_privilege(to_regclass(%s)::oid, 'UPDATE, DELETE, TRUNCATE')
+"""
+
+
+def tables_locked(connection: Connection[Any], seen: Collection[tuple[str, str]]) -> list[str]:
+    """LOCK TABLE in the strongest mode that was seen, for each table that is there and may be locked, by name."""
+    modes: dict[str, str] = {}
+    for mode in _STRONGEST_LAST:
+        modes |= {table: mode for what, table in seen if what == f"locks {mode}"}
+    there = {table: connection.execute(_LOCKABLE.encode(), (table, table)).fetchone() for table in sorted(modes)}
+    return [f"LOCK TABLE ONLY {row[0]} IN {_STRONGEST_LAST[modes[table]]} MODE" for table, row in there.items() if row]
 
 
 def begin_work(connection: Connection[Any], key: int) -> None:

@@ -15,7 +15,7 @@ from upkeep.databases.postgresql_counters import read_counters
 from upkeep.databases.postgresql_dialect import PostgresqlDialect
 from upkeep.databases.postgresql_digest import can_digest, digest_of, digesting, is_of_this_kind
 from upkeep.databases.postgresql_drafts import draft_ondelete
-from upkeep.databases.postgresql_health import read_complaints
+from upkeep.databases.postgresql_health import read_complaints, read_half_built
 from upkeep.databases.postgresql_keys import judge_key
 from upkeep.databases.postgresql_large_objects import read_large_objects
 from upkeep.databases.postgresql_parts import read_parts
@@ -126,6 +126,10 @@ class PostgresqlReading(MakingNothing):
     def complaints(self) -> tuple[str, ...]:
         """What the server knows to be wrong with its own files, indexes and keys."""
         return read_complaints(self._connection)
+
+    def half_built(self) -> dict[str, str]:
+        """What CREATE INDEX CONCURRENTLY leaves when it fails or is killed (P-84)."""
+        return read_half_built(self._connection)
 
     def revision(self) -> tuple[str, ...]:
         """What stands in the alembic_version that the search path finds, or in that of ``home``."""

@@ -14,6 +14,7 @@ from sqlalchemy.engine import URL
 from upkeep.databases import Beside, Identity, Sight, Snapshot
 from upkeep.databases.copy_bench import CopyBench
 from upkeep.databases.enforcing_nothing import EnforcingNothing
+from upkeep.databases.linting_nothing import LintingNothing
 from upkeep.databases.sqlite_copy import copy_pages
 from upkeep.databases.sqlite_exchange import exchange
 from upkeep.databases.sqlite_files import place_whole, speaking
@@ -28,7 +29,7 @@ _HEADER = b"SQLite format 3\x00"
 
 
 @dataclass(frozen=True)
-class SqliteDatabase(EnforcingNothing):
+class SqliteDatabase(EnforcingNothing, LintingNothing):
     """One SQLite file. ``patience`` is how many seconds to wait for a lock of the application's."""
 
     name: str

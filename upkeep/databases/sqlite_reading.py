@@ -131,6 +131,10 @@ class SqliteReading:
         said = [row[0] for row in self._connection.execute("PRAGMA integrity_check(20)")]
         return () if said == ["ok"] else tuple(said)
 
+    def half_built(self) -> dict[str, str]:
+        """None: an index is made whole or not at all."""
+        return {}
+
     def revision(self) -> tuple[str, ...]:
         """What stands in alembic_version."""
         if "alembic_version" not in self.catalog().tables:

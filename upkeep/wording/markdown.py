@@ -14,6 +14,7 @@ from upkeep.wording.sentences import (
     encrypted_to,
     enforcement,
     in_a_word,
+    lint_in_short,
     mark,
     outcome,
     plan_in_short,
@@ -35,6 +36,7 @@ def summary(report: RunReport) -> str:
         parts.append(f"## What is wrong\n\n{_news(report.detected)}{_lines(findings(report.detected, report.plan))}")
     if report.plan:
         parts.append(f"## The plan\n\n{plan_in_short(report.plan)}\n\n{_lines(plan_table(report.plan))}")
+        parts += [_taken(report.taken) if report.taken else "", lint_in_short(report.revisions)]
         parts += [slow_deletions(report.plan), _foreign_keys(report.plan), _conflicts(report.plan)]
     parts += [f"## The {name}\n\n{_lines(verdict_table(verdict))}" for name, verdict in report.verdicts]
     steps = [{"step": step.name, "seconds": f"{step.seconds:.2f}"} for step in report.steps]
@@ -117,7 +119,7 @@ def verdict_table(verdict: Verdict) -> Table:
     return asked + [{"claim": left_out, "": "LEFT OUT", "seen": "nothing"} for left_out in verdict.left_out]
 
 
-def approval_form(plan: Plan, verdict: Verdict, evidence: str, hours: float, duty: Duty) -> str:
+def approval_form(plan: Plan, verdict: Verdict, taken: tuple[str, ...], evidence: str, hours: float, duty: Duty) -> str:
     """What an operator reads before answering: digest, counts by table and action, where the evidence is.
 
     Prefect shows it in a small window above the fields, so what has to be typed comes first and in few lines.
@@ -125,16 +127,22 @@ def approval_form(plan: Plan, verdict: Verdict, evidence: str, hours: float, dut
     triggers = f"\n\nTriggers that will fire: {', '.join(plan.triggers)}" if plan.triggers else ""
     keys = f"\n\n{_foreign_keys(plan)}" if plan.enforced or plan.unenforced else ""
     slow = f"\n\nBeware: {slow_deletions(plan)}" if plan.scans else ""
+    gone = f"\n\n{_taken(taken)}" if taken else ""
     stays = f"\n\n{_conflicts(plan)}" if plan.undo else ""
     held = sum(check.holds is True for check in verdict.checks)
     another = f" {duty.requested_by} asked for it, so somebody else has to approve it." if duty.two_persons else ""
     return (
         f"To approve plan `{plan.digest[:12]}`, write these 12 characters, your name and why. "
         f"Without an answer within {hours:g} hours nothing is done.{another}\n\n"
-        f"**{plan_in_short(plan)}**\n\n{_lines(_plan_by_table(plan))}{keys}{triggers}{slow}{stays}\n\n"
+        f"**{plan_in_short(plan)}**\n\n{_lines(_plan_by_table(plan))}{gone}{keys}{triggers}{slow}{stays}\n\n"
         f"The rehearsal passed: {held} of {len(verdict.checks)} claims hold; see *findings*, *plan* and *verdict* "
         f"among the run's artifacts.\n\nEvidence: `{evidence}`\n\nThe whole digest: `{plan.digest}`"
     )
+
+
+def _taken(taken: tuple[str, ...]) -> str:
+    """What only a restore would bring back."""
+    return "\n".join(["The migration takes for good, for no undo brings it back:\n", *(f"- {one}" for one in taken)])
 
 
 def _foreign_keys(plan: Plan) -> str:

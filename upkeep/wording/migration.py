@@ -25,6 +25,14 @@ def explanation(report: RunReport, while_migrating: str) -> str:
     return "\n".join([*lines, "", f"next: {next_step(report)}"])
 
 
+def _lint(one: Explained) -> list[str]:
+    """What a linter says of it; that it was not asked is said too."""
+    if one.lint is None:
+        return []
+    lines = [line for hint in one.lint.hints for line in folded("  hint          ", hint)]
+    return lines + (folded("  hints         ", f"not asked: {one.lint.unasked}") if one.lint.unasked else [])
+
+
 def _revision(one: Explained) -> list[str]:
     lines = [f"{one.revision.name}  {one.revision.doc.splitlines()[0] if one.revision.doc else ''}".rstrip()]
     took = (
@@ -34,6 +42,7 @@ def _revision(one: Explained) -> list[str]:
     for title, names in (("locks", one.locks), ("writes anew", one.writes_anew), ("drops", one.gone)):
         if names:
             lines += folded(f"  {title:12}  ", "; ".join(names))
+    lines += _lint(one)
     for number, statement in enumerate(one.revision.sql[:_MOST]):
         lines += folded("  says          " if not number else " " * 16, " ".join(statement.split())[:400])
     if len(one.revision.sql) > _MOST:

@@ -9,6 +9,7 @@ from upkeep.numbers import listed, several
 from upkeep.plan import Plan
 from upkeep.policy import Action
 from upkeep.report import Detected, RunReport
+from upkeep.revisions import Explained
 from upkeep.undo import Undo
 from upkeep.values import decode, encode
 from upkeep.verdict import Check
@@ -100,6 +101,15 @@ def plan_in_short(plan: Plan) -> str:
     if plan.migration:
         said.append(f"migrate {plan.migration}")
     return ", ".join(said) or "nothing to do"
+
+
+def lint_in_short(revisions: tuple[Explained, ...]) -> str:
+    """How many hints a linter has about what is pending, and what it was not asked; '' where it has nothing to say."""
+    lints = [one.lint for one in revisions if one.lint]
+    hints = sum(len(lint.hints) for lint in lints)
+    silent = sorted({lint.unasked for lint in lints if lint.unasked})
+    said = [f"{several(hints, 'hint')} about the pending SQL: `upkeep migrate --explain`"] if hints else []
+    return "; ".join([*said, *(f"the pending SQL was not linted: {why}" for why in silent)])
 
 
 _PUT_BACK = {Action.RESTORE: "insert again", Action.REASSIGN: "set back", Action.DELETE: "remove again"}

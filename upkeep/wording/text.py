@@ -17,6 +17,7 @@ from upkeep.wording.sentences import (
     adoption,
     encrypted_to,
     enforcement,
+    lint_in_short,
     mark,
     outcome,
     plan_in_short,
@@ -41,6 +42,7 @@ def run_report(report: RunReport) -> str:
         lines += folded("beware: ", slow) if (slow := slow_deletions(report.plan)) else []
     for sentence in enforcement(report.plan) if report.plan else ():
         lines += folded("foreign key: ", sentence)
+    lines += folded("lint: ", said) if (said := lint_in_short(report.revisions)) else []
     for title, verdict in report.verdicts:
         lines += _verdict(title, verdict)
     return "\n".join([*lines, "", *_steps(report.steps), *_tail(report)])
@@ -80,6 +82,7 @@ def _head(report: RunReport) -> list[str]:
         lines.append(size_of_damage(report.detected))
     if report.plan:
         lines.append(f"plan {report.plan.digest[:12]}: {plan_in_short(report.plan)}")
+    lines += folded("  for good  ", f"{'; '.join(report.taken)}: no undo brings it back") if report.taken else []
     return [*lines, f"next: {next_step(report)}", *_past(report.detected)]
 
 
