@@ -19,6 +19,7 @@ from typing import Any
 
 import expectations.run  # noqa: F401 - so that no child has to import it
 from flows.maintenance import maintain
+from flows.migrating import migrate
 from flows.undoing import undo
 from tasks.performance import perform
 from tasks.recovery import recover_runs
@@ -64,6 +65,14 @@ def run_all(**parameters: Any) -> Any:
     return report.document()
 
 
+def run_migration(**parameters: Any) -> Any:
+    """A migration without a clean-up; its report as JSON."""
+    report: Any = migrate(**parameters, return_state=True).result(raise_on_failure=False)
+    if isinstance(report, BaseException):
+        raise report
+    return report.document()
+
+
 def run_undo(**parameters: Any) -> Any:
     """An undo; its report as JSON."""
     report: Any = undo(**parameters, return_state=True).result(raise_on_failure=False)
@@ -98,6 +107,7 @@ def run_recovery() -> list[str]:
 
 VERBS: dict[str, Callable[..., Any]] = {
     "maintain": run_all,
+    "migrate": run_migration,
     "undo": run_undo,
     "perform": run_performance,
     "back up": run_backup,

@@ -113,10 +113,18 @@ def test_maintain_from_rehearsal_to_a_second_run_that_finds_nothing_promise_2(cl
 @pytest.mark.slow
 @pytest.mark.usefixtures("prefect_here")
 def test_repaired_and_migrated_to_the_head_in_one_transaction(clinic: Clinic) -> None:
+    """By `migrate` alone it is refused, for its orphans would make the migration dangerous (P-91)."""
+    before = clinic.rows()
+    code, sentence, hint = upkeep("migrate", "--perform", "within_limits").complaint
+    assert code == 2
+    assert sentence.startswith("nothing is migrated while there are orphans: ")
+    assert hint.startswith("`upkeep maintain` cleans up and migrates in one run")
+    assert clinic.rows() == before
     said = done(upkeep("maintain", "--perform", "within_limits", "--json"))
     assert said["performed"] is True
     assert said["verdict"]["passed"] is True, said["verdict"]
     assert clinic.server.run(clinic.base, "SELECT version_num FROM alembic_version") == [("0e315951c2f5",)]
     again = done(upkeep("maintain", "--perform", "within_limits", "--json"))
     assert (again["plan"]["rows"], again["plan"]["migration"]) == (0, None)
+    assert "nothing to migrate: the database is at 0e315951c2f5, the head" in upkeep("migrate", "--explain").out
     assert PostgresqlBase(clinic.server, clinic.base).scratches(HOUSE) == set()
