@@ -17,6 +17,7 @@ from upkeep.origins import Origins
 from upkeep.recall import Recall
 from upkeep.remaking import as_if_made
 from upkeep.searching import CannotTell, Older, search
+from upkeep.vanishing import rows_put_back
 
 
 def origins_for(equipment: Equipment, target: Database, manifest: Manifest) -> Origins:
@@ -33,9 +34,16 @@ def origins_for(equipment: Equipment, target: Database, manifest: Manifest) -> O
     lost = _that_can_be_made(target, lost)
     with as_if_made(target, [one.comeback for one in lost.found]) as reading:
         keys = keys_of(reading, equipment.policy, equipment.models)
-        return replace(
-            search(reading, keys, equipment.policy, older, lost.found, recall.memory(manifest.id)), gone=lost.why_not
+        origins = search(
+            reading,
+            keys,
+            equipment.policy,
+            older,
+            lost.found,
+            recall.memory(manifest.id),
+            partial(rows_put_back, equipment.store, equipment.settings.database),
         )
+        return replace(origins, gone=lost.why_not)
 
 
 def _older(equipment: Equipment, manifest: Manifest, revision: tuple[str, ...], recall: Recall) -> Older:

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import cache
 
 from upkeep.catalog import ForeignKey
 from upkeep.databases import Reading
@@ -60,13 +61,15 @@ def search(
     older: Sequence[Older],
     lost: Sequence[Lost] = (),
     own: Memory | None = None,
+    put_back: Callable[[], Collection[Spot]] = tuple,
 ) -> Origins:
     """What ``older`` backups, newest first, give back of the parents that rows of ``now`` miss and rules would restore.
 
     No backup is opened where nothing is missed, nor one that is older than what is needed. ``lost`` tables were found
-    already; in ``now`` they are there again, empty. ``own`` is the memory of the backup that ``now`` was made from.
+    already; in ``now`` they are there again, empty. ``own`` is the memory of the backup that ``now`` was made from;
+    ``put_back`` tells the rows that earlier runs have put back, where that is asked.
     """
-    looking = _Search(now, keys, policy, lost)
+    looking = _Search(now, keys, policy, lost, put_back)
     wanted = looking.begin()
     while wanted:
         looking.look_into(older, wanted)
@@ -95,9 +98,17 @@ def _recalled(backup: Older, wanted: set[Missed]) -> set[Missed] | None:
 class _Search:
     """One search: what is missed, what each backup showed of it, and which rows that comes to."""
 
-    def __init__(self, now: Reading, keys: tuple[ForeignKey, ...], policy: Policy, lost: Sequence[Lost] = ()) -> None:
+    def __init__(
+        self,
+        now: Reading,
+        keys: tuple[ForeignKey, ...],
+        policy: Policy,
+        lost: Sequence[Lost],
+        put_back: Callable[[], Collection[Spot]],
+    ) -> None:
         self._now = now
         self._policy = policy
+        self._put_back = cache(put_back)
         self._rulings = rulings(now, keys, policy)
         self._keys = {
             name: key for name, key in self._rulings.keys.items() if key.askable and not (key.deleted or key.elements)
@@ -219,7 +230,7 @@ class _Search:
         newer = next((g.parent for g in reversed(self._glimpses[missed]) if g.parent), None)
         if newer is None or newer.values == image.values:
             return image
-        return replace(image, is_kept=kept_since(reading, self._now, image))
+        return replace(image, is_kept=kept_since(reading, self._now, image, self._put_back()))
 
     def _is_decided(self, missed: Missed) -> bool:
         last = self._glimpses[missed][-1]

@@ -114,10 +114,11 @@ def _pointing(older: Reading, key: ForeignKey, several: list[Missed]) -> Iterato
                 yield Missed(str(key), row[:width], row[width:])
 
 
-def kept_since(older: Reading, now: Reading, image: Image) -> bool:
+def kept_since(older: Reading, now: Reading, image: Image, put_back: Collection[Spot] = ()) -> bool:
     """Do rows that were numbered after this one stand today as they did then? Then its number was not given again.
 
-    A generator gives again only what is above all that there is, as SQLite does, or nothing at all (P-53).
+    A generator gives again only what is above all that there is, as SQLite does, or nothing at all (P-53). Rows that
+    were ``put_back`` since do not speak for it: while they were gone it could.
     """
     name, row = image.spot
     there, here = older.catalog().tables[name], now.catalog().tables.get(name)
@@ -128,7 +129,8 @@ def kept_since(older: Reading, now: Reading, image: Image) -> bool:
     with older.chosen(name, there.locator, [row]) as relation:
         above = f"SELECT c.{quoted} FROM {dialect.source(name)} AS c WHERE c.{quoted} > (SELECT k0 FROM {relation})"
         following = list(older.rows(f"{above} ORDER BY c.{quoted} LIMIT {_ABOVE}"))
-    then, today = _by_name(older, there, following), _by_name(now, here, following)
+    stayed = [row for row in following if Spot(name, row) not in put_back]
+    then, today = _by_name(older, there, stayed), _by_name(now, here, stayed)
     return any(_agree(then[one], today[one]) for one in then.keys() & today.keys())
 
 

@@ -12,8 +12,10 @@ from typing import Any
 from upkeep.catalog import ForeignKey
 from upkeep.databases import Reading
 from upkeep.findings import Finding
+from upkeep.fixpoint import Spot
 from upkeep.history import Change, Gone, History, Record, SeenKey, SeenRow, changes_between
 from upkeep.orphans import among, pointing
+from upkeep.policy import Action
 from upkeep.stores import Store
 from upkeep.values import Row, canonical, decode, encode, in_pieces
 
@@ -145,6 +147,18 @@ def repaired_since(store: Store, database: str, run: str, *, is_after: bool) -> 
             for table, row, *_ in (*plan["repairs"], *(healed[1:3] for healed in plan.get("healed", ()))):
                 rows.setdefault(table, set()).add(tuple(map(decode, row)))
     return {table: frozenset(several) for table, several in rows.items()}
+
+
+def rows_put_back(store: Store, database: str) -> frozenset[Spot]:
+    """Rows that runs have inserted again, by their plans: of those that performed. Undone or not, they were gone."""
+    found: set[Spot] = set()
+    for entry in list(store.list(f"{database}/repairs/")):
+        _, _, run, *rest = entry.name.split("/")
+        if rest == ["outcome.json"] and _read(store, entry.name)["found"] == "performed":
+            plan = _read(store, f"{database}/repairs/{run}/plan.json")
+            inserted = ((table, row) for table, row, action, *_ in plan["repairs"] if action == Action.RESTORE.value)
+            found.update(Spot(table, tuple(map(decode, row))) for table, row in inserted)
+    return frozenset(found)
 
 
 def _read(store: Store, name: str) -> Any:
