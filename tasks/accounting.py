@@ -55,7 +55,7 @@ def attest_rehearsal(
 ) -> None:
     """The backup is proven, the plan drawn up and rehearsed; the lock is about to be given back."""
     contents = _backup(equipment, manifest) | {
-        "found": attestations.found(detected),
+        "found": attestations.found(detected, equipment.policy),
         "plan": attestations.planned(rehearsed.plan, manifest.census, equipment.policy),
         "rehearsal": attestations.judged(rehearsed.verdict),
     }
@@ -66,7 +66,7 @@ def attest_rehearsal(
 def attest_look(equipment: Equipment, run: str, manifest: Manifest, looked: Looked, verdict: Verdict) -> None:
     """The database was looked at and its backup was not proven."""
     contents = _backup(equipment, manifest) | {
-        "found": attestations.found(looked.detected),
+        "found": attestations.found(looked.detected, equipment.policy),
         "look": attestations.judged(verdict),
     }
     _attest_with_evidence(equipment, "looked", run, manifest, contents)
@@ -93,7 +93,7 @@ def attest_performance(
     """It was performed, and judged by a new backup that was brought back."""
     contents = _backup(equipment, manifest) | {
         "plan_sha256": plan.digest,
-        "found": attestations.found(detected),
+        "found": attestations.found(detected, equipment.policy),
         "tables": attestations.tables_after(plan, manifest.census),
         **attestations.enforced(plan),
         "verification": attestations.judged(verdict),

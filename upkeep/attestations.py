@@ -80,8 +80,11 @@ def proven(proof: Proof, taken: datetime, against: int = 0) -> Contents:
     }
 
 
-def found(detected: Detected) -> Contents:
-    """What was asked of every key and how many orphans each has; those that could not be asked stand apart."""
+def found(detected: Detected, policy: Policy) -> Contents:
+    """What was asked of every key and how many orphans each has; those that could not be asked stand apart.
+
+    With each finding stands who is to see to it, where the policy names one (P-104).
+    """
     return {
         "tables": detected.tables,
         "rows": detected.rows,
@@ -95,10 +98,15 @@ def found(detected: Detected) -> Contents:
                 "orphans": finding.orphans,
                 "missing_keys": finding.missing_keys,
                 "diagnosis": finding.diagnosis.value,
+                **_owned(policy.rule_for(finding.key)[1].owner),
             }
             for finding in detected.troubled
         ],
     }
+
+
+def _owned(owner: str) -> Contents:
+    return {"owner": owner} if owner else {}
 
 
 def planned(plan: Plan, census: Census, policy: Policy) -> Contents:
@@ -171,7 +179,7 @@ def judged(verdict: Verdict) -> Contents:
     """The claims that were checked and those that nobody could ask; what was seen stands in the evidence."""
     return {
         "passed": verdict.passed,
-        "checks": [{"claim": check.claim, "holds": check.holds} for check in verdict.checks],
+        "checks": [{"claim": check.claim, "holds": check.holds, **_owned(check.owner)} for check in verdict.checks],
         "not_asked": list(verdict.left_out),
     }
 

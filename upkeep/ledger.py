@@ -15,7 +15,18 @@ START = "0" * 64
 """What the first receipt names as the hash of the one before."""
 
 Kind = Literal[
-    "begun", "rehearsed", "looked", "performing", "performed", "ended", "died", "backup", "proof", "pruning", "restored"
+    "begun",
+    "rehearsed",
+    "looked",
+    "performing",
+    "performed",
+    "ended",
+    "died",
+    "backup",
+    "proof",
+    "pruning",
+    "restored",
+    "reviewed",
 ]
 ENDS = ("ended", "died")
 STAGES = ("begun", "rehearsed", "looked", "performing", "performed")

@@ -145,6 +145,7 @@ class Reference(_Frozen):
 class Rule(_Frozen):
     """For foreign keys whose child and parent match the globs: what to do with orphans, and the ON DELETE wanted.
 
+    ``owner`` is who sees to what stays open of these keys, by an office or a name; it stands in receipts and reports.
     ``enforce``, in a rule for one very key alone: let the database refuse new orphans of it from the clean-up on.
     """
 
@@ -153,6 +154,7 @@ class Rule(_Frozen):
     orphan: tuple[Action, ...] = (Action.KEEP,)
     ondelete: OnDelete | None = None
     why: str = ""
+    owner: str = ""
     restore_unproven: bool = False
     enforce: bool = False
     reassign_to: int | str | dict[str, int | str] | None = None

@@ -17,13 +17,17 @@ from upkeep.standing import Standing
 
 
 class Check(BaseModel):
-    """One claim. ``holds`` is None where it could not be asked, which is not a yes (P-96)."""
+    """One claim. ``holds`` is None where it could not be asked, which is not a yes (P-96).
+
+    ``owner`` is who sees to it where it does not hold, as its suite says; '' where nobody is named.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     claim: str
     holds: bool | None
     seen: str
+    owner: str = ""
 
 
 class Verdict(BaseModel):
@@ -49,7 +53,7 @@ class Verdict(BaseModel):
 
     def document(self) -> dict[str, Any]:
         """The verdict as JSON."""
-        checks = [check.model_dump() for check in self.checks]
+        checks = [check.model_dump(exclude_defaults=True) for check in self.checks]
         return {"passed": self.passed, "checks": checks, "left_out": list(self.left_out)}
 
 
@@ -73,7 +77,7 @@ def judge_business_rules(answers: Iterable[Answer]) -> tuple[Check, ...]:
     warnings = []
     for answer in answers:
         if answer.severity == "critical" or answer.holds is None:
-            checks.append(Check(claim=answer.description, holds=answer.holds, seen=answer.seen))
+            checks.append(Check(claim=answer.description, holds=answer.holds, seen=answer.seen, owner=answer.owner))
         elif not answer.holds:
             warnings.append(f"{answer.description}: {answer.seen}")
     if warnings:

@@ -18,9 +18,12 @@ from upkeep.cli.reading import (
     verified,
 )
 from upkeep.cli.saying import Json, end_badly, say
+from upkeep.equipment import equip
 from upkeep.errors import Refused
 from upkeep.ledger_verdict import Demand, LedgerVerdict
 from upkeep.receipts import verify_ledger
+from upkeep.report import receipt_document
+from upkeep.reviews import review_of
 from upkeep.wording import ledger as wording
 
 app = typer.Typer(help="Read the ledger, and check it with the evidence that it names.")
@@ -62,6 +65,26 @@ def verify(
     store, name = place(copy, database)
     verdict, links = verified(store, name, asked)
     _answer(as_json, ledger_document(verdict, links), wording.verdict(name, verdict), verdict, name)
+
+
+@app.command("sign-off")
+def sign_off(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The run, as `upkeep ledger show` names it.")],
+    by: Annotated[str, typer.Option(metavar="NAME", help="Who has reviewed it.")],
+    note: Annotated[str, typer.Option(metavar="TEXT", help="What was found, and what is to be done about it.")],
+    as_json: Json = False,
+) -> None:
+    """Sign a run off as its reviewer: a receipt says who has read what it left, and when."""
+    equipment = equip()
+    name = equipment.settings.database
+    verdict, links = verified(equipment.store, name, demand("", None, 1))
+    if verdict.broken:
+        raise not_intact(name, verdict)
+    two_persons = equipment.policy.approval.two_persons
+    contents = review_of(links, run, by=by, note=note, two_persons=two_persons)
+    link = equipment.attest("reviewed", run, contents)
+    told = wording.signed_off(run, contents, link)
+    say(as_json, {"run": run, **contents, "receipt": receipt_document(link)}, told)
 
 
 def _answer(as_json: bool, document: dict[str, Any], told: str, verdict: LedgerVerdict, name: str) -> None:

@@ -14,10 +14,11 @@ ASKED = {"never": "look and rehearse", "ask": "perform after an approval", "with
 
 @dataclass(frozen=True)
 class Run:
-    """The receipts of one run in their order."""
+    """The receipts of one run in their order, and those by which it was reviewed later."""
 
     name: str
     told: tuple[Told, ...]
+    reviews: tuple[Told, ...] = ()
 
     def of(self, *kinds: str) -> Told | None:
         """Its last receipt of these kinds."""
@@ -65,10 +66,13 @@ class Run:
 def runs_of(told: Iterable[Told]) -> tuple[Run, ...]:
     """The runs that receipts speak of, in the order in which they began."""
     found: dict[str, list[Told]] = {}
+    reviews: dict[str, list[Told]] = {}
     for one in told:
         if one.kind in (*STAGES, *ENDS):
             found.setdefault(one.run, []).append(one)
-    return tuple(Run(name, tuple(receipts)) for name, receipts in found.items())
+        elif one.kind == "reviewed":
+            reviews.setdefault(one.run, []).append(one)
+    return tuple(Run(name, tuple(receipts), tuple(reviews.get(name, ()))) for name, receipts in found.items())
 
 
 def run_rows(runs: Iterable[Run]) -> list[Row]:
@@ -82,7 +86,8 @@ def run_rows(runs: Iterable[Run]) -> list[Row]:
             "ended": run.ended,
             "passed": run.passed,
             "rows": run.rows,
-            "receipts": tuple(one.number for one in run.told),
+            "reviewed": ", ".join(dict.fromkeys(text(one.contents, "by") for one in run.reviews)) or "nobody yet",
+            "receipts": tuple(one.number for one in (*run.told, *run.reviews)),
         }
         for run in runs
     ]
@@ -108,6 +113,24 @@ def approval_rows(runs: Iterable[Run]) -> list[Row]:
                 }
             )
     return rows
+
+
+def review_rows(runs: Iterable[Run]) -> list[Row]:
+    """Who has signed off which run, and what was open at that."""
+    return [
+        {
+            "day": one.day,
+            "when": one.written,
+            "run": run.name,
+            "by": text(one.contents, "by"),
+            "note": text(one.contents, "note"),
+            "findings": number(one.contents, "findings"),
+            "claims": number(one.contents, "claims"),
+            "receipts": (one.number,),
+        }
+        for run in runs
+        for one in run.reviews
+    ]
 
 
 def change_rows(runs: Iterable[Run]) -> list[Row]:
@@ -219,9 +242,23 @@ def _claims(run: Run, one: Told) -> Iterator[Row]:
         for check in parts(verdict, "checks"):
             claim, holds = text(check, "claim"), answer(check, "holds")
             said = {True: "holds", False: "does not hold", None: "could not be asked"}[holds]
-            yield {**common, "claim": claim, "holds": holds, "said": said, "receipts": (one.number,)}
+            yield {
+                **common,
+                "claim": claim,
+                "holds": holds,
+                "said": said,
+                "receipts": (one.number,),
+                "owner": text(check, "owner"),
+            }
         for claim in listed(verdict, "not_asked"):
-            yield {**common, "claim": str(claim), "holds": None, "said": "left out", "receipts": (one.number,)}
+            yield {
+                **common,
+                "claim": str(claim),
+                "holds": None,
+                "said": "left out",
+                "receipts": (one.number,),
+                "owner": "",
+            }
 
 
 def _asked(first: Told) -> str:

@@ -24,6 +24,7 @@ def runs(rows: Sequence[Row]) -> Section:
         Column("ended", "how it ended"),
         Column("passed", "passed", "answer"),
         Column("rows", "rows changed", "number"),
+        Column("reviewed", "signed off by"),
         RECEIPTS,
     )
     return Section("Runs", frames.table("runs", columns, rows), empty="no run began")
@@ -44,6 +45,29 @@ def approvals(rows: Sequence[Row]) -> Section:
     )
     told = "A name is what somebody typed; it proves no identity."
     return Section("Who approved what", frames.table("approvals", columns, rows), told, "nothing was approved")
+
+
+def reviews(rows: Sequence[Row]) -> Section:
+    """Who has read what runs left."""
+    columns = (
+        WHEN,
+        RUN,
+        Column("by", "reviewer"),
+        Column("note", "note"),
+        Column("findings", "findings open", "number"),
+        Column("claims", "claims open", "number"),
+        RECEIPTS,
+    )
+    told = "What was open when it was signed. A name is what somebody typed; it proves no identity."
+    return Section("Reviewer sign-off", frames.table("reviews", columns, rows), told, "no run was signed off")
+
+
+def owners(rows: Sequence[Row]) -> Section:
+    """Whose it is to put right."""
+    columns = (Column("owner", "owner"), Column("what", "what is open"), *TIMES, RECEIPTS)
+    told = "At the last look and the last verdict. The policy names who owns a finding, a suite who owns its claim."
+    table = frames.counted("owners", columns, rows, by=("owner", "what"))
+    return Section("Corrective action, by owner", table, told, "nothing is open")
 
 
 def changes(rows: Sequence[Row]) -> Section:
@@ -170,6 +194,7 @@ def findings(rows: Sequence[Row], *, aged: bool) -> Section:
         Column("missing", "missing keys", "number"),
         Column("diagnosis", "what is wrong"),
         Column("standing", "standing"),
+        Column("owner", "owner"),
         *ages,
         RECEIPTS,
     )
@@ -206,7 +231,13 @@ def exceptions(rows: Sequence[Row]) -> Section:
 
 def claims(rows: Sequence[Row]) -> Section:
     """What was checked."""
-    columns = (Column("verdict", "verdict"), Column("claim", "claim"), Column("said", "answer"), RECEIPTS)
+    columns = (
+        Column("verdict", "verdict"),
+        Column("claim", "claim"),
+        Column("said", "answer"),
+        Column("owner", "owner"),
+        RECEIPTS,
+    )
     return Section("What was checked", frames.table("claims", columns, rows), empty="nothing was checked")
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from upkeep.ledger import ENDS
 from upkeep.pages.contents import Told, answer, number, part, parts, text, words
-from upkeep.pages.runs import Run, claim_rows
+from upkeep.pages.runs import VERDICTS, Run, claim_rows
 
 Row = dict[str, Any]
+NOBODY = "nobody is named"
 SILENCE = 2
 """So many days may pass from one run to the next before the page says that none began."""
 
@@ -101,10 +102,11 @@ def _seen(one: Told) -> Iterator[tuple[str, Row]]:
                 "orphans": number(finding, "orphans"),
                 "missing": number(finding, "missing_keys"),
                 "diagnosis": text(finding, "diagnosis"),
+                "owner": text(finding, "owner"),
             },
         )
     for key in words(one.contents, "found", "keys_not_asked"):
-        yield key, {"orphans": None, "missing": None, "diagnosis": "could not be asked"}
+        yield key, {"orphans": None, "missing": None, "diagnosis": "could not be asked", "owner": ""}
 
 
 def _still_open(key: str, one: _Open, last: Told, is_kept: bool) -> Row:
@@ -152,7 +154,32 @@ def _of_claims(runs: tuple[Run, ...]) -> Iterator[Row]:
     for row in claim_rows(runs):
         if row["holds"] is False:
             common = {name: row[name] for name in ("day", "run", "receipts")}
-            yield {**common, "alarm": "claim does not hold", "told": f"{row['verdict']}: {row['claim']}"}
+            yield {
+                **common,
+                "alarm": "claim does not hold",
+                "told": f"{row['verdict']}: {row['claim']}{_of(row['owner'])}",
+            }
+
+
+def _of(owner: str) -> str:
+    return f" (owner: {owner})" if owner else ""
+
+
+def owner_rows(found: Iterable[Row], runs: Iterable[Run]) -> list[Row]:
+    """Who is to see to what: the findings that are open, and the claims of the last run's last verdict that fail."""
+    rows = [
+        {"day": row["day"], "owner": row["owner"] or NOBODY, "what": "finding", "receipts": row["receipts"]}
+        for row in found
+    ]
+    judged = [run for run in runs if any(part(one.contents, name) for one in run.told for name in VERDICTS)]
+    claims = claim_rows(judged[-1:])
+    last = [row for row in claims if row["verdict"] == claims[-1]["verdict"] and row["said"] != "left out"]
+    rows += [
+        {"day": row["day"], "owner": row["owner"] or NOBODY, "what": "claim", "receipts": row["receipts"]}
+        for row in last
+        if row["holds"] is not True
+    ]
+    return sorted(rows, key=lambda row: (row["owner"] == NOBODY, row["owner"], row["what"]))
 
 
 def _of_proofs(told: Iterable[Told]) -> Iterator[Row]:

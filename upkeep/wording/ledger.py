@@ -1,10 +1,12 @@
 """The ledger as text for a shell."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from upkeep.ledger import Link
 from upkeep.ledger_verdict import LedgerVerdict
+from upkeep.numbers import several
 from upkeep.wording.lines import folded
 
 _MEANS = {
@@ -19,6 +21,7 @@ _MEANS = {
     "proof": "proved a backup again",
     "pruning": "removed old backups",
     "restored": "restored a backup",
+    "reviewed": "was reviewed and signed off",
 }
 
 
@@ -33,6 +36,16 @@ def receipts(links: Iterable[Link], *, in_full: bool) -> str:
         if in_full:
             lines += _in_full(link)
     return "\n".join(lines)
+
+
+def signed_off(run: str, said: Mapping[str, Any], link: Link) -> str:
+    """What a reviewer has signed, and what was open at that."""
+    claims = several(said["claims"], "claim")
+    return (
+        f"run {run} is signed off by {said['by']}: {several(len(said['reviewed']), 'receipt')} reviewed, "
+        f"{several(said['findings'], 'finding')} and {claims} open, {said['without_owner']} of them without an owner\n"
+        f"receipt {link.receipt.number}, {link.hash}"
+    )
 
 
 def verdict(database: str, found: LedgerVerdict) -> str:
