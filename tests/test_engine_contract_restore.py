@@ -15,6 +15,8 @@ from upkeep.changes import RowsRefused
 from upkeep.databases import Reading
 from upkeep.errors import Refused
 from upkeep.finding import find, keys_of
+from upkeep.lost_tables import look_for_tables
+from upkeep.origins import Origins
 from upkeep.plan import Plan, Repair
 from upkeep.planning import Planner
 from upkeep.policy import Action, Policy
@@ -259,3 +261,34 @@ def test_no_backup_is_opened_where_nothing_is_missed_that_a_rule_would_restore(h
     house.base.run("DELETE FROM parents WHERE id = 1")
     nights.planned(BY_NULL)
     assert nights.opened == []
+
+
+def test_p109_a_parent_table_that_is_gone_comes_back_or_is_told_with_the_reason_and_the_words_to_type(
+    house: House,
+) -> None:
+    """By a key that only the policy states, for elsewhere a table that is pointed at cannot go without its keys."""
+    by = Policy.model_validate(
+        {
+            "reference": [{"from": "leaves.child", "to": "ghosts.id"}],
+            "rule": [{"child": "leaves", "parent": "ghosts", "orphan": ["restore"]}],
+        }
+    )
+    house.base.run("CREATE TABLE ghosts (id INTEGER NOT NULL PRIMARY KEY)", "INSERT INTO ghosts VALUES (1)")
+    nights = Nights(house)
+    nights.fall()
+    house.base.run("DROP TABLE ghosts")
+    with house.database.reading() as now:
+        keys = keys_of(now, by)
+        lost = look_for_tables(now, keys, by, nights.older, house.database.unmakeable)
+        findings = tuple(find(now, key, limit=0) for key in keys)
+        plan = Planner(now, keys, by, (), Origins(gone=lost.why_not)).plan("clinic", findings, None)
+    (told,) = [one.reason for one in plan.kept if "ghosts" in one.key]
+    if house.database.unmakeable:
+        assert lost.why_not == {"ghosts": f"the table is gone, and {house.database.unmakeable}"}
+        assert told == f"restore is impossible: {lost.why_not['ghosts']}"
+        assert "`upkeep restore`" in told
+        assert nights.opened == []
+        with house.database.writing() as writing, pytest.raises(Refused, match="a plan cannot make a table here"):
+            writing.define(["CREATE TABLE ghosts (id INTEGER)"])
+    else:
+        assert [(one.comeback.table, len(one.images)) for one in lost.found] == [("ghosts", 1)]

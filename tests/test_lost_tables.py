@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,15 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
+from tasks.recovery import Found, what_became_of
 from tests.shell import Place, family, upkeep
-from upkeep.changes import Mended
+from upkeep.changes import Mended, put_changes
 from upkeep.databases import Reading
 from upkeep.databases.sqlite import SqliteDatabase
+from upkeep.equipment import equip
 from upkeep.errors import Refused
 from upkeep.finding import find, keys_of, with_tables_back
+from upkeep.journal import Intention
 from upkeep.lost_tables import LostTables, look_for_tables
 from upkeep.making import comeback_of
 from upkeep.plan import Plan, beyond
@@ -192,6 +196,15 @@ def test_a_table_of_more_rows_than_the_limit_is_told_and_left(surgery: Surgery) 
     assert "backup 00 has it with 3 rows, and the limit is 2" in plan.kept[0].reason
 
 
+def test_a_table_that_was_empty_is_told_and_left(tmp_path: Path) -> None:
+    surgery = Surgery(tmp_path, SURGERY + "DROP TRIGGER fired; DELETE FROM doctors;")
+    surgery.night()
+    surgery.run("DROP TABLE doctors")
+    plan = surgery.planned(RESTORES)
+    assert plan.tables == ()
+    assert "backup 00 has it without a row" in plan.kept[0].reason
+
+
 def test_a_table_that_comes_back_counts_against_the_limit_of_rows_and_is_no_share_of_itself(surgery: Surgery) -> None:
     plan = surgery.planned(RESTORES)
     rows_of = {"visits": 3, "notes": 2, "heard": 0}
@@ -337,3 +350,31 @@ def plan_of(place: Place) -> Any:
     """The plan of the one run that has performed one."""
     (outcome,) = place.store.glob("main/repairs/*/outcome.json")
     return json.loads(outcome.with_name("plan.json").read_text())
+
+
+def test_p95_of_a_run_that_died_it_is_found_out_whether_the_table_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    surgery = Surgery(tmp_path, SURGERY)
+    surgery.night()
+    surgery.run("DROP TABLE doctors")
+    damaged = surgery.database.path.read_bytes()
+    plan = surgery.planned(RESTORES)
+    mended = surgery.performed(plan, RESTORES)
+    place = family(tmp_path / "place", "CREATE TABLE other (id)")
+    place.set(DATABASE_URL=f"sqlite:///{surgery.database.path}")
+    equipment = equip()
+    intention = Intention(
+        run="killed",
+        database="main",
+        plan=plan.digest,
+        changes=put_changes(equipment.store, "main/repairs/killed/changes", mended.changes),
+        migration=None,
+        backup="00",
+        approved_by="tester",
+        begun=datetime(2026, 7, 1, tzinfo=UTC),
+    )
+    assert what_became_of(equipment, intention, {}) is Found.PERFORMED
+    surgery.database.path.write_bytes(damaged)
+    assert what_became_of(equipment, intention, {}) is Found.UNTOUCHED

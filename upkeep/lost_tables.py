@@ -96,6 +96,8 @@ def _whole(
 ) -> tuple[Lost | str, list[ForeignKey]]:
     table, most = older.catalog().tables[name], policy.limits.rows
     rows = older.count(name, digest=False).rows
+    if not rows:
+        return f"the table is gone, and backup {backup} has it without a row", []
     if rows > most:
         return f"the table is gone; backup {backup} has it with {rows:,} rows, and the limit is {most:,}", []
     if not table.locator:
