@@ -1,6 +1,7 @@
 """A ledger that the store itself holds by object lock: what it says, and what nobody can do to it (P-101, P-129)."""
 
 import inspect
+import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -126,6 +127,27 @@ def test_a_lock_that_has_ended_anchors_nothing(locked: Locked) -> None:
     time.sleep(3)
     assert not locked.verified().anchored
     assert locked.verified().intact
+
+
+def test_keys_that_may_not_ask_for_locks_verify_a_ledger_all_the_same_and_it_is_told(locked: Locked) -> None:
+    locked.wrote(FOR_A_WHILE)
+    policy = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": ["s3:GetBucketObjectLockConfiguration"],
+                "Resource": [f"arn:aws:s3:::{locked.bucket}"],
+            }
+        ],
+    }
+    locked.client.put_bucket_policy(Bucket=locked.bucket, Policy=json.dumps(policy))
+    said = locked.verified()
+    assert (said.intact, said.anchored) == (True, False)
+    assert any(
+        line.startswith("whether the store holds receipts against change could not be asked") for line in said.told
+    )
 
 
 @pytest.mark.usefixtures("locked")

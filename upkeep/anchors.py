@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
+from upkeep.errors import Refused
 from upkeep.holds import Hold
 from upkeep.ledger import number_of
 from upkeep.stores import Store
@@ -13,12 +14,14 @@ from upkeep.stores import Store
 class Anchor:
     """The last receipt that the store holds, 0 if it holds none; by its chain it stands for all before it.
 
-    ``is_possible``: could this store hold any?
+    ``is_possible``: could this store hold any? ``unasked`` says why nobody knows: keys without that right, a
+    server that knows of no locks.
     """
 
     number: int = 0
     hold: Hold | None = None
     is_possible: bool = False
+    unasked: str = ""
 
 
 NOT_HELD = Anchor()
@@ -31,8 +34,13 @@ def anchor_of(store: Store, database: str, now: datetime) -> tuple[Anchor, tuple
     A new version under the same name may be held as well, by whoever wrote the chain anew: so a receipt that the store
     keeps in two states is none to rely on, and is told.
     """
-    if store.unlockable:
-        return NOT_HELD, ()
+    try:
+        return (NOT_HELD, ()) if store.unlockable else _asked(store, database, now)
+    except Refused as fault:
+        return Anchor(unasked=fault.message), ()
+
+
+def _asked(store: Store, database: str, now: datetime) -> tuple[Anchor, tuple[str, ...]]:
     written, removed = Counter[str](), Counter[str]()
     for version in store.versions(f"{database}/ledger/"):
         (removed if version.is_removal else written)[version.name] += 1

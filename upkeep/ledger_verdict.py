@@ -173,7 +173,7 @@ def verdict_of(books: Books, evidence: Iterable[str], held: Anchor = NOT_HELD) -
         broken.append(
             f"no receipt has the hash {demand.head}: the ledger was cut off or written anew since it was noted"
         )
-    held = held if held.number <= books.number else Anchor(is_possible=held.is_possible)
+    held = held if held.number <= books.number else Anchor(is_possible=held.is_possible, unasked=held.unasked)
     return LedgerVerdict(
         receipts=books.number,
         head=books.head,
@@ -194,6 +194,8 @@ def _told(books: Books, held: Anchor) -> Iterable[str]:
         )
     if held.hold:
         yield f"the store holds receipt {held.number}, and by its chain all before it: {held.hold}"
+    elif held.unasked:
+        yield f"whether the store holds receipts against change could not be asked: {held.unasked}"
     elif held.is_possible:
         yield "the store could hold receipts against change and holds none: set UPKEEP_LEDGER_LOCK"
     if not books.demand.head and not held.number:

@@ -48,15 +48,13 @@ class PastTheEnd(Damaged):
 
 
 class NoLock(Refused):
-    """The bucket, or the object, is under no object lock, or the server knows none."""
+    """The bucket, or the object, is under no object lock."""
 
 
 _NO_LOCK = {
     "ObjectLockConfigurationNotFoundError",
     "ObjectLockConfigurationNotFound",
     "NoSuchObjectLockConfiguration",
-    "NotImplemented",
-    "MethodNotAllowed",
 }
 
 
