@@ -269,7 +269,7 @@ rows = 7   # few
 child = "notes.party"   # by hand
 orphan = ["keep"]
 """
-WRITTEN = ["notes.entity_id", "notes.main_patient_id", "notes.party"]
+WRITTEN = ["notes.main_patient_id", "notes.party", "notes.entity_id"]
 
 
 def test_what_is_likely_is_written_once_and_all_else_stays_to_the_byte(tmp_path: Path) -> None:

@@ -70,9 +70,7 @@ def digest_of_schema() -> str:
 def let_the_models_say(application: Path, ondelete: list[Any], indexes: list[Any]) -> None:
     """Let the application's models say what the written revisions made the database say."""
     wanted = {
-        "ondelete": [
-            (key["child"], key["columns"], key["wanted"]) for key in ondelete if key["differs"] and not key["obstacle"]
-        ],
+        "ondelete": [(key["child"], key["columns"], key["wanted"]) for key in ondelete],
         "indexes": list({one["name"]: (table, one["name"], one["columns"]) for table, one in indexes}.values()),
     }
     env = application / "migrations" / "env.py"
@@ -82,6 +80,7 @@ def let_the_models_say(application: Path, ondelete: list[Any], indexes: list[Any
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("damaged", ["delete", "system", "mariadb"], indirect=True)
 def test_what_the_policy_wants_is_written_applied_and_then_found_and_goes_back(damaged: Clinic, tmp_path: Path) -> None:
     home = Path(example.__file__).parents[1]
@@ -99,10 +98,13 @@ def test_what_the_policy_wants_is_written_applied_and_then_found_and_goes_back(d
     assert sum(key["differs"] and not key["obstacle"] for key in wished) > 30
     keys = upkeep("policy", "indexes", "--json").document["keys"]
     indexes = [(key["child"], key["wanted"]) for key in keys if key["wanted"]]
+    left_out = set()
     for what in ("ondelete", "indexes"):
         said = upkeep("policy", what, "--write", "--json")
         assert said.code == 0, said
-        assert said.document["left_out"] == []
+        left_out |= {told.partition(": ")[0] for told in said.document["left_out"]}
+    assert left_out <= {one["key"] for one in wished if one["differs"]}
+    assert performs is not bool(left_out), "MariaDB adds no key again that the orphans which are kept violate"
     assert said.document["builds_on"] != HEAD or not indexes
     if performs:
         run_at(damaged, tmp_path / "perform", ini)
@@ -110,13 +112,14 @@ def test_what_the_policy_wants_is_written_applied_and_then_found_and_goes_back(d
         alembic(ini, "upgrade", "head")
     assert {name: damaged.ask(f"SELECT COUNT(*) FROM {name}") for name in damaged.tables} == rows
     for what in ("ondelete", "indexes"):
-        assert upkeep("policy", what).code == 0
+        assert upkeep("policy", what).code == (1 if left_out and what == "ondelete" else 0)
         assert upkeep("policy", what, "--write", "--json").document["revision"] is None
-    wanted_of = {key["key"]: key["wanted"] for key in wished if key["differs"] and not key["obstacle"]}
+    changed = [key for key in wished if key["differs"] and not key["obstacle"] and key["key"] not in left_out]
+    wanted_of = {key["key"]: key["wanted"] for key in changed}
     found = {key["key"]: key["found"] for key in upkeep("policy", "ondelete", "--json").document["keys"]}
     assert {key: found[key] for key in wanted_of} == wanted_of
     untouched = (application / "migrations" / "env.py").read_text()
-    let_the_models_say(application, wished, indexes)
+    let_the_models_say(application, changed, indexes)
     assert alembic(ini, "check") == "No new upgrade operations detected.\n"
     (application / "migrations" / "env.py").write_text(untouched)
     alembic(ini, "downgrade", HEAD)
