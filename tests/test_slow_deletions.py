@@ -16,7 +16,7 @@ from upkeep.plan import Plan
 from upkeep.planning import Planner
 from upkeep.policy import load_policy
 from upkeep.report import RunReport, plan_document
-from upkeep.wording import markdown, text
+from upkeep.wording import markdown, runs
 
 INDEXES = [
     [],
@@ -97,9 +97,9 @@ def test_the_plan_names_the_key_in_words_and_its_digest_does_not_depend_on_it(tm
     assert plan.scans == ("grandchild(child_id) -> child(id)",)
     assert (quick.scans, quick.digest) == ((), plan.digest)
     report = RunReport(run="1", database="main", ended="rehearsed", plan=plan)
-    for told in (text.run_report(report), markdown.summary(report)):
+    for told in (runs.run_report(report), markdown.summary(report)):
         assert "deletions will be slow: no index begins with the columns of grandchild(child_id) -> child(id)" in (
             " ".join(told.split())
         )
-        assert "slow" not in text.run_report(replace(report, plan=quick))
+        assert "slow" not in runs.run_report(replace(report, plan=quick))
     assert plan_document(plan)["scans"] == ["grandchild(child_id) -> child(id)"]

@@ -33,7 +33,7 @@ from upkeep.receipts import write_receipt
 from upkeep.settings import Settings, load_settings
 from upkeep.signatures import signer_from
 from upkeep.stores import Store, open_store
-from upkeep.wording import text
+from upkeep.wording import backups as wording
 
 Wanted = Annotated[str, typer.Argument(metavar="ID|latest", help="Which backup; see `upkeep backups`.")]
 
@@ -56,7 +56,7 @@ def backup(as_json: Json = False) -> None:
         )
     taken = {"backup": backed_up(manifest, equipment.store.url)}
     equipment.attest("backup", "shell", taken, [manifest_evidence(equipment.store, manifest)])
-    say(as_json, backup_document(Backup(manifest.id, manifest, verified=False)), text.taken(manifest))
+    say(as_json, backup_document(Backup(manifest.id, manifest, verified=False)), wording.taken(manifest))
 
 
 def verify(wanted: Wanted, as_json: Json = False) -> None:
@@ -90,7 +90,7 @@ def verify(wanted: Wanted, as_json: Json = False) -> None:
     document = backup_document(Backup(manifest.id, manifest, verified=True))
     document |= {"seconds": round(seconds, 3), "remarks": list(remarks), "uncompared": list(proof.uncompared)}
     said = f"backup {manifest.id} is verified: {manifest.census.rows:,} rows, restored in {seconds:.2f} s"
-    say(as_json, document, "\n".join((said, *remarks, *text.not_compared(proof.uncompared))))
+    say(as_json, document, "\n".join((said, *remarks, *wording.not_compared(proof.uncompared))))
 
 
 def _to_verify(store: Store, name: str, wanted: str) -> Manifest:
@@ -117,7 +117,7 @@ def prune(
         if pruning.going:
             equipment.attest("pruning", "shell", pruned(pruning))
         remove_old(store, pruning)
-    say(as_json, pruning_document(pruning, done=yes), text.retention(pruning, done=yes))
+    say(as_json, pruning_document(pruning, done=yes), wording.retention(pruning, done=yes))
 
 
 def restore(

@@ -19,7 +19,7 @@ from upkeep.equipment import equip
 from upkeep.errors import Refused, Unreachable
 from upkeep.report import RunReport
 from upkeep.settings import load_settings
-from upkeep.wording import text
+from upkeep.wording import runs
 from upkeep.workplaces import workplace
 
 _MARK = "made-by-upkeep-demo"
@@ -34,7 +34,7 @@ def demonstrate(folder: Path, seed: int, as_json: bool) -> int:
     tell(f"the damaged clinic stands in {place}; its nightly backups are in {folder / 'store'}")
     tell("\n=== first run: look and rehearse, as every night\n")
     first = run_maintain(perform="never")
-    tell(text.run_report(first))
+    tell(runs.run_report(first))
     if not first.passed or first.plan is None:
         say(as_json, first.document(), "")
         return DOES_NOT_HOLD
@@ -42,15 +42,15 @@ def demonstrate(folder: Path, seed: int, as_json: bool) -> int:
     if not migrate:
         tell("\n=== once more: the rows without the migration, which can only be rehearsed here\n")
         rows_alone = run_maintain(perform="never", migrate=False)
-        tell(text.run_in_short(rows_alone))
+        tell(runs.run_in_short(rows_alone))
         approved = rows_alone.plan or first.plan
     tell(f"\n=== second run: an operator approves plan {approved.digest[:12]}\n")
     operator: dict[str, Any] = {"approve": approved.digest, "by": "demo", "reason": "to see it work"}
     second = run_maintain(perform="ask", migrate=migrate, wait=False, **operator)
-    tell(text.run_in_short(second))
+    tell(runs.run_in_short(second))
     tell("\n=== third run: is there anything left to do?\n")
     third = run_maintain(perform="never", migrate=migrate)
-    tell(text.run_in_short(third))
+    tell(runs.run_in_short(third))
     left = f"\nnot performed: {first.plan.migration}\n{_why_not(first)}" if first.unmigratable else ""
     told = {"again": third.document(), "unmigratable": first.unmigratable or None}
     say(as_json, second.document() | told, left + _where_to_look(folder, second))

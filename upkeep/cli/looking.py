@@ -19,7 +19,7 @@ from upkeep.finding import detected, diagnosed, find, keys_of, with_adopted
 from upkeep.history import Moment, Record
 from upkeep.remembering import read_baseline
 from upkeep.report import Detected, detected_document
-from upkeep.wording import text
+from upkeep.wording import backups as wording
 from upkeep.wording.check import what_was_found
 
 _LATEST = "latest"
@@ -155,4 +155,4 @@ def backups(as_json: Json = False) -> None:
     """List the backups of the database in the store, oldest first."""
     equipment = equip()
     listed = list_backups(equipment.store, equipment.settings.database)
-    say(as_json, {"backups": [backup_document(backup) for backup in listed]}, text.backups(listed))
+    say(as_json, {"backups": [backup_document(backup) for backup in listed]}, wording.backups(listed))

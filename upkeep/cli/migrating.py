@@ -10,7 +10,7 @@ from upkeep.cli.running import run_flow, say_report
 from upkeep.cli.saying import Json
 from upkeep.equipment import equip
 from upkeep.errors import Refused
-from upkeep.wording import migration, text
+from upkeep.wording import migration, runs
 
 _WHOLE = "write `upkeep migrate --perform ask --approve DIGEST --by NAME --reason TEXT`"
 
@@ -42,7 +42,7 @@ def migrate(
         perform=perform,
         **asdict(given),
     )
-    told = migration.explanation(report, equipment.database.while_migrating) if explain else text.run_report(report)
+    told = migration.explanation(report, equipment.database.while_migrating) if explain else runs.run_report(report)
     say_report(report, as_json, asked=perform != "never", told=told)
 
 

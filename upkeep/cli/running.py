@@ -15,7 +15,7 @@ from upkeep.equipment import equip
 from upkeep.errors import Refused, Unreachable
 from upkeep.report import RunReport, Step
 from upkeep.verdict import Check, Verdict
-from upkeep.wording import text
+from upkeep.wording import runs
 from upkeep.wording.next_steps import approving
 
 
@@ -72,7 +72,7 @@ def maintain(
 
 def say_report(report: RunReport, as_json: bool, *, asked: bool, told: str = "") -> NoReturn:
     """Print what a run came to and leave with its exit code; a plan that was asked for and not approved is refused."""
-    document, told = report.document(), told or text.run_report(report)
+    document, told = report.document(), told or runs.run_report(report)
     if asked and report.passed and not report.performed and report.plan and not report.plan.is_empty:
         end_badly(as_json, document, told, Refused(report.ended, f"approve it with `{approving(report)}`"))
     say(as_json, document, told)
