@@ -65,7 +65,8 @@ class Migrating(Runbook):
     def _rehearsed(
         self, scratch: Database, folder: Path, manifest: Manifest, detected: Detected, migration: Migration | None
     ) -> Rehearsed:
-        refuse_orphans(self._equipment.policy, detected)
+        if migration:
+            refuse_orphans(self._equipment.policy, detected)
         rehearsed = rehearse(self._repairing_nothing, scratch, folder, manifest, detected, migration)
         if migration and rehearsed.verdict.passed:
             self._facts["notes"] = find_drift(self._equipment, scratch, folder)

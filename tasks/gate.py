@@ -9,6 +9,7 @@ from upkeep.databases import Database
 from upkeep.equipment import Equipment
 from upkeep.errors import Refused
 from upkeep.losses import LEFT_BEHIND
+from upkeep.numbers import several
 from upkeep.policy import Policy
 from upkeep.proofs import proof_of
 from upkeep.report import Detected
@@ -61,7 +62,7 @@ def refuse_orphans(policy: Policy, detected: Detected) -> None:
         orphans = sum(finding.orphans or 0 for finding in wrong)
         worst = max(wrong, key=lambda finding: finding.orphans or 0)
         raise Refused(
-            f"nothing is migrated while there are orphans: {orphans:,} of {len(wrong)} foreign keys, "
+            f"nothing is migrated while there are orphans: {orphans:,} by {several(len(wrong), 'foreign key')}, "
             f"the most of {worst.key}",
             "`upkeep maintain` cleans up and migrates in one run; rows that shall stay need a rule that keeps them",
         )

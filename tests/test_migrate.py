@@ -80,7 +80,7 @@ def test_nothing_is_migrated_while_there_are_orphans_p91(place: Place, policy: s
     code, sentence, hint = upkeep("migrate", "--perform", "within_limits").complaint
     assert code == 2
     assert sentence == (
-        "nothing is migrated while there are orphans: 1 of 1 foreign keys, the most of child(parent_id) -> parent(id)"
+        "nothing is migrated while there are orphans: 1 by 1 foreign key, the most of child(parent_id) -> parent(id)"
     )
     assert hint.startswith("`upkeep maintain` cleans up and migrates in one run")
     assert place.path.read_bytes() == before

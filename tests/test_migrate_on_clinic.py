@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.usefixture
 
 
 def test_refused_while_orphans_are_there_and_performed_with_their_remediation_in_one_run(damaged: Clinic) -> None:
-    """The same on PostgreSQL: tests/test_clinic_on_postgresql.py."""
+    """The same on PostgreSQL: tests/test_clinic_on_postgresql.py. Where nothing is pending no orphan matters."""
     before = damaged.path.read_bytes()
     code, sentence, hint = upkeep("migrate", "--perform", "within_limits").complaint
     assert code == 2
