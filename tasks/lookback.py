@@ -13,8 +13,8 @@ from upkeep.equipment import Equipment
 from upkeep.errors import Damaged
 from upkeep.finding import keys_of
 from upkeep.history import Moment, Newest, Record
+from upkeep.older_backups import CannotTell
 from upkeep.remembering import latest_record, runs_that_looked
-from upkeep.searching import CannotTell
 from upkeep.vanishing import Secret, repaired_since
 
 

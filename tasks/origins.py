@@ -13,10 +13,11 @@ from upkeep.equipment import Equipment
 from upkeep.errors import Refused
 from upkeep.finding import keys_of
 from upkeep.lost_tables import LostTables, look_for_tables
+from upkeep.older_backups import CannotTell, Older
 from upkeep.origins import Origins
 from upkeep.recall import Recall
 from upkeep.remaking import as_if_made
-from upkeep.searching import CannotTell, Older, search
+from upkeep.searching import search
 from upkeep.vanishing import rows_put_back
 
 

@@ -26,9 +26,10 @@ from upkeep.catalog import ForeignKey
 from upkeep.databases import Reading
 from upkeep.databases.sqlite import SqliteDatabase
 from upkeep.finding import find, keys_of
+from upkeep.older_backups import Older
 from upkeep.planning import Planner
 from upkeep.policy import Action, Policy, Rule, load_policy
-from upkeep.searching import Older, search
+from upkeep.searching import search
 from upkeep.values import Row
 
 POLICY = INI.parent / "policy.toml"

@@ -218,7 +218,11 @@ def test_p100_no_private_key_stands_in_a_repr_and_none_can_be_pickled() -> None:
         pickle.dumps(keyring)
 
 
-@pytest.mark.parametrize("name", ["age1", BOTH[0][:-1] + "q", BOTH[0].upper()[:-2], "ssh-ed25519 AAAA", "ada@example"])
+@pytest.mark.parametrize(
+    "name",
+    ["age1", BOTH[0][:-1] + "q", BOTH[0].upper()[:-2], "ssh-ed25519 AAAA", "ada@example"],
+    ids=["too short", "a wrong sum", "cut", "of another program", "no key"],
+)
 def test_a_recipient_that_is_no_age_key_is_refused_by_its_number(name: str) -> None:
     with pytest.raises(Refused, match=r"key 2 of UPKEEP_RECIPIENTS is no public age key") as refused:
         keyring_from([BOTH[0], name], None)

@@ -16,13 +16,14 @@ from upkeep.databases import Reading
 from upkeep.errors import Refused
 from upkeep.finding import find, keys_of
 from upkeep.lost_tables import look_for_tables
+from upkeep.older_backups import Older
 from upkeep.origins import Origins
 from upkeep.plan import Plan, Repair
 from upkeep.planning import Planner
 from upkeep.policy import Action, Policy
 from upkeep.provenance import ANOTHERS, SIDE_BY_SIDE
 from upkeep.rows import images_of
-from upkeep.searching import Older, search
+from upkeep.searching import search
 from upkeep.values import Row, row_digest
 
 __all__ = ["engine", "house"]

@@ -24,11 +24,12 @@ from upkeep.finding import find, keys_of, with_tables_back
 from upkeep.journal import Intention
 from upkeep.lost_tables import LostTables, look_for_tables
 from upkeep.making import comeback_of
+from upkeep.older_backups import CannotTell, Older
 from upkeep.plan import Plan, beyond
 from upkeep.planning import Planner
 from upkeep.policy import Limits, Policy
 from upkeep.remaking import as_if_made, carry_out
-from upkeep.searching import CannotTell, Older, search
+from upkeep.searching import search
 from upkeep.undoing import Deed, draw_back
 
 RESTORES = Policy.model_validate({"rule": [{"child": "*", "orphan": ["restore", "nullify"]}]})

@@ -14,6 +14,7 @@ from upkeep.databases.sqlite import SqliteDatabase
 from upkeep.finding import find, keys_of
 from upkeep.fixpoint import Spot
 from upkeep.mending import mend
+from upkeep.older_backups import CannotTell, Older
 from upkeep.plan import Plan
 from upkeep.planning import Planner
 from upkeep.policy import Policy
@@ -27,7 +28,7 @@ from upkeep.provenance import (
     Image,
     judge,
 )
-from upkeep.searching import CannotTell, Older, search
+from upkeep.searching import search
 from upkeep.tombstones import NEVER
 
 ONE = Image(Spot("p", (1,)), ("id", "name"), (1, "Ada"))

@@ -11,11 +11,12 @@ import pytest
 from upkeep.databases import Reading
 from upkeep.databases.sqlite import SqliteDatabase
 from upkeep.finding import find, keys_of
+from upkeep.older_backups import Older
 from upkeep.plan import Plan
 from upkeep.planning import Planner
 from upkeep.policy import Policy
 from upkeep.recall import Recall
-from upkeep.searching import Older, search
+from upkeep.searching import search
 from upkeep.stores import Store, open_store
 
 RESTORES = Policy.model_validate({"rule": [{"child": "*", "orphan": ["restore"]}]})

@@ -21,10 +21,11 @@ from upkeep.databases.sqlite import SqliteDatabase
 from upkeep.finding import find, keys_of
 from upkeep.fixpoint import Spot
 from upkeep.mending import mend
+from upkeep.older_backups import Older
 from upkeep.plan import Plan
 from upkeep.planning import Planner
 from upkeep.policy import Action, Policy
-from upkeep.searching import Older, search
+from upkeep.searching import search
 
 COLUMNS = ("id", "a", "b", "note")
 ACTIONS = (

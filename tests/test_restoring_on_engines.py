@@ -20,10 +20,11 @@ from upkeep.databases.opening import open_database
 from upkeep.finding import find, keys_of
 from upkeep.fixpoint import Spot
 from upkeep.mending import mend
+from upkeep.older_backups import Older
 from upkeep.plan import Plan
 from upkeep.planning import Planner
 from upkeep.policy import Policy
-from upkeep.searching import Older, search
+from upkeep.searching import search
 from upkeep.undoing import Deed, draw_back
 
 

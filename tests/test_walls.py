@@ -26,6 +26,7 @@ ROOMS = {
     "upkeep": "nouns",
     "upkeep.errors": "errors",
     "upkeep.settings": "settings",
+    "upkeep.setting_kinds": "settings",
     "upkeep.equipment": "equipment",  # settings, database, store and policy, opened together
     "upkeep.databases": "database protocol",  # the package's own file; the files below it are the engines
     "upkeep.databases.": "databases",
@@ -51,7 +52,7 @@ MAY_IMPORT = {
     "store protocol": {"nouns", "errors"},
     "databases": {"databases", "database protocol", "nouns", "errors"},
     "stores": {"stores", "store protocol", "nouns", "errors"},
-    "settings": {"errors"},
+    "settings": {"errors", "settings"},
     "equipment": KERNEL,
     "errors": set[str](),
     "pages": {"pages", "nouns", "errors"},

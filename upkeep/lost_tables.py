@@ -8,11 +8,11 @@ from upkeep.catalog import ForeignKey
 from upkeep.databases import Reading
 from upkeep.fixpoint import Spot
 from upkeep.making import Comeback
+from upkeep.older_backups import CannotTell, Older
 from upkeep.origins import Lost, Pointing
 from upkeep.orphans import counting
 from upkeep.policy import Action, Policy
 from upkeep.provenance import Image
-from upkeep.searching import CannotTell, Older
 from upkeep.sightings import as_there, missed_by, parents_of
 
 

@@ -2,22 +2,19 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 
 from upkeep.catalog import ForeignKey
 from upkeep.databases import Reading
-from upkeep.errors import Refused
 from upkeep.fixpoint import Orphan, Spot
 from upkeep.namesakes import namesakes
-from upkeep.origins import Lost, Origin, Origins, Pointer, Pointing
+from upkeep.older_backups import CannotTell, Older
+from upkeep.origins import Lost, Origin, Origins, Pointer
 from upkeep.policy import Action, Policy
 from upkeep.provenance import (
-    NOT_IN_THE_TABLE,
     NOT_TOLD_APART,
     NOWHERE,
-    WHOLE_TABLE,
     Glimpse,
     Image,
     Judgement,
@@ -25,33 +22,13 @@ from upkeep.provenance import (
     newest_of,
 )
 from upkeep.recall import Memory
+from upkeep.returning import Returning, Side, by_side, side
 from upkeep.rulings import rulings
 from upkeep.sightings import Missed, Seen, kept_since, missed_by, parents_of, seen_in
 from upkeep.tombstones import tombstones
 from upkeep.values import Value
 
 ALSO_OTHERS = "other rows would take it for their parent, for which that is not proven"
-
-
-class CannotTell(Refused):
-    """An older backup cannot be compared with the database of today, and so none that is older still."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, "restore it to another database and compare by hand")
-
-
-@dataclass(frozen=True)
-class Older:
-    """One older backup: its id, and how to bring it back and look at it; that may raise CannotTell.
-
-    ``tables`` are the names of those that it has, in small letters; None where only a look tells. ``memory`` is what it
-    is known not to have: where that is all that is wanted, it is not opened.
-    """
-
-    backup: str
-    opened: Callable[[], AbstractContextManager[Reading]]
-    tables: frozenset[str] | None = None
-    memory: Memory | None = None
 
 
 def search(
@@ -77,22 +54,6 @@ def search(
     if own and not lost:
         own.keep(looking.of_today())
     return looking.origins()
-
-
-Side = tuple[str, tuple[str, ...], tuple[str, ...]]
-"""A table, columns of it that are pointed at, and values there as text."""
-
-
-def _side(key: ForeignKey, values: Iterable[Value]) -> Side:
-    return key.parent, key.parent_columns, tuple(map(str, values))
-
-
-def _recalled(backup: Older, wanted: set[Missed]) -> set[Missed] | None:
-    """Those of ``wanted`` whose child pointed there already, where none of their parents was there; None if unknown."""
-    if backup.memory is None:
-        return None
-    points = {missed: backup.memory.points(missed) for missed in wanted}
-    return None if None in points.values() else {missed for missed, pointed in points.items() if pointed}
 
 
 class _Search:
@@ -121,12 +82,7 @@ class _Search:
         self._stands_on: dict[Spot, list[Pointer]] = defaultdict(list)
         self._impossible: dict[Spot, str] = {}
         self._ended: dict[Missed, str] = {}
-        self._lost = {one.comeback.table: one for one in lost}
-        self._whole = {
-            image.spot: Judgement(WHOLE_TABLE, image, one.comeback.backup) for one in lost for image in one.images
-        }
-        self._pointed: dict[Pointing, Spot] = {at: spot for one in lost for at, spot in one.pointed.items()}
-        self._held: dict[tuple[str, tuple[str, ...]], dict[Side, Spot]] = {}
+        self._returning = Returning(lost)
 
     def begin(self) -> set[Missed]:
         """Orphans of the keys whose rules would restore, and of all others that point at the same tables."""
@@ -155,7 +111,7 @@ class _Search:
         for backup in older:
             if not undecided:
                 return
-            if (recalled := _recalled(backup, wanted)) is not None:
+            if (recalled := backup.recalled(wanted)) is not None:
                 undecided = self._enter(backup.backup, undecided, {}, recalled)
                 continue
             try:
@@ -167,29 +123,12 @@ class _Search:
 
     def _is_into_a_lost(self, missed: Missed) -> bool:
         """Does it point into a table that comes back as a whole? Then no other backup is asked for it."""
-        if self._keys[missed.key].parent not in self._lost:
+        key = self._keys[missed.key]
+        if key.parent not in self._returning:
             return False
-        spot = self._in_the_table(missed)
+        spot = self._returning.row(key, missed)
         self._spots[missed] = {spot} if spot else set()
         return True
-
-    def _in_the_table(self, missed: Missed) -> Spot | None:
-        """The row of a lost table that it points at: as the engine compares, or for who comes with it, as text."""
-        key = self._keys[missed.key]
-        exactly = self._pointed.get((key.child, key.columns, missed.values))
-        return exactly or self._by_text(key).get(_side(key, missed.values))
-
-    def _by_text(self, key: ForeignKey) -> dict[Side, Spot]:
-        """The rows of lost tables by what ``key`` points at: for who comes back together with them."""
-        side = key.parent, key.parent_columns
-        if side not in self._held:
-            rows = [(dict(zip(i.columns, i.values, strict=True)), i.spot) for i in self._lost[key.parent].images]
-            self._held[side] = {
-                _side(key, [values[column] for column in key.parent_columns]): spot
-                for values, spot in rows
-                if values.keys() >= {*key.parent_columns}
-            }
-        return self._held[side]
 
     def _look(self, reading: Reading, backup: Older, wanted: set[Missed], undecided: set[Missed]) -> set[Missed]:
         """What one backup shows of all that is wanted, for ties; the answer is of what older ones have to tell more."""
@@ -199,7 +138,7 @@ class _Search:
             image = seen.parents.get((missed.key, missed.values))
             if image:
                 self._spots[missed].add(image.spot)
-            elif alike := held.get(_side(self._keys[missed.key], missed.values)):
+            elif alike := held.get(side(self._keys[missed.key], missed.values)):
                 self._spots[missed].add(alike)
         shown = {missed: seen.parents.get((missed.key, missed.values)) for missed in wanted}
         if backup.memory:
@@ -220,9 +159,7 @@ class _Search:
         """The rows that were seen, by table and what others point at: for who points from a table that is newer."""
         held: dict[Side, Spot] = {}
         for (name, _), image in seen.parents.items():
-            values, key = dict(zip(image.columns, image.values, strict=True)), self._keys[name]
-            if values.keys() >= {*key.parent_columns}:
-                held[_side(key, [values[column] for column in key.parent_columns])] = image.spot
+            held |= by_side(self._keys[name], [image])
         return held
 
     def _told(self, reading: Reading, missed: Missed, image: Image) -> Image:
@@ -238,11 +175,11 @@ class _Search:
         return not (last.points or asks)
 
     def _judged(self, missed: Missed) -> Judgement:
-        if self._keys[missed.key].parent in self._lost:
-            spot = self._in_the_table(missed)
-            return self._whole[spot] if spot else Judgement(NOT_IN_THE_TABLE)
+        key = self._keys[missed.key]
+        if key.parent in self._returning:
+            return self._returning.judged(key, missed)
         glimpses = self._glimpses.get(missed, [])[::-1]
-        table = self._now.catalog().tables[self._keys[missed.key].child]
+        table = self._now.catalog().tables[key.child]
         told_apart = bool(table.locator) and {*table.locator} <= {*table.stored}
         judged = judge(glimpses) if told_apart or missed in self._since else Judgement(NOT_TOLD_APART)
         return newest_of(glimpses) if judged.image is None and self._rulings.needs_no_proof(missed.key) else judged
@@ -255,8 +192,8 @@ class _Search:
             judged = self._judged(missed)
             for spot in spots:
                 (besides if missed in self._since else pointed)[spot].append(judged)
-        proven = dict(self._whole)
-        for spot in (pointed.keys() | besides.keys()) - self._whole.keys():
+        proven = dict(self._returning.proven)
+        for spot in (pointed.keys() | besides.keys()) - self._returning.proven.keys():
             good = [one for one in pointed[spot] + besides[spot] if one.image and one.image.spot == spot]
             alike = len({one.image.values for one in good if one.image}) == 1
             # One that came when the parent was gone already proves nothing, but speaks for no other parent either.
@@ -322,7 +259,7 @@ class _Search:
                         unproven[orphan] = self._why_not(missed)
                 else:
                     why_not[orphan] = self._why_not(missed)
-        return Origins(found, of, unproven, why_not, tuple(one.comeback for one in self._lost.values()))
+        return Origins(found, of, unproven, why_not, self._returning.comebacks)
 
     def _why_not(self, missed: Missed) -> str:
         judged = self._judged(missed)
@@ -350,7 +287,11 @@ class _Search:
         needs = []
         for missed in self._pointers[spot]:
             proven, instead = self._judged(missed).image, self._instead(missed.key)
-            if proven and proven.spot in found and (proven.spot in self._whole or self._comes_before(missed.key)):
+            if (
+                proven
+                and proven.spot in found
+                and (proven.spot in self._returning.proven or self._comes_before(missed.key))
+            ):
                 needs.append(Pointer(proven.spot, missed.key, instead))
             elif instead is not None:
                 origin = origin.without(Pointer(spot, missed.key, instead))

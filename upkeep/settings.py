@@ -3,27 +3,39 @@
 import difflib
 import os
 import re
-import shlex
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any
 
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
-from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, SecretStr, ValidationError
+from pydantic import Field, PrivateAttr, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
 from upkeep.errors import Refused
+from upkeep.setting_kinds import (
+    OURS,
+    Command,
+    DatabaseUrl,
+    ExistingFile,
+    ExistingFolder,
+    Lock,
+    Metadata,
+    PassedOn,
+    Place,
+    Program,
+    Recipients,
+    ShortName,
+    StoreUrl,
+    Variables,
+    Words,
+)
 
 _PASSED_ON = re.compile(r"PATH|HOME|LANG|LC_[A-Z]+|TZ|VIRTUAL_ENV")
-_NEVER_PASSED_ON = re.compile(r"DATABASE_URL|AWS_.*|UPKEEP_.*")
-_OURS = re.compile(r"(?i)UPKEEP_(?!TEST_)")  # UPKEEP_TEST_... are switches of the test suite
 _POSITIVE = {"gt": 0, "allow_inf_nan": False}
 _WORDING = {
     "bool_parsing": "is neither true nor false",
@@ -34,106 +46,6 @@ _WORDING = {
     "greater_than_equal": "is less than {ge:g}",
     "less_than_equal": "is more than {le:g}",
 }
-
-
-def _absolute(path: Path) -> Path:
-    """The path as it is meant from here; links stay, for a virtual environment's interpreter is one."""
-    return path.expanduser().absolute()
-
-
-def _checked(holds: Callable[[Path], bool], complaint: str) -> Callable[[Path], Path]:
-    def check(path: Path) -> Path:
-        if not holds(path):
-            raise ValueError(complaint)
-        return path
-
-    return check
-
-
-def _is_program(path: Path) -> bool:
-    return path.is_file() and os.access(path, os.X_OK)
-
-
-def _short_name(name: str) -> str:
-    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", name):
-        raise ValueError("is no short name")
-    return name
-
-
-def _database_url(url: SecretStr) -> SecretStr:
-    try:
-        make_url(url.get_secret_value())
-    except (ArgumentError, ValueError):
-        raise ValueError("is no database URL") from None
-    return url
-
-
-def _store_url(url: str) -> str:
-    scheme, separator, rest = url.partition("://")
-    if not separator or not re.fullmatch(r"[a-z][a-z0-9]*", scheme):
-        raise ValueError("is no URL of a store")
-    if "@" in rest.partition("/")[0]:
-        raise ValueError("holds credentials, which belong into AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
-    return url
-
-
-def _recipients(value: str | tuple[str, ...]) -> tuple[str, ...]:
-    """Keys with commas or spaces between them. Whether each is one is asked by who uses them."""
-    return value if isinstance(value, tuple) else tuple(value.replace(",", " ").split())
-
-
-def _metadata(name: str) -> str:
-    module, _, attribute = name.partition(":")
-    if not all(part.isidentifier() for part in (*module.split("."), *attribute.split("."))):
-        raise ValueError("names no module and attribute")
-    return name
-
-
-def _listed(value: str | tuple[str, ...]) -> tuple[str, ...]:
-    return value if isinstance(value, tuple) else tuple(name.strip() for name in value.split(",") if name.strip())
-
-
-def _names(value: str | tuple[str, ...]) -> tuple[str, ...]:
-    names = _listed(value)
-    if kept_back := [name for name in names if _NEVER_PASSED_ON.fullmatch(name)]:
-        raise ValueError(f"would hand {', '.join(kept_back)} to the application's code")
-    return names
-
-
-def _command(text: str) -> str:
-    try:
-        words = shlex.split(text)
-    except ValueError:
-        words = []
-    if text and not words:
-        raise ValueError("is no command")
-    return text
-
-
-def _words(value: str | tuple[str, ...]) -> tuple[str, ...]:
-    names = _listed(value)
-    if not all(re.fullmatch(r"[A-Za-z_][A-Za-z0-9_-]*", name) for name in names):
-        raise ValueError("is no list of names")
-    return names
-
-
-def _lock(name: str) -> str:
-    if name not in ("governance", "compliance"):
-        raise ValueError("is neither governance nor compliance")
-    return name
-
-
-def _variables(value: str | tuple[str, ...]) -> tuple[str, ...]:
-    names = _words(value)
-    if ours := [name for name in names if _OURS.match(name) or name in ("PATH", "HOME")]:
-        raise ValueError(f"would put the URL into {', '.join(ours)}")
-    return names
-
-
-Place = Annotated[Path, AfterValidator(_absolute)]
-ExistingFile = Annotated[Place, AfterValidator(_checked(Path.is_file, "is not there, or no file"))]
-ExistingFolder = Annotated[Place, AfterValidator(_checked(Path.is_dir, "is not there, or no folder"))]
-Program = Annotated[Place, AfterValidator(_checked(_is_program, "is no program"))]
 
 
 def _setting(name: str, write: str, says: str, **more: Any) -> Any:
@@ -156,7 +68,7 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    database_url: Annotated[SecretStr, AfterValidator(_database_url)] | None = _setting(
+    database_url: DatabaseUrl | None = _setting(
         "DATABASE_URL",
         "sqlite:////srv/clinic/clinic.db",
         "the database to look after, as SQLAlchemy writes it",
@@ -178,10 +90,10 @@ class Settings(BaseSettings):
         "SENTRY_DSN", "https://key@sentry.example/1", "where the application reports its errors", default=None
     )
 
-    database: Annotated[str, AfterValidator(_short_name)] = _setting(
+    database: ShortName = _setting(
         "UPKEEP_DATABASE", "main", "its short name: at most 40 lower-case letters, digits and dashes", default="main"
     )
-    store: Annotated[str, AfterValidator(_store_url)] = _setting(
+    store: StoreUrl = _setting(
         "UPKEEP_STORE",
         "file:///srv/upkeep-store",
         "where backups live: file:///folder or s3://bucket/prefix; unset, upkeep-store in the working folder",
@@ -199,7 +111,7 @@ class Settings(BaseSettings):
         "the folder for throw-away databases; unset, upkeep-<uid> among the system's temporary files",
         default_factory=lambda: Path(tempfile.gettempdir()) / f"upkeep-{os.getuid()}",
     )
-    scratch_url: Annotated[SecretStr, AfterValidator(_database_url)] | None = _setting(
+    scratch_url: DatabaseUrl | None = _setting(
         "UPKEEP_SCRATCH_URL",
         "postgresql+psycopg://upkeep:change-me@scratch.example:5432/postgres",
         "a maintenance database of the server for throw-away databases; unset, the one of DATABASE_URL",
@@ -218,16 +130,16 @@ class Settings(BaseSettings):
         default=24.0,
         **_POSITIVE,
     )
-    quiesce_on: Annotated[str, AfterValidator(_command)] | None = _setting(
+    quiesce_on: Command | None = _setting(
         "UPKEEP_QUIESCE_ON",
         "systemctl stop clinic",
         "the command that keeps the application quiet while its database is migrated; unset, nothing is done",
         default=None,
     )
-    quiesce_off: Annotated[str, AfterValidator(_command)] | None = _setting(
+    quiesce_off: Command | None = _setting(
         "UPKEEP_QUIESCE_OFF", "systemctl start clinic", "the command that lets it go on afterwards", default=None
     )
-    quiesce_health: Annotated[str, AfterValidator(_command)] | None = _setting(
+    quiesce_health: Command | None = _setting(
         "UPKEEP_QUIESCE_HEALTH",
         "curl --fail --silent http://localhost:8000/health",
         "the command that ends well when the application does; it is asked afterwards",
@@ -242,7 +154,7 @@ class Settings(BaseSettings):
     lock_seconds: float = _setting(
         "UPKEEP_LOCK_SECONDS", "30", "seconds to wait for the write lock, more than 0", default=30.0, **_POSITIVE
     )
-    replica_url: Annotated[SecretStr, AfterValidator(_database_url)] | None = _setting(
+    replica_url: DatabaseUrl | None = _setting(
         "UPKEEP_REPLICA_URL",
         "postgresql+psycopg://upkeep:secret@replica.example:5432/clinic",
         "a replica of the database, looked at on nights without a restore; unset, the database itself is",
@@ -279,7 +191,7 @@ class Settings(BaseSettings):
         "the public keys that `upkeep ledger verify` trusts; unset, it asks for no signatures",
         default=None,
     )
-    ledger_lock: Annotated[str, AfterValidator(_lock)] | None = _setting(
+    ledger_lock: Lock | None = _setting(
         "UPKEEP_LEDGER_LOCK",
         "governance",
         "the object lock of receipts in an S3 bucket that has it: governance, or compliance, which nobody can shorten; "
@@ -294,7 +206,7 @@ class Settings(BaseSettings):
         ge=1,
         le=3653,
     )
-    recipients: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_recipients)] = _setting(
+    recipients: Annotated[Recipients, NoDecode] = _setting(
         "UPKEEP_RECIPIENTS",
         "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",
         "the public age keys, with commas, to which what holds rows is encrypted; unset or none, it is not",
@@ -309,13 +221,13 @@ class Settings(BaseSettings):
     alembic_ini: ExistingFile | None = _setting(
         "UPKEEP_ALEMBIC_INI", "alembic.ini", "the application's own; unset, nothing is migrated", default=None
     )
-    alembic_url_env: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_variables)] = _setting(
+    alembic_url_env: Annotated[Variables, NoDecode] = _setting(
         "UPKEEP_ALEMBIC_URL_ENV",
         "DATABASE_URL",
         "the variables, with commas, in which env.py looks for the URL of the database to migrate",
         default=("DATABASE_URL",),
     )
-    alembic_url_x: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = _setting(
+    alembic_url_x: Annotated[Words, NoDecode] = _setting(
         "UPKEEP_ALEMBIC_URL_X",
         "url",
         "the names, with commas, under which env.py looks for it among the arguments of alembic -x; unset, none",
@@ -327,10 +239,10 @@ class Settings(BaseSettings):
         "the application's interpreter, for Alembic and the models; unset, the one that runs Upkeep",
         default_factory=lambda: Path(sys.executable),
     )
-    metadata: Annotated[str, AfterValidator(_metadata)] | None = _setting(
+    metadata: Metadata | None = _setting(
         "UPKEEP_METADATA", "app.models:Base.metadata", "the metadata of the application's models", default=None
     )
-    app_env: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)] = _setting(
+    app_env: Annotated[PassedOn, NoDecode] = _setting(
         "UPKEEP_APP_ENV", "PYTHONPATH", "more names, with commas, that the application's code may see", default=()
     )
 
@@ -374,7 +286,7 @@ def load_settings(env_file: Path | None = None) -> Settings:
         settings = Settings(_env_file=path)
     except ValidationError as error:
         wrong = _wrong_values(error) + wrong
-    wrong += [_unknown(name) for name in sorted(around) if _OURS.match(name) and name not in _KNOWN]
+    wrong += [_unknown(name) for name in sorted(around) if OURS.match(name) and name not in _KNOWN]
     if wrong:
         count = "one setting is wrong" if len(wrong) == 1 else f"{len(wrong)} settings are wrong"
         raise Refused(f"{count}: {'; '.join(what for what, _ in wrong)}", "; ".join(instead for _, instead in wrong))
