@@ -40,6 +40,12 @@ class PostgresServer:
     user: str = "postgres"
     certificate: Path | None = None
 
+    @property
+    def major(self) -> int:
+        """The number of its version."""
+        ((number,),) = self.run("postgres", "SELECT current_setting('server_version_num')::int / 10000")
+        return int(number)
+
     def url(self, database: str, user: str = "", password: str | None = None) -> str:
         """The SQLAlchemy URL of a database, over loopback."""
         secret = self.password if password is None else password
