@@ -282,7 +282,7 @@ def test_on_a_clean_clinic_nothing_is_said_and_without_models_nothing_is_suspect
     settle(tmp_path, f"sqlite:///{tmp_path / 'clinic' / 'clinic.db'}")
     for _ in range(2):
         said = upkeep("check")
-        assert (said.code, said.out.splitlines()[1:]) == (0, ["next: nothing"])
+        assert (said.code, said.out.splitlines()[1:]) == (0, ["next: nothing", "backups: not encrypted"])
         del os.environ["UPKEEP_METADATA"]
         os.environ.setdefault("UPKEEP_METADATA", "")
 
