@@ -28,6 +28,23 @@ OF_THE_APPLICATION = (
     "SECRET_KEY",
     "SENTRY_DSN",
 )
+SLOW_FILES = {
+    "test_approval.py",
+    "test_bench.py",
+    "test_cli.py",
+    "test_clinic_on_servers.py",
+    "test_deployments.py",
+    "test_enforcing.py",
+    "test_killed.py",
+    "test_migrate.py",
+    "test_postgresql_beside.py",
+    "test_postgresql_busy.py",
+    "test_postgresql_exchange.py",
+    "test_promises.py",
+    "test_undo.py",
+    "test_writers.py",
+}
+"""Nearly each of their tests is a whole run, or more than one."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -47,6 +64,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if sum(1 for _ in item.iter_markers("slow")) > 1:
             item.add_marker("exhaustive")
+        elif item.path.name in SLOW_FILES:
+            item.add_marker("slow")
 
 
 @pytest.fixture(autouse=True)

@@ -91,7 +91,7 @@ def test_check_backup_verify_and_restore_from_a_shell(clinic: Clinic) -> None:
     assert PostgresqlBase(clinic.server, clinic.base).scratches(HOUSE) == set()
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.usefixtures("prefect_here")
 def test_maintain_from_rehearsal_to_a_second_run_that_finds_nothing_promise_2(clinic: Clinic) -> None:
     before = clinic.rows()
