@@ -30,7 +30,9 @@ def rehearsed(damaged: Clinic, runs: Runs, run: str, **more: Any) -> Any:
 def approved(damaged: Clinic, runs: Runs, run: str, digest: str, **more: Any) -> Any:
     """The report of an undo that somebody has approved."""
     approval: dict[str, Any] = {"approve": digest[:12], "by": "tester", "reason": "to see"}
-    return runs.do(damaged, "undo", run=run, perform="ask", wait=False, **approval, **more)
+    report = runs.do(damaged, "undo", run=run, perform="ask", wait=False, **approval, **more)
+    assert "error" not in report, report
+    return report
 
 
 @pytest.mark.slow
