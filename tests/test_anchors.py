@@ -3,7 +3,6 @@
 import inspect
 import json
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 from botocore.exceptions import ClientError
-from moto.server import ThreadedMotoServer
 
 from tasks.preparation import preflight
 from tests.servers.ceph import S3Server, client_for
@@ -169,16 +167,6 @@ def test_a_store_that_cannot_hold_is_refused_with_what_to_do(ceph: S3Server, tmp
         assert list(store.list()) == []
     without.wrote()
     assert not without.verified().anchored
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[S3Server]:
-    """Ceph 16 forgets If-None-Match in buckets with versions, so that no command uses one there."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield S3Server(f"http://{host}:{port}", "testkey", "testsecret")
-    server.stop()
 
 
 @pytest.fixture

@@ -24,7 +24,6 @@ from typing import Any
 import boto3.session
 import pytest
 from botocore.exceptions import ClientError
-from moto.server import ThreadedMotoServer
 
 from tests.servers.ceph import S3Server, client_for
 from tests.servers.lossy import Line, lossy
@@ -57,15 +56,6 @@ class Place:
 
     def write(self, name: str, content: bytes, **conditions: Any) -> int:
         return self.store.put(name, io.BytesIO(content), **conditions)
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[S3Server]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield S3Server(f"http://{host}:{port}", "testkey", "testsecret")
-    server.stop()
 
 
 @pytest.fixture(params=["directory", "ceph", "moto"])

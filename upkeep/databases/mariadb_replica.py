@@ -65,9 +65,10 @@ def caught_up(conversation: Conversation, place: Place, follows: Place) -> Behin
 
     Raises Refused or Unreachable where it is no replica of it, or has stopped.
     """
-    status: Told | None = refuse_strangers(conversation, place, follows)
+    begun = refuse_strangers(conversation, place, follows)
+    number = begun["Master_Server_Id"]
+    status: Told | None = begun
     with _asking(follows, _RIGHTS_THERE) as live:
-        ((number,),) = live.words(_NUMBER)
         logs = {log["Log_name"]: int(log["File_size"]) for log in live.told("SHOW BINARY LOGS")}
     until = time.monotonic() + _CATCH_UP_SECONDS
     while status is not None and (missing := _missing(logs, status)) and time.monotonic() < until:

@@ -116,9 +116,7 @@ class MariadbWriting(MariadbReading):
 
     def nullify(self, table: str, columns: tuple[str, ...], rows: Collection[Row]) -> int:
         """One UPDATE."""
-        sets = ", ".join(f"c.{self.dialect.quote(column)} = NULL" for column in columns)
-        with self._picked(table, rows) as picked:
-            return self.change(f"UPDATE {picked} SET {sets}")
+        return self.assign(table, columns, dict.fromkeys(rows, (None,) * len(columns)))
 
     def insert(self, table: str, columns: tuple[str, ...], rows: Sequence[Row]) -> int:
         """Plain INSERT, some rows by a statement. AUTO_INCREMENT takes note of a number by itself (P-69)."""
