@@ -37,7 +37,8 @@ from tasks.verification import verify
 from tasks.work import Worked, explained, taken_for_good
 from upkeep.approval import Approval, Duty, judge_approval, judge_within_limits, refuse_unnamed
 from upkeep.assurance import proven_tonight
-from upkeep.backups import Manifest, named_by_time, utc_now
+from upkeep.backups import Manifest
+from upkeep.clock import named_by_time, utc_now
 from upkeep.databases import Database
 from upkeep.equipment import Equipment, equip
 from upkeep.errors import Refused, UpkeepError

@@ -15,7 +15,8 @@ from tasks.rehearsal import Rehearsed, rehearse
 from tasks.trials import find_drift
 from tasks.verification import verify
 from tasks.work import Worked
-from upkeep.backups import Manifest, named_by_time, utc_now
+from upkeep.backups import Manifest
+from upkeep.clock import named_by_time, utc_now
 from upkeep.databases import Database
 from upkeep.equipment import Equipment, equip
 from upkeep.plan import Migration, Plan

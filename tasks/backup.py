@@ -5,8 +5,9 @@ from pathlib import Path
 
 from tasks.progress import progress_of
 from tasks.step import step
-from upkeep.backups import Manifest, bring_back, prove, take_backup, utc_now
+from upkeep.backups import Manifest, bring_back, prove, take_backup
 from upkeep.census import Census
+from upkeep.clock import utc_now
 from upkeep.databases import Database
 from upkeep.equipment import Equipment
 from upkeep.errors import Damaged

@@ -3,7 +3,7 @@
 from io import BytesIO
 from typing import Any
 
-from upkeep.backups import utc_now
+from upkeep.clock import utc_now
 from upkeep.equipment import Equipment
 from upkeep.ledger import Kind, Link
 from upkeep.pages.composing import Source, run_page

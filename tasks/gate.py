@@ -3,8 +3,9 @@
 import shutil
 from datetime import timedelta
 
-from upkeep.backups import find_backup, utc_now
+from upkeep.backups import find_backup
 from upkeep.catalog import Catalog
+from upkeep.clock import utc_now
 from upkeep.databases import Database
 from upkeep.equipment import Equipment
 from upkeep.errors import Refused

@@ -6,7 +6,7 @@ from tasks.detection import Looked, detect_in
 from tasks.step import step
 from upkeep.adopting import NOT_LOOKED_BACK
 from upkeep.assurance import Assurance, find_assurance, judge_assurance
-from upkeep.backups import utc_now
+from upkeep.clock import utc_now
 from upkeep.equipment import Equipment
 from upkeep.plan import Migration
 from upkeep.verdict import (

@@ -73,8 +73,8 @@ def _that_can_be_made(target: Database, lost: LostTables) -> LostTables:
 def older_than(equipment: Equipment, manifest: Manifest) -> list[Manifest]:
     """Newest first. One of another engine ends the history: its rows are not comparable with those of today."""
     backups = list_backups(equipment.store, equipment.settings.database)
-    older = [b.manifest for b in backups if b.manifest and (b.manifest.taken, b.id) < (manifest.taken, manifest.id)]
-    newest_first = sorted(older, key=lambda one: (one.taken, one.id), reverse=True)
+    older = [b.manifest for b in backups if b.manifest and b.manifest.order < manifest.order]
+    newest_first = sorted(older, key=lambda one: one.order, reverse=True)
     ends = next((n for n, one in enumerate(newest_first) if one.engine != manifest.engine), len(newest_first))
     return newest_first[:ends]
 

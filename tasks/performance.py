@@ -12,8 +12,8 @@ from tasks.quiet import quiesced
 from tasks.recovery import Found, settle
 from tasks.step import step
 from tasks.work import Worked, with_keys_validated, work_on
-from upkeep.backups import utc_now
 from upkeep.changes import Mended, put_changes
+from upkeep.clock import utc_now
 from upkeep.documents import put_document
 from upkeep.equipment import Equipment
 from upkeep.errors import Busy, Escaped, Refused, UpkeepError

@@ -8,8 +8,8 @@ from expectations.tables import rules_table
 from tasks.detection import Looked, zipped
 from tasks.rehearsal import Rehearsed
 from tasks.step import step
-from upkeep.backups import utc_now
 from upkeep.census import Census
+from upkeep.clock import utc_now
 from upkeep.documents import put_document
 from upkeep.equipment import Equipment
 from upkeep.history import Moment

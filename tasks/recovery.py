@@ -9,8 +9,8 @@ from typing import Any
 from tasks.closing import close
 from tasks.quiet import wake
 from tasks.step import step
-from upkeep.backups import utc_now
 from upkeep.changes import stored_changes
+from upkeep.clock import begun_at, utc_now
 from upkeep.databases import Reading
 from upkeep.documents import put_document
 from upkeep.enforcement import How
@@ -18,7 +18,7 @@ from upkeep.equipment import Equipment
 from upkeep.errors import Refused
 from upkeep.finding import keys_of
 from upkeep.journal import Intention, clear_intention, intentions
-from upkeep.ledger import UNDER_LOCK, begun_at
+from upkeep.ledger import UNDER_LOCK
 from upkeep.marks import Mark, marked, marks_of, stored_marks
 from upkeep.receipts import last_receipt
 from upkeep.rows import images_of

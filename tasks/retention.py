@@ -2,7 +2,7 @@
 
 from tasks.step import step
 from upkeep.attestations import pruned
-from upkeep.backups import utc_now
+from upkeep.clock import utc_now
 from upkeep.equipment import Equipment
 from upkeep.pruning import judge_store, remove_old
 

@@ -22,7 +22,8 @@ from tasks.recovery import recover_runs
 from tasks.rehearsal import Rehearsed, look, rehearse
 from tasks.work import Worked
 from tests.damaged_clinic import ROOT
-from upkeep.backups import Manifest, bring_back, prove, take_backup, utc_now
+from upkeep.backups import Manifest, bring_back, prove, take_backup
+from upkeep.clock import utc_now
 from upkeep.databases import Database
 from upkeep.equipment import Equipment
 

@@ -23,7 +23,8 @@ from flows.migrating import migrate
 from flows.undoing import undo
 from tasks.performance import perform
 from tasks.recovery import recover_runs
-from upkeep.backups import take_backup, utc_now
+from upkeep.backups import take_backup
+from upkeep.clock import utc_now
 from upkeep.equipment import equip
 from upkeep.errors import UpkeepError
 from upkeep.workplaces import workplace

@@ -9,8 +9,8 @@ import pytest
 from tests.alembic_projects import project
 from tests.clinics import perform_at, recover_at, rehearse_at
 from tests.shell import Place, family, upkeep
-from upkeep.backups import utc_now
 from upkeep.changes import put_changes
+from upkeep.clock import utc_now
 from upkeep.equipment import equip
 from upkeep.errors import Refused
 from upkeep.journal import Intention, write_intention

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from psycopg import sql
 
 from tests.servers.postgresql import PostgresServer
-from upkeep.backups import bring_back, prove, take_backup, utc_now
+from upkeep.backups import bring_back, prove, take_backup
 from upkeep.census import Census, Count, differences
+from upkeep.clock import utc_now
 from upkeep.databases.opening import open_database
 from upkeep.databases.postgresql_digest import KIND
 from upkeep.databases.postgresql_reading import PostgresqlReading

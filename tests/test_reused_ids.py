@@ -19,8 +19,9 @@ from examples.clinic.models import Base
 from tasks.lookback import look_back
 from tests.shell import Place, family, nothing_changes, upkeep
 from upkeep.adopting import Then, adopted_since
-from upkeep.backups import take_backup, utc_now
+from upkeep.backups import take_backup
 from upkeep.births import NEWEST, given_again, newest_rows
+from upkeep.clock import utc_now
 from upkeep.databases.sqlite_reading import SqliteReading
 from upkeep.equipment import equip
 from upkeep.finding import keys_of

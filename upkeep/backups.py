@@ -1,17 +1,17 @@
 """Backups in a store: taken with the manifest last, listed, and brought back with every byte compared."""
 
-import secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from upkeep import __version__
 from upkeep.census import Census, differences, take_census, unless_set_back
+from upkeep.clock import named_by_time
 from upkeep.companions import Companion, damaged_companions, store_companions
 from upkeep.databases import Database
 from upkeep.documents import put_document
@@ -49,6 +49,11 @@ class Manifest(BaseModel):
     census: Census
     companions: tuple[Companion, ...] = ()
     sealed: Sealed | None = None
+
+    @property
+    def order(self) -> tuple[datetime, str]:
+        """What sorts backups from the oldest to the newest, those of one second too."""
+        return self.taken, self.id
 
 
 class Proof(BaseModel):
@@ -263,7 +268,7 @@ def find_backup(store: Store, database: str, wanted: str) -> Manifest:
                 f"there is no verified backup of {database} in {store.url}",
                 "run `upkeep backup`, then `upkeep verify latest`",
             )
-        return max(good, key=lambda manifest: manifest.taken)
+        return max(good, key=lambda manifest: manifest.order)
     for backup in backups:
         if backup.id == wanted:
             if backup.manifest is None:
@@ -282,16 +287,6 @@ def remove_backup(store: Store, database: str, backup: str) -> None:
         store.delete(f"{folder(database, backup)}/{part}")
     for entry in list(store.list(f"{folder(database, backup)}/")):
         store.delete(entry.name)
-
-
-def utc_now() -> datetime:
-    """The time, in UTC, to the second."""
-    return datetime.now(UTC).replace(microsecond=0)
-
-
-def named_by_time(now: datetime) -> str:
-    """A name for a backup or a run, which sorts by the time in UTC and which nobody else gives in that second."""
-    return f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
 
 
 def unfinished_backups(store: Store, database: str, *, before: datetime) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from upkeep.adopting import NOT_LOOKED_BACK, LookedBack
-from upkeep.backups import utc_now
+from upkeep.clock import utc_now
 from upkeep.databases import Database, Reading
 from upkeep.databases.opening import backend_of, open_database
 from upkeep.encryption import PLAIN, Keyring

@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
@@ -131,14 +130,6 @@ def opened(before: Mapping[str, Kind], kind: Kind, run: str) -> dict[str, Kind]:
     """Which runs have not ended after a receipt of this kind, where ``before`` had not ended before it."""
     others = {name: stage for name, stage in before.items() if name != run or kind not in (*STAGES, *ENDS)}
     return others | {run: kind} if kind in STAGES else others
-
-
-def begun_at(run: str) -> datetime:
-    """When a run began (UTC), which its name begins with; one with another name began long ago."""
-    try:
-        return datetime.strptime(run[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    except ValueError:
-        return datetime.min.replace(tzinfo=UTC)
 
 
 def _has_fraction(value: Any) -> bool:

@@ -28,7 +28,7 @@ def judge_retention(backups: tuple[Backup, ...], *, days: int, now: datetime) ->
     """
     verified = [b.manifest for b in backups if b.verified and b.manifest]
     past = [manifest for manifest in verified if manifest.taken <= now]
-    last = {max(several, key=lambda manifest: manifest.taken).id for several in (verified, past) if several}
+    last = {max(several, key=lambda manifest: manifest.order).id for several in (verified, past) if several}
     judged = []
     removed = 0
     for backup in backups:

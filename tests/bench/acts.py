@@ -50,7 +50,8 @@ def _question(name: str, reading: Any, key: Any) -> Any:
 
 def back_up(database: str, programs: str | None, store: str, workplace: str) -> Said:
     """The kernel's backup, with the moment at which the application was free again."""
-    from upkeep.backups import take_backup, utc_now
+    from upkeep.backups import take_backup
+    from upkeep.clock import utc_now
     from upkeep.stores import open_store
 
     Path(workplace).mkdir(exist_ok=True)
@@ -81,7 +82,8 @@ def back_up(database: str, programs: str | None, store: str, workplace: str) -> 
 
 def restore(manifest: Said, programs: str | None, store: str, target: str) -> Said:
     """The kernel's way back: every byte compared, then the content proven."""
-    from upkeep.backups import Manifest, bring_back, prove, utc_now
+    from upkeep.backups import Manifest, bring_back, prove
+    from upkeep.clock import utc_now
     from upkeep.stores import open_store
 
     place, wanted = open_store(store), Manifest.model_validate(manifest)
@@ -125,7 +127,8 @@ def perform(migrate: bool) -> Said:
     from tasks.migration import pending_migration
     from tasks.performance import perform as perform_plan
     from tasks.rehearsal import rehearse
-    from upkeep.backups import bring_back, prove, take_backup, utc_now
+    from upkeep.backups import bring_back, prove, take_backup
+    from upkeep.clock import utc_now
     from upkeep.equipment import equip
     from upkeep.errors import Unreachable
     from upkeep.workplaces import workplace

@@ -15,11 +15,11 @@ from upkeep.backups import (
     prove,
     proving_again,
     take_backup,
-    utc_now,
 )
 from upkeep.census import differences, take_census
 from upkeep.cli.documents import backup_document, pruning_document
 from upkeep.cli.saying import Json, end_badly, say
+from upkeep.clock import utc_now
 from upkeep.databases import Database
 from upkeep.databases.opening import backend_of, open_database
 from upkeep.downgrade import refuse_downgrade
@@ -100,7 +100,7 @@ def _to_verify(store: Store, name: str, wanted: str) -> Manifest:
     usable = [one.manifest for one in list_backups(store, name) if one.manifest]
     if not usable:
         raise Refused(f"there is no backup of {name} in {store.url}", "run `upkeep backup` first")
-    return max(usable, key=lambda one: one.taken)
+    return max(usable, key=lambda one: one.order)
 
 
 def prune(

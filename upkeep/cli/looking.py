@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
-from upkeep.backups import bring_back, find_backup, list_backups, utc_now
+from upkeep.backups import bring_back, find_backup, list_backups
 from upkeep.baseline import against
 from upkeep.cli.documents import backup_document
 from upkeep.cli.saying import DOES_NOT_HOLD, HOLDS, Json, end, end_badly, say
+from upkeep.clock import utc_now
 from upkeep.databases import Reading
 from upkeep.equipment import Equipment, equip
 from upkeep.errors import Damaged, Refused, Unreachable

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 import typer
 
-from upkeep.backups import utc_now
 from upkeep.cli.reading import (
     Copy,
     Head,
@@ -23,6 +22,7 @@ from upkeep.cli.reading import (
     verified,
 )
 from upkeep.cli.saying import Json, end_badly, say
+from upkeep.clock import utc_now
 from upkeep.errors import Refused
 
 
