@@ -1,6 +1,6 @@
 """The databases that Upkeep looks after: the verbs of an engine."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,13 +8,30 @@ from typing import Any, BinaryIO, Protocol
 
 from sqlalchemy.engine import URL
 
-from upkeep.catalog import Catalog, ForeignKey, Part
-from upkeep.drafts import Draft
+from upkeep.catalog import ForeignKey
+from upkeep.databases.verbs.benches import Bench, Lent, Tally
+from upkeep.databases.verbs.changing import Writing
+from upkeep.databases.verbs.looks import Counter, Reading, TableCount
+from upkeep.databases.verbs.snapshots import Beside, Snapshot
 from upkeep.enforcement import Enforced, Lapse
-from upkeep.making import Making
-from upkeep.orphans import Dialect, Known
 from upkeep.revisions import Lint
-from upkeep.values import Row
+
+__all__ = [
+    "Behind",
+    "Bench",
+    "Beside",
+    "Counter",
+    "Database",
+    "Identity",
+    "Lent",
+    "Means",
+    "Reading",
+    "Sight",
+    "Snapshot",
+    "TableCount",
+    "Tally",
+    "Writing",
+]
 
 
 @dataclass(frozen=True)
@@ -39,249 +56,6 @@ class Means:
     patience: float = 30.0
     programs: Path | None = None
     scratch: URL | None = None
-
-
-@dataclass(frozen=True)
-class TableCount:
-    """How many rows a table holds, and a digest of their content (None where it was not taken)."""
-
-    rows: int
-    digest: str | None = None
-
-
-@dataclass(frozen=True)
-class Tally:
-    """Rows of a table, and where they are kept: another place when it is replaced, rewritten or emptied at once."""
-
-    rows: int
-    storage: str = ""
-
-
-@dataclass(frozen=True)
-class Counter:
-    """How far a generator of keys has come: the values that it gave (None where that may go back by itself).
-
-    ``is_behind``: the next one is already in the column that it fills, or another beyond it (P-69).
-    """
-
-    given: int | None
-    is_behind: bool = False
-
-
-@dataclass(frozen=True)
-class Beside:
-    """What belongs to a backup and is not in its dump: its bytes, or why there are none in ``missing``."""
-
-    name: str
-    holds: str
-    content: BinaryIO | None
-    missing: str | None = None
-
-
-class Reading(Protocol):
-    """One consistent look at a database, which it leaves as it is."""
-
-    @property
-    def dialect(self) -> Dialect:
-        """How this engine spells names and compares keys."""
-
-    def catalog(self) -> Catalog:
-        """Tables and foreign keys, table by table, so that one that is broken hides no other (P-109)."""
-
-    def stated(self, key: ForeignKey) -> ForeignKey:
-        """A key that the schema does not declare, judged as the engine would: fault, askable, parent_missing."""
-
-    def kept_as(self, ondelete: str) -> str:
-        """An ON DELETE as this engine keeps it, to which two may be one; '' for one that it does not know."""
-
-    def making(self, table: str) -> Making:
-        """How the table is made again elsewhere; for an engine whose tables can be, see ``Database.unmakeable``."""
-
-    def draft_ondelete(self, wanted: Mapping[ForeignKey, str]) -> Draft:
-        """The lines of a revision by which these declared keys say this on delete, and those that take it back.
-
-        What else the keys say, their names and what the engine holds of them stay, and so does all the rest.
-        """
-
-    def rows(self, sql: str) -> Iterator[Row]:
-        """Raw rows of a query, streamed; other queries may be asked before it is exhausted."""
-
-    def known(self, key: ForeignKey) -> Known | None:
-        """A quick way to pass over child rows that find their parent; None where it would save nothing."""
-
-    def few(self, sql: str, known: Known | None = None) -> tuple[Row, ...]:
-        """Raw rows of a query that has not many; this may use more than one processor, where ``rows`` may not.
-
-        ``known`` is what stands in the query.
-        """
-
-    def numbers(self, sql: str, known: Known | None = None) -> tuple[int, ...]:
-        """The one row of a query that counts; otherwise as ``few``."""
-
-    def parts(self) -> dict[Part, str]:
-        """All that the schema says beside the names of tables, each thing with its wording.
-
-        Two schemas that say the same in other words (quotes, blanks, the order of columns) have equal parts.
-        """
-
-    def count(
-        self, table: str, *, digest: bool, like: str | None = None, columns: tuple[str, ...] | None = None
-    ) -> TableCount:
-        """Rows of a table and, if asked, the digest of their content, or of that of some ``columns``.
-
-        A digest begins with its kind and a colon where an engine has several. It is of the kind of ``like``, another
-        digest that it should be compared with, if it can be taken here.
-        """
-
-    def counters(self) -> dict[str, Counter]:
-        """The generators of keys by name, where the engine has some that stand in no table; {} if not."""
-
-    def contents_beside(self, *, digest: bool) -> dict[str, TableCount]:
-        """What the database holds beside its tables, large objects say, by what it is; {} where there is nothing."""
-
-    def complaints(self) -> tuple[str, ...]:
-        """What the engine's own integrity check finds wrong, orphans apart (P-07)."""
-
-    def half_built(self) -> dict[str, str]:
-        """Indexes whose making was cut short so that the engine does not use them, each with the words that drop it."""
-
-    def chosen(self, table: str, columns: tuple[str, ...], rows: Iterable[Row]) -> AbstractContextManager[str]:
-        """A relation that holds ``rows``, values of these columns of the table, as k0, k1, ...; SQL to follow FROM."""
-
-    def revision(self) -> tuple[str, ...]:
-        """The Alembic revisions that the database says it is at; () where it knows none."""
-
-
-class Writing(Reading, Protocol):
-    """One transaction that changes rows; it commits when its context ends well and is undone otherwise."""
-
-    def hold(self, rows: Mapping[str, Collection[Row]], steady: Collection[str]) -> None:
-        """Until the end nobody else changes these rows (by table), points at them, or writes to the tables ``steady``.
-
-        What is asked after this is still so when the changes are made. Raises Unreachable where a lock is not to be
-        had in time.
-        """
-
-    def change(self, sql: str) -> int:
-        """Run one statement and return the number of rows that it named; raises RowRefused where a row refuses it."""
-
-    def delete(self, table: str, rows: Collection[Row]) -> int:
-        """Remove rows by their locators, and lock no other; how many went.
-
-        Raises RowRefused where one refuses it; the transaction is then as it was.
-        """
-
-    def nullify(self, table: str, columns: tuple[str, ...], rows: Collection[Row]) -> int:
-        """Set these columns of rows, by their locators, to NULL, and lock no other row; how many rows that named.
-
-        Raises RowRefused where one refuses it; the transaction is then as it was.
-        """
-
-    def insert(self, table: str, columns: tuple[str, ...], rows: Sequence[Row]) -> int:
-        """Insert rows of raw values as they are, identity columns too, never over another row; how many there came.
-
-        Raises RowRefused where a row is refused; the transaction is then as it was.
-        """
-
-    def assign(self, table: str, columns: tuple[str, ...], rows: Mapping[Row, Row]) -> int:
-        """Set these columns of rows, by their locators, to the raw values of each; how many rows that named.
-
-        Raises RowRefused where a row refuses it; the transaction is then as it was.
-        """
-
-    def define(self, statements: Sequence[str]) -> None:
-        """Run statements of ``Reading.making``, which are undone with the transaction; raises Refused if one fails."""
-
-    def unenforced(self, keys: Collection[ForeignKey]) -> AbstractContextManager[None]:
-        """Within it rows may violate these keys, those and no others, and no cascade of theirs acts.
-
-        Nobody else violates them meanwhile. What is done in it ends with ``changed_in_all``. Raises Refused where the
-        engine enforces one of them and does not let it be.
-        """
-
-    def changed_in_all(self) -> int:
-        """Rows inserted, updated or deleted so far in this transaction, by triggers too (P-58).
-
-        What the engine had put off to the end of the transaction is done first; raises RowRefused if that fails.
-        """
-
-
-class Snapshot(Protocol):
-    """A frozen copy of a database from which a dump and a census are taken in the same state."""
-
-    def reading(self) -> AbstractContextManager[Reading]:
-        """Look at the snapshot."""
-
-    def dump(self) -> AbstractContextManager[BinaryIO]:
-        """The bytes that bring this snapshot back."""
-
-    def companions(self) -> Iterator[Beside]:
-        """What belongs to the backup and is not in the dump; each is to be read before the next one comes."""
-
-    @property
-    def size(self) -> int:
-        """Bytes that the dump will have, as near as is known."""
-
-    @property
-    def dump_is_the_content(self) -> bool:
-        """Are the dump's bytes the database itself, so that their digest proves the content?
-
-        Where they are not, the census of the snapshot holds the digest of each table, for the restored one to match.
-        """
-
-
-@dataclass(frozen=True)
-class Lent:
-    """For a migration's process: a URL, which is secret, and a query with its answer to know the place by (P-87).
-
-    ``watch`` is a query that gives pairs, what and of which table, of what the process keeps others from or has
-    written anew so far; '' where there is nothing of the kind.
-    """
-
-    url: str = field(repr=False)
-    query: str
-    answer: str
-    watch: str = ""
-
-
-class Bench(Protocol):
-    """Where rows are cleaned up and then migrated, so that both are kept or neither is."""
-
-    @property
-    def is_a_copy(self) -> bool:
-        """Is it a copy, of which every table is counted anyway? Where it is not, others use what we would read."""
-
-    def reading(self) -> AbstractContextManager[Reading]:
-        """Look at what has become of it so far."""
-
-    def writing(self) -> AbstractContextManager[Writing]:
-        """Change rows; undone by itself if it fails."""
-
-    def take_locks(self, seen: Collection[tuple[str, str]]) -> None:
-        """Have at once, or not at all, the locks that a rehearsal was seen to take: pairs as ``Lent.watch`` gives them.
-
-        Called while nothing else is held. Nobody is held up while it waits; afterwards nobody is waited for but for a
-        moment. Once they are had it does nothing. Raises Busy where the locks are not to be had in time.
-        """
-
-    def lent(self) -> AbstractContextManager[Lent]:
-        """Let another process migrate it. Where it can be, what that did is undone if the context fails.
-
-        Raises Escaped if it has done what cannot be undone.
-        """
-
-    def may_pass(self, state: str) -> bool:
-        """Is an error of this SQLSTATE one that may not come again, because somebody else was in the way?"""
-
-    def advice(self, state: str) -> str:
-        """What to do about an error of this SQLSTATE, where the revision is sound and cannot be run here; '' else."""
-
-    def tallies(self, counted: Collection[str] | None) -> dict[str, Tally]:
-        """How many rows each table has, so that two tallies tell what was lost between them.
-
-        Where others wait for the bench only the tables ``counted`` are counted (all if it is None), and of the others
-        it is told what the transaction has put in and taken out.
-        """
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""What an engine does for Upkeep, as protocols; import them from `upkeep.databases`."""
