@@ -40,11 +40,11 @@ from upkeep.assurance import proven_tonight
 from upkeep.backups import Manifest
 from upkeep.clock import named_by_time, utc_now
 from upkeep.databases import Database
+from upkeep.environment import load_settings
 from upkeep.equipment import Equipment, equip
 from upkeep.errors import Refused, UpkeepError
 from upkeep.plan import Migration, Plan
 from upkeep.report import Detected, RunReport
-from upkeep.settings import load_settings
 from upkeep.verdict import Verdict
 
 Perform = Literal["never", "ask", "within_limits"]

@@ -16,7 +16,8 @@ from upkeep.databases.postgresql_reading import PostgresqlReading
 from upkeep.errors import Refused
 from upkeep.finding import detected, diagnosed, find, keys_of
 from upkeep.planning import Planner
-from upkeep.policy import Policy, load_policy
+from upkeep.policy import Policy
+from upkeep.policy_file import load_policy
 from upkeep.remembering import record_of
 from upkeep.vanishing import history_of
 

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from tests.shell import Place, family, upkeep
 from upkeep.assurance import LONGEST, Assurance, Proven, find_assurance, judge_assurance
-from upkeep.policy import Policy, Restores, load_policy
+from upkeep.policy import Policy, Restores
+from upkeep.policy_file import load_policy
 from upkeep.stores import open_store
 
 NOW = datetime(2026, 4, 1, 2, tzinfo=UTC)

@@ -382,6 +382,7 @@ def test_an_env_py_that_fails_is_told_and_leaves_the_database_as_it_was_p88(plac
     assert place.path.read_bytes() == before
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("prefect_here")
 def test_an_env_py_that_insists_on_its_own_url_never_touches_the_live_database_p87(place: Place) -> None:
     migrations(
@@ -435,6 +436,7 @@ def test_a_second_maintain_is_refused_while_the_first_is_at_work_p94(place: Plac
     assert hint == "wait until it has ended"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("prefect_here")
 @pytest.mark.parametrize(
     ("script", "policy", "why"),

@@ -17,8 +17,8 @@ from examples.clinic import ALL_KINDS, DEMO_KINDS, Truth, build
 from tests.shell import DELETES, Place, Said, family, upkeep, upkeep_in_a_process
 from upkeep.backups import take_backup
 from upkeep.clock import utc_now
+from upkeep.environment import load_settings
 from upkeep.equipment import equip
-from upkeep.settings import load_settings
 from upkeep.stores import open_store
 from upkeep.workplaces import workplace
 

@@ -28,7 +28,8 @@ from upkeep.databases.sqlite import SqliteDatabase
 from upkeep.finding import find, keys_of
 from upkeep.older_backups import Older
 from upkeep.planning import Planner
-from upkeep.policy import Action, Policy, Rule, load_policy
+from upkeep.policy import Action, Policy, Rule
+from upkeep.policy_file import load_policy
 from upkeep.searching import search
 from upkeep.values import Row
 

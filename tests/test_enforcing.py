@@ -24,7 +24,7 @@ from upkeep.errors import Busy, Refused
 from upkeep.finding import keys_of
 from upkeep.ledger import link_of
 from upkeep.mending import mend
-from upkeep.policy import load_policy
+from upkeep.policy_file import load_policy
 from upkeep.undo_verdict import not_taken_back
 from upkeep.undoing import Deed, draw_back
 from upkeep.wording.sentences import enforcement

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from upkeep.settings import Settings, load_settings
+from upkeep.environment import load_settings
+from upkeep.settings import Settings
 
 EXAMPLE = Path(__file__).parents[1] / ".env.example"
 LINE = re.compile(r"^(# )?([A-Z][A-Z0-9_]*)=(.*)$")

@@ -181,6 +181,7 @@ def test_promise_4_the_next_migrate_says_what_became_of_the_one_that_died(
     assert pending.scratches == [], "a scratch was left behind (P-95)"
 
 
+@pytest.mark.slow
 def test_an_index_that_was_begun_concurrently_and_cut_short_is_named_and_dropped_p84(
     request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:

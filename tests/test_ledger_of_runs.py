@@ -55,6 +55,7 @@ def test_a_rehearsal_and_a_remediation_stand_in_the_ledger(tmp_path: Path) -> No
     assert upkeep("ledger", "verify").code == 4
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("prefect_here")
 def test_p105_where_two_persons_are_wanted_one_alone_breaks_the_glass_and_it_is_on_record(tmp_path: Path) -> None:
     place = family(tmp_path / "shop")

@@ -8,7 +8,9 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # i
 
 from upkeep.catalog import Catalog, ForeignKey
 from upkeep.errors import Refused
-from upkeep.policy import Action, Columns, Policy, Reference, Rule, all_keys, load_policy
+from upkeep.policy import Action, Columns, Policy, Reference, Rule
+from upkeep.policy_file import load_policy
+from upkeep.references import all_keys
 from upkeep.stated import keys_of_reference
 
 CLINIC = Path(__file__).parents[1] / "examples" / "clinic" / "policy.toml"

@@ -159,6 +159,7 @@ def test_a_scratch_url_that_is_the_live_database_is_refused_p22(one_house: House
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("prefect_here")
 def test_a_scratch_url_at_which_nobody_answers_is_unreachable(one_house: House) -> None:
     assert_refused_for_its_scratch_url(

@@ -190,6 +190,7 @@ def test_each_value_that_prints_as_no_other_has_a_digest_of_its_own(
             assert [shown[i] == shown[j] for i, j in pairs] == [taken[i] == taken[j] for i, j in pairs], kind
 
 
+@pytest.mark.slow
 @_MANY
 @given(tables=two_tables())
 def test_servers_of_two_versions_give_the_same_rows_the_same_digest(

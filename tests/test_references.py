@@ -24,8 +24,8 @@ from upkeep.databases.sqlite_reading import SqliteReading
 from upkeep.equipment import equip
 from upkeep.errors import Refused
 from upkeep.finding import diagnosed, find, keys_of
-from upkeep.policy import SILENCE, Policy, load_policy
-from upkeep.policy_file import add_references
+from upkeep.policy import SILENCE, Policy
+from upkeep.policy_file import add_references, load_policy
 from upkeep.workplaces import workplace
 
 __all__ = ["any_database"]

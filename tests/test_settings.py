@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from upkeep.environment import load_settings
 from upkeep.errors import Refused
-from upkeep.settings import Settings, load_settings
+from upkeep.settings import Settings
 
 SECRET = "s3cr3t-of-the-clinic"
 

@@ -14,7 +14,7 @@ from upkeep.databases.opening import open_database
 from upkeep.finding import find
 from upkeep.plan import Plan
 from upkeep.planning import Planner
-from upkeep.policy import load_policy
+from upkeep.policy_file import load_policy
 from upkeep.report import RunReport, plan_document
 from upkeep.wording import markdown, runs
 

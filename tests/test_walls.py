@@ -27,6 +27,7 @@ ROOMS = {
     "upkeep.errors": "errors",
     "upkeep.settings": "settings",
     "upkeep.setting_kinds": "settings",
+    "upkeep.environment": "settings",
     "upkeep.equipment": "equipment",  # settings, database, store and policy, opened together
     "upkeep.databases": "database protocol",  # the package's own file; the files below it are the engines
     "upkeep.databases.verbs": "database protocol",
@@ -84,9 +85,9 @@ LIVES_IN = {
     "pyrage": ("upkeep/encryption/*",),
     "typer": ("upkeep/cli/*",),
     "pydantic_settings": ("upkeep/settings.py",),
-    "dotenv": ("upkeep/settings.py",),
+    "dotenv": ("upkeep/environment.py",),
 }
-READS_THE_ENVIRONMENT = "upkeep/settings.py"  # others may set a name before a library is imported, never read one
+READS_THE_ENVIRONMENT = "upkeep/environment.py"  # others may set a name before a library is imported, never read one
 
 WITHOUT_PREFECT = (["--help"], ["restore", "--help"], ["ledger", "verify", "--help"], ["report", "--help"])
 HEAVY = ("prefect", "great_expectations", "pandas", "boto3", "alembic", "typst")

@@ -12,6 +12,7 @@ from upkeep.databases import Database, Reading
 from upkeep.databases.opening import backend_of, open_database
 from upkeep.encryption import PLAIN, Keyring
 from upkeep.encryption.files import keyring_from
+from upkeep.environment import load_settings
 from upkeep.errors import Refused, UpkeepError
 from upkeep.findings import Finding
 from upkeep.history import History, Record
@@ -19,11 +20,12 @@ from upkeep.holds import Hold, hold_for
 from upkeep.ledger import Evidence, Kind, Link
 from upkeep.marks import Marks
 from upkeep.models import SILENT, Models
-from upkeep.policy import Policy, load_policy
+from upkeep.policy import Policy
+from upkeep.policy_file import load_policy
 from upkeep.recall import Recall
 from upkeep.receipts import write_receipt
 from upkeep.remembering import record_of, remember
-from upkeep.settings import Settings, load_settings
+from upkeep.settings import Settings
 from upkeep.signatures import Signer, signer_from
 from upkeep.stores import Store, cannot_hold, open_store
 from upkeep.vanishing import Secret

@@ -1,16 +1,13 @@
 """What may be done to which orphans, and what every foreign key should say on delete; silence means keep."""
 
 import re
-import tomllib
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from upkeep.catalog import Catalog, ForeignKey
-from upkeep.errors import Refused
+from upkeep.catalog import ForeignKey
 
 
 class Action(StrEnum):
@@ -258,62 +255,3 @@ class Policy(_Frozen):
 
 SILENCE = Policy()
 """No policy is set: every row is kept."""
-
-
-def load_policy(path: Path) -> Policy:
-    """The policy in a TOML file; a file that is not there is silence. Raises Refused with every fault at once."""
-    if not path.exists():
-        return SILENCE
-    try:
-        return Policy.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError) as fault:
-        said = fault.strerror if isinstance(fault, OSError) else "it is not UTF-8"
-        raise Refused(f"the policy {path} cannot be read: {said}", "correct UPKEEP_POLICY, or the file") from None
-    except tomllib.TOMLDecodeError as fault:
-        raise Refused(f"the policy {path.name} is not TOML: {fault}", "correct that line") from None
-    except ValidationError as fault:
-        faults = "; ".join(_fault(error["loc"], error["type"], error["msg"]) for error in fault.errors())
-        words = ", ".join(action.value for action in Action)
-        raise Refused(
-            f"the policy {path.name} is not understood: {faults}",
-            f"actions are {words}; see `upkeep policy schema` for every word",
-        ) from None
-
-
-def _fault(location: tuple[int | str, ...], kind: str, message: str) -> str:
-    """One fault of a policy as a person counts: [[rule]] 1 is the first."""
-    said = _IN_OUR_WORDS.get(kind, message.removeprefix("Value error, "))
-    if not location:
-        return said
-    head, *rest = location
-    several = bool(rest) and isinstance(rest[0], int)
-    where = [f"[[{head}]]" if several else f"[{head}]" if rest else str(head)]
-    where += [str(part + 1 if isinstance(part, int) else part) for part in rest]
-    return f"{' '.join(where)}: {said[:1].lower()}{said[1:]}"
-
-
-_IN_OUR_WORDS = {
-    "extra_forbidden": "unknown word",
-    "missing": "is missing",
-    "tuple_type": 'write a list: ["...", "..."]',
-}
-
-
-def all_keys(catalog: Catalog, stated: tuple[ForeignKey, ...]) -> tuple[ForeignKey, ...]:
-    """Declared and stated keys in the order of their names; a key that is stated again is the one that stood before."""
-    known = {_pairs(key) for key in catalog.keys}
-    keys = list(catalog.keys)
-    for key in stated:
-        if _pairs(key) not in known:
-            known.add(_pairs(key))
-            keys.append(key)
-    return tuple(sorted(keys, key=lambda k: (k.child, k.columns, k.parent, k.parent_columns, k.when or (), k.deleted)))
-
-
-def _pairs(key: ForeignKey) -> tuple[str, str, frozenset[tuple[str, str]], tuple[str, str] | None, str]:
-    """What makes two keys the same one: which column points at which, in whatever order they are written."""
-    if key.parent_missing:  # the declared one may not say at which columns of the table that is gone
-        pairs = frozenset((column, "") for column in key.columns)
-        return key.child, key.parent.lower(), pairs, key.when, key.deleted
-    pairs = frozenset(zip(key.columns, key.parent_columns, strict=False))
-    return key.child, key.parent, pairs, key.when, key.deleted

@@ -1,4 +1,4 @@
-"""Adding to a policy file what a person has accepted: what stands there stays as it is, to the byte."""
+"""The file that a policy stands in: how it is read, and how references are added that a person has accepted."""
 
 import os
 import shutil
@@ -8,13 +8,50 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from upkeep.errors import Refused
-from upkeep.policy import SILENCE, Policy
+from upkeep.policy import SILENCE, Action, Policy
 
 _AGAIN = "nothing was written; run it again"
+_IN_OUR_WORDS = {
+    "extra_forbidden": "unknown word",
+    "missing": "is missing",
+    "tuple_type": 'write a list: ["...", "..."]',
+}
+
+
+def load_policy(path: Path) -> Policy:
+    """The policy in a TOML file; a file that is not there is silence. Raises Refused with every fault at once."""
+    if not path.exists():
+        return SILENCE
+    try:
+        return Policy.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError) as fault:
+        said = fault.strerror if isinstance(fault, OSError) else "it is not UTF-8"
+        raise Refused(f"the policy {path} cannot be read: {said}", "correct UPKEEP_POLICY, or the file") from None
+    except tomllib.TOMLDecodeError as fault:
+        raise Refused(f"the policy {path.name} is not TOML: {fault}", "correct that line") from None
+    except ValidationError as fault:
+        faults = "; ".join(_fault(error["loc"], error["type"], error["msg"]) for error in fault.errors())
+        words = ", ".join(action.value for action in Action)
+        raise Refused(
+            f"the policy {path.name} is not understood: {faults}",
+            f"actions are {words}; see `upkeep policy schema` for every word",
+        ) from None
+
+
+def _fault(location: tuple[int | str, ...], kind: str, message: str) -> str:
+    """One fault of a policy as a person counts: [[rule]] 1 is the first."""
+    said = _IN_OUR_WORDS.get(kind, message.removeprefix("Value error, "))
+    if not location:
+        return said
+    head, *rest = location
+    several = bool(rest) and isinstance(rest[0], int)
+    where = [f"[[{head}]]" if several else f"[{head}]" if rest else str(head)]
+    where += [str(part + 1 if isinstance(part, int) else part) for part in rest]
+    return f"{' '.join(where)}: {said[:1].lower()}{said[1:]}"
 
 
 def add_references(path: Path, known: Policy, blocks: tuple[str, ...]) -> None:
-    """Append these ``[[reference]]`` blocks, whole or not at all.
+    """Append these ``[[reference]]`` blocks, whole or not at all; what stood there stays as it is, to the byte.
 
     ``known`` is the policy that the blocks were found under. Raises Refused where the file says something else by now,
     cannot be written, or would then say more or less than the blocks.

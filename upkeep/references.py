@@ -7,7 +7,7 @@ from dataclasses import replace
 from upkeep.catalog import Catalog, ForeignKey
 from upkeep.databases import Reading
 from upkeep.models import Models
-from upkeep.policy import Policy, all_keys
+from upkeep.policy import Policy
 from upkeep.stated import stated_keys
 
 _Place = tuple[str, frozenset[str]]
@@ -30,6 +30,26 @@ def known_keys(reading: Reading, policy: Policy, models: Models) -> tuple[Foreig
     taken = {_place(key) for key in (*catalog.keys, *stated)}
     undeclared = (key for key in modelled if _place(key) not in taken and _is_there(key, catalog))
     return all_keys(replace(catalog, keys=declared), (*stated, *map(reading.stated, undeclared)))
+
+
+def all_keys(catalog: Catalog, stated: tuple[ForeignKey, ...]) -> tuple[ForeignKey, ...]:
+    """Declared and stated keys in the order of their names; a key that is stated again is the one that stood before."""
+    known = {_same(key) for key in catalog.keys}
+    keys = list(catalog.keys)
+    for key in stated:
+        if _same(key) not in known:
+            known.add(_same(key))
+            keys.append(key)
+    return tuple(sorted(keys, key=lambda k: (k.child, k.columns, k.parent, k.parent_columns, k.when or (), k.deleted)))
+
+
+def _same(key: ForeignKey) -> tuple[str, str, frozenset[tuple[str, str]], tuple[str, str] | None, str]:
+    """What makes two keys the same one: which column points at which, in whatever order they are written."""
+    if key.parent_missing:  # the declared one may not say at which columns of the table that is gone
+        pairs = frozenset((column, "") for column in key.columns)
+        return key.child, key.parent.lower(), pairs, key.when, key.deleted
+    pairs = frozenset(zip(key.columns, key.parent_columns, strict=False))
+    return key.child, key.parent, pairs, key.when, key.deleted
 
 
 def _judged(reading: Reading, key: ForeignKey, said: list[ForeignKey]) -> ForeignKey:

@@ -24,13 +24,14 @@ from upkeep.databases import Database
 from upkeep.databases.opening import backend_of, open_database
 from upkeep.downgrade import refuse_downgrade
 from upkeep.encryption.files import keyring_from
+from upkeep.environment import load_settings
 from upkeep.equipment import equip
 from upkeep.errors import Damaged, Refused, UpkeepError
 from upkeep.holds import hold_for
 from upkeep.proofs import manifest_evidence
 from upkeep.pruning import judge_store, remove_old
 from upkeep.receipts import write_receipt
-from upkeep.settings import Settings, load_settings
+from upkeep.settings import Settings
 from upkeep.signatures import signer_from
 from upkeep.stores import Store, open_store
 from upkeep.wording import backups as wording

@@ -15,10 +15,10 @@ from sqlalchemy.exc import OperationalError
 from upkeep.backups import take_backup
 from upkeep.cli.running import run_maintain
 from upkeep.cli.saying import DOES_NOT_HOLD, HOLDS, say
+from upkeep.environment import load_settings
 from upkeep.equipment import equip
 from upkeep.errors import Refused, Unreachable
 from upkeep.report import RunReport
-from upkeep.settings import load_settings
 from upkeep.wording import runs
 from upkeep.workplaces import workplace
 

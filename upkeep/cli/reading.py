@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
+from upkeep.environment import load_settings
 from upkeep.errors import Damaged, Refused
 from upkeep.ledger import Link
 from upkeep.ledger_verdict import Demand, LedgerVerdict
 from upkeep.receipts import verify_ledger
-from upkeep.settings import load_settings
 from upkeep.signatures import keys_from
 from upkeep.stores import Store, open_store
 
