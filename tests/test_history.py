@@ -261,7 +261,7 @@ def test_a_run_that_died_after_it_had_performed_explains_what_is_gone(place: Pla
 
 def test_without_a_run_nobody_knows_since_when(place: Place) -> None:
     lines = upkeep("check").out.splitlines()
-    assert lines[2] == "since: nobody knows: no run has left what it found; `upkeep maintain` does"
+    assert lines[2] == "since: nobody knows: no earlier run left what it found; `upkeep maintain` does"
     os.environ["UPKEEP_STORE"] = (place.folder / "no-store").as_uri()
     assert upkeep("check").code == 1
 

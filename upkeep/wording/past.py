@@ -14,7 +14,7 @@ def since_when(detected: Detected) -> str:
     if history is None or not detected.orphans:
         return ""
     if history.before is None:
-        return f"nobody knows: {detected.unremembered or 'no run has left what it found; `upkeep maintain` does'}"
+        return f"nobody knows: {detected.unremembered or 'no earlier run left what it found; `upkeep maintain` does'}"
     return _began(history, detected.orphans) or f"the run of {history.before.moment}, or later"
 
 
