@@ -10,7 +10,7 @@ from tasks.rehearsal import Rehearsed
 from tasks.step import step
 from upkeep.census import Census
 from upkeep.clock import utc_now
-from upkeep.documents import put_document
+from upkeep.documents import put_document, put_in_parts
 from upkeep.equipment import Equipment
 from upkeep.history import Moment
 from upkeep.remembering import record_name
@@ -35,7 +35,7 @@ def keep_rehearsal(
     _keep_what_was_seen(store, folder, looked, census)
     _keep_record(equipment, run, backup, looked)
     put_document(store, f"{folder}/rehearsal.json", rehearsed.verdict.document())
-    put_document(store, f"{name}/repairs/{run}/plan.json", plan.document() | {"digest": plan.digest})
+    put_in_parts(store, f"{name}/repairs/{run}/plan.json", plan.in_parts() | {"digest": plan.digest})
     create_table_artifact(
         markdown.findings(looked.detected, plan),
         key="findings",

@@ -1,9 +1,10 @@
 """What a run that died had begun: found out from the rows themselves, put on record, and cleared (P-95)."""
 
 import json
-from collections import defaultdict
+from collections.abc import Iterator
 from datetime import timedelta
 from enum import StrEnum
+from itertools import groupby
 from typing import Any
 
 from tasks.closing import close
@@ -23,6 +24,7 @@ from upkeep.marks import Mark, marked, marks_of, stored_marks
 from upkeep.receipts import last_receipt
 from upkeep.rows import images_of
 from upkeep.stores import Store
+from upkeep.values import in_pieces
 from upkeep.vanishing import Secret
 
 _FORCE = "is in force"
@@ -166,32 +168,30 @@ def what_became_of(equipment: Equipment, intention: Intention, keys: dict[str, s
     return Found.PERFORMED if as_after > as_before else Found.UNTOUCHED
 
 
-def _marks(equipment: Equipment, intention: Intention) -> tuple[list[Mark], Secret]:
+def _marks(equipment: Equipment, intention: Intention) -> tuple[Iterator[Mark], Secret]:
     """How each row was and was to be: by the run's changes, else, where no key here reads them, by its marks."""
     store, keyring, changes, marks = equipment.store, equipment.keyring, intention.changes, intention.marks
     if keyring.reads(changes.sealed):
         secret = equipment.new_secret()
-        return list(marks_of(stored_changes(store, changes, keyring), secret)), secret
+        return marks_of(stored_changes(store, changes, keyring), secret), secret
     if marks and (known := equipment.known_secret(marks)):
-        return list(stored_marks(store, marks)), known
+        return stored_marks(store, marks), known
     raise Refused(
         f"run {intention.run} died; its changes are encrypted, SECRET_KEY is not what it was, and no identity fits",
         "set SECRET_KEY as it was or UPKEEP_IDENTITY_FILE and run `upkeep recover`; nothing is lost or done before",
     )
 
 
-def _count(reading: Reading, marks: list[Mark], secret: Secret) -> tuple[int, int]:
+def _count(reading: Reading, marks: Iterator[Mark], secret: Secret) -> tuple[int, int]:
     """How many of the rows are as they were before the run, and how many as after it; others were changed since."""
     tables = reading.catalog().tables
-    by_table: dict[str, list[Mark]] = defaultdict(list)
-    for mark in marks:
-        by_table[mark.table].append(mark)
     as_before = as_after = 0
-    for name, several in by_table.items():
-        # A table that the run brings back whole is not there before it; then its rows are as before.
-        images = images_of(reading, tables[name], [mark.row for mark in several]) if name in tables else {}
-        for mark in several:
-            now = marked(images.get(mark.row), secret)
-            as_before += now == mark.before
-            as_after += now == mark.after
+    for name, of_table in groupby(marks, lambda mark: mark.table):
+        for several in in_pieces(of_table):
+            # A table that the run brings back whole is not there before it; then its rows are as before.
+            images = images_of(reading, tables[name], [mark.row for mark in several]) if name in tables else {}
+            for mark in several:
+                now = marked(images.get(mark.row), secret)
+                as_before += now == mark.before
+                as_after += now == mark.after
     return as_before, as_after

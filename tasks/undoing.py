@@ -1,7 +1,7 @@
 """Undoing a run: its record read and held against the ledger, its rows put back on a scratch, the end verified."""
 
 import json
-from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,12 +12,12 @@ from tasks.rehearsal import ATTEMPTS, Rehearsed
 from tasks.step import step
 from tasks.work import Worked, work_on
 from upkeep.backups import Manifest
-from upkeep.changes import Change, Record, Refusal, RowsRefused, stored_changes
+from upkeep.changes import CHANGES, Change, Record, Refusal, RowsRefused, stored_changes
 from upkeep.databases import Database
 from upkeep.equipment import Equipment
 from upkeep.errors import Damaged, Refused
 from upkeep.finding import keys_of
-from upkeep.fixpoint import Spot
+from upkeep.gathered import Gathered
 from upkeep.ledger import ENDS, Receipt
 from upkeep.making import comeback_of
 from upkeep.plan import Plan
@@ -25,6 +25,7 @@ from upkeep.policy import Action
 from upkeep.receipts import attested, receipts_back_to
 from upkeep.remaking import as_if_made
 from upkeep.report import Detected
+from upkeep.spilled import Spilled
 from upkeep.stores import Store
 from upkeep.undo_verdict import (
     judge_astray,
@@ -35,7 +36,8 @@ from upkeep.undo_verdict import (
     not_taken_back,
 )
 from upkeep.undoing import Deed, draw_back
-from upkeep.values import decode
+from upkeep.values import Row, decode
+from upkeep.vanishing import planned_by
 from upkeep.verdict import Check, Verdict, judge_backup, judge_enforcement, judge_keys_asked
 
 
@@ -56,19 +58,20 @@ def read_deed(equipment: Equipment, run: str) -> Deed:
     outcome = _document(store, outcome_name(name, run))
     if outcome["found"] != Found.PERFORMED.value:
         raise Refused(f"run {run} changed nothing: it was begun and undone whole", "there is nothing to undo")
-    plan = _document(store, f"{folder}/plan.json")
-    if plan["digest"] != outcome["plan"]:
+    said: dict[str, Any] = {}
+    missed = Gathered(_missed(planned_by(store, name, run), said))
+    if said["digest"] != outcome["plan"]:
         raise Damaged(f"the plan of run {run} is not the one that was performed", "run `upkeep ledger verify`")
-    migration = plan["migration"]
+    migration = said["migration"]
     return Deed(
         run,
         _changes(equipment, run, Record.model_validate(outcome["changes"])),
-        _missed(plan["repairs"]),
+        missed,
         _mended(receipts),
         f"{', '.join(migration[0]) or 'nothing'} -> {migration[1]}" if migration else None,
-        tuple(plan["triggers"]),
-        tuple(key for key, *_ in plan.get("enforced", ())),
-        tuple(comeback_of(said) for said in plan.get("tables", ())),
+        tuple(said["triggers"]),
+        tuple(key for key, *_ in said.get("enforced", ())),
+        tuple(comeback_of(one) for one in said.get("tables", ())),
     )
 
 
@@ -92,20 +95,22 @@ def _as_the_ledger_says(store: Store, folder: str, run: str, receipts: list[Rece
         )
 
 
-def _changes(equipment: Equipment, run: str, promised: Record) -> tuple[Change, ...]:
+def _changes(equipment: Equipment, run: str, promised: Record) -> Sequence[Change]:
     """What came of the rows; where a trigger made it other than the rehearsal did, as it was performed."""
     store, name = equipment.store, as_performed_name(equipment.settings.database, run)
     record = Record.model_validate(_document(store, name)) if store.exists(name) else promised
-    return tuple(stored_changes(store, record, equipment.keyring))
+    return Spilled(stored_changes(store, record, equipment.keyring), CHANGES)
 
 
-def _missed(repairs: list[list[Any]]) -> dict[Spot, frozenset[str]]:
-    """The keys of which the rows of a plan were orphans."""
-    missed: dict[Spot, set[str]] = defaultdict(set)
-    for table, row, action, _, key, _, wave, *_ in repairs:
-        if key and wave == 0 and action != Action.RESTORE.value:
-            missed[Spot(table, tuple(decode(value) for value in row))].add(key)
-    return {spot: frozenset(keys) for spot, keys in missed.items()}
+def _missed(plan: Iterable[tuple[str, Any]], others: dict[str, Any]) -> Iterator[tuple[str, Row]]:
+    """The rows of a plan that were orphans, by key; what else it says goes to ``others``."""
+    for name, said in plan:
+        if name == "repairs":
+            _, row, action, _, key, _, wave, *_ = said
+            if key and wave == 0 and action != Action.RESTORE.value:
+                yield key, tuple(decode(value) for value in row)
+        elif name != "healed":
+            others[name] = said
 
 
 def _mended(receipts: list[Receipt]) -> dict[str, int] | None:

@@ -16,10 +16,10 @@ from tests.test_engine_contract_restore import KEY, restoring
 from upkeep.changes import Mended, Refusal, RowsRefused
 from upkeep.errors import Refused
 from upkeep.finding import keys_of
-from upkeep.fixpoint import Spot
 from upkeep.plan import Plan
 from upkeep.policy import Policy
 from upkeep.undoing import Deed, draw_back
+from upkeep.values import Row
 
 __all__ = ["engine", "house"]
 
@@ -28,11 +28,10 @@ SILENT = policy()
 
 def deed_of(plan: Plan, mended: Mended) -> Deed:
     """What a run would be read back as."""
-    missed: dict[Spot, frozenset[str]] = {}
+    missed: dict[str, set[Row]] = {}
     for repair in plan.repairs:
         if repair.wave == 0 and repair.key and repair.action != "restore":
-            spot = Spot(repair.table, repair.row)
-            missed[spot] = missed.get(spot, frozenset()) | {repair.key}
+            missed.setdefault(repair.key, set()).add(repair.row)
     return Deed("run", mended.changes, missed)
 
 

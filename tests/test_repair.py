@@ -5,7 +5,7 @@ import random
 import sqlite3
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -241,7 +241,7 @@ def written(situation: Situation) -> Iterator[SqliteDatabase]:
         yield situation.write(Path(folder, "small.db"))
 
 
-def difference(changes: tuple[Change, ...]) -> tuple[Counter[tuple[str, str]], Counter[tuple[str, str]]]:
+def difference(changes: Iterable[Change]) -> tuple[Counter[tuple[str, str]], Counter[tuple[str, str]]]:
     """What changes take away and what they bring."""
     before = Counter((change.table, exactly(change.before)) for change in changes if change.before is not None)
     after = Counter((change.table, exactly(change.after)) for change in changes if change.after is not None)

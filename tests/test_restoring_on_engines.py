@@ -18,7 +18,6 @@ from tests.test_restoring import COLUMNS, Story, put_back_by, stories
 from upkeep.databases import Database, Reading
 from upkeep.databases.opening import open_database
 from upkeep.finding import find, keys_of
-from upkeep.fixpoint import Spot
 from upkeep.mending import mend
 from upkeep.older_backups import Older
 from upkeep.plan import Plan
@@ -26,6 +25,7 @@ from upkeep.planning import Planner
 from upkeep.policy import Policy
 from upkeep.searching import search
 from upkeep.undoing import Deed, draw_back
+from upkeep.values import Row
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql-system", "mariadb"])
@@ -117,13 +117,12 @@ def test_what_is_put_back_is_what_the_model_says_and_an_undo_gives_back_the_dama
         assert base.listing() == damaged, "an undo puts the database back, equal row for row (promise 3)"
 
 
-def missed_by(plan: Plan) -> dict[Spot, frozenset[str]]:
-    """The keys of which the rows of a plan were orphans, as a run reads them out of its record."""
-    missed: dict[Spot, frozenset[str]] = {}
+def missed_by(plan: Plan) -> dict[str, set[Row]]:
+    """By key the rows of a plan that were orphans of it, as a run reads them out of its record."""
+    missed: dict[str, set[Row]] = {}
     for repair in plan.repairs:
         if repair.wave == 0 and repair.action.value != "restore":
-            spot = Spot(repair.table, repair.row)
-            missed[spot] = missed.get(spot, frozenset()) | {repair.key}
+            missed.setdefault(repair.key, set()).add(repair.row)
     return missed
 
 

@@ -12,12 +12,12 @@ from tests.test_repair import Situation, drawn_up, exactly, rows_of, several, si
 from upkeep.changes import Mended, Refusal, RowsRefused
 from upkeep.databases.sqlite import SqliteDatabase
 from upkeep.finding import find, keys_of
-from upkeep.fixpoint import Spot
 from upkeep.mending import mend
 from upkeep.plan import Plan
 from upkeep.policy import Policy
 from upkeep.rows import images_of
 from upkeep.undoing import Deed, draw_back
+from upkeep.values import Row
 
 Content = dict[str, Counter[str]]
 
@@ -35,11 +35,10 @@ def done(database: SqliteDatabase, policy: Policy, plan: Plan) -> Mended:
 
 def deed_of(plan: Plan, mended: Mended) -> Deed:
     """What a run would be read back as."""
-    missed: dict[Spot, frozenset[str]] = {}
+    missed: dict[str, set[Row]] = {}
     for repair in plan.repairs:
         if repair.wave == 0:
-            spot = Spot(repair.table, repair.row)
-            missed[spot] = missed.get(spot, frozenset()) | {repair.key}
+            missed.setdefault(repair.key, set()).add(repair.row)
     return Deed("run", mended.changes, missed)
 
 

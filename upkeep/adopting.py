@@ -1,6 +1,6 @@
 """Rows that found another parent under the number of their own: what an earlier state shows that no engine sees."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -13,7 +13,7 @@ from upkeep.sightings import as_there, missed_by
 from upkeep.values import Row, decode, encode, in_pieces
 from upkeep.vanishing import Secret, pointers
 
-Ours = Mapping[str, frozenset[Row]]
+Ours = Mapping[str, Set[Row]]
 """Rows by table that Upkeep itself has changed."""
 
 
@@ -76,7 +76,8 @@ def _pointing_at_others(then: Then, key: ForeignKey) -> Iterator[Row]:
     """Children of rows whose number is another row's today."""
     reading, dialect = then.reading, then.reading.dialect
     child, parent = (reading.catalog().tables[name] for name in (key.child, key.parent))
-    again = then.again.get(key.parent, frozenset()) - then.ours.get(key.parent, frozenset())
+    ours = then.ours.get(key.parent, frozenset())
+    again = [row for row in then.again.get(key.parent, ()) if row not in ours]
     if not again or not child.locator or parent.locator != parent.primary_key:
         return
     columns = ", ".join(f"c.{dialect.quote(column)}" for column in child.locator)

@@ -4,7 +4,6 @@ import os
 import platform
 import pwd
 import socket
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
@@ -150,8 +149,7 @@ def _comeback(one: Comeback, plan: Plan) -> Contents:
 
 
 def _by_rule(plan: Plan, policy: Policy) -> Iterator[Contents]:
-    rows = {(repair.rule, repair.table, repair.action.value, repair.row) for repair in plan.repairs}
-    for (number, table, action), count in sorted(Counter(one[:3] for one in rows).items()):
+    for (number, table, action), count in sorted(plan.errands.by_rule.items()):
         rule = policy.rule[number - 1] if 0 < number <= len(policy.rule) else None  # an undo follows no rule
         told = {"child": rule.child, "parent": rule.parent, "why": rule.why} if rule else {}
         yield {"rule": number, "table": table, "action": action, "rows": count, **told}

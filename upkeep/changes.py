@@ -1,8 +1,9 @@
 """What a plan did to rows: each before and after, and those that refused."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -11,6 +12,7 @@ from upkeep.encryption import PLAIN, Keyring, Sealed
 from upkeep.errors import Damaged, Refused
 from upkeep.policy import Action
 from upkeep.readers import buffered, reader_of
+from upkeep.spilled import Form, Plain
 from upkeep.stores import Store
 from upkeep.streams import Packing, Unpacking
 from upkeep.values import Row, canonical, decode, digest_of_list, encode
@@ -64,19 +66,32 @@ class Change:
             **({"source": self.source} if self.source else {}),
         }
 
+    def plain(self) -> Plain:
+        """All of it as plain values."""
+        return self.table, self.row, self.columns, self.before, self.after, self.source
+
+    @classmethod
+    def made(cls, plain: Plain) -> "Change":
+        """The change that was ``plain``."""
+        return cls(*plain)
+
+
+CHANGES = Form(Change.plain, Change.made)
+
 
 @dataclass(frozen=True)
 class Mended:
     """What was done: every row of the plan before and after, and rows changed in all, those by triggers included.
 
+    The rows may be more than fit into memory.
     ``astray``: how many rows an undo has left pointing at nothing, by key.
     """
 
-    changes: tuple[Change, ...] = ()
+    changes: Sequence[Change] = ()
     changed_in_all: int = 0
     astray: tuple[tuple[str, int], ...] = ()
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 over all changes."""
         return digest_of_list(change.document() for change in self.changes)
@@ -102,7 +117,7 @@ class Record(BaseModel):
     sealed: Sealed | None = None
 
 
-def put_changes(store: Store, name: str, changes: tuple[Change, ...], keyring: Keyring = PLAIN) -> Record:
+def put_changes(store: Store, name: str, changes: Sequence[Change], keyring: Keyring = PLAIN) -> Record:
     """Write changes as JSON lines, compressed, encrypted to ``keyring``, and read them back.
 
     Unread, they are no record to commit on. What is encrypted stands under a name that says so.

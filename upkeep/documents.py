@@ -1,11 +1,18 @@
-"""One JSON document written to the store, the same way wherever it comes from."""
+"""JSON documents in the store, written and read the same way wherever they come from; long ones part by part."""
 
+import codecs
 import json
+from collections.abc import Collection, Iterator, Mapping
 from io import BytesIO
-from typing import Any
+from typing import Any, BinaryIO
 
-from upkeep.errors import Taken
+from upkeep.errors import Damaged, Taken
+from upkeep.readers import CHUNK, reader_of
 from upkeep.stores import Store
+from upkeep.values import canonical
+
+_BLANK = " \t\r\n"
+_DECODER = json.JSONDecoder()
 
 
 def put_document(store: Store, name: str, document: Any, *, only_if_absent: bool = False) -> None:
@@ -21,3 +28,102 @@ def put_document(store: Store, name: str, document: Any, *, only_if_absent: bool
         with store.get(name) as there:
             if there.read() != content:
                 raise
+
+
+def put_in_parts(store: Store, name: str, document: Mapping[str, Any]) -> None:
+    """Write a document in which a list may be an iterator: its items come one by one, and stand in a line each."""
+    with reader_of(_in_lines(document)) as lines:
+        store.put(name, lines)
+
+
+def _in_lines(document: Mapping[str, Any]) -> Iterator[bytes]:
+    for number, (name, value) in enumerate(sorted(document.items())):
+        yield (b",\n " if number else b"{\n ") + canonical(name) + b": "
+        if isinstance(value, Iterator):
+            yield b"["
+            for place, item in enumerate(value):
+                yield (b",\n  " if place else b"\n  ") + canonical(item)
+            yield b"\n ]"
+        else:
+            yield json.dumps(value, indent=1, sort_keys=True).replace("\n", "\n ").encode()
+    yield b"\n}\n" if document else b"{}\n"
+
+
+def read_in_parts(file: BinaryIO, one_by_one: Collection[str], what: str) -> Iterator[tuple[str, Any]]:
+    """The values of a document by their names; of the lists ``one_by_one`` each item for itself.
+
+    However it is spaced. Raises Damaged where it is no JSON object.
+    """
+    text = _Text(file, what)
+    text.expect("{")
+    if text.passes("}"):
+        return
+    while True:
+        name = str(text.value())
+        text.expect(":")
+        if name in one_by_one and text.passes("["):
+            if not text.passes("]"):
+                yield name, text.value()
+                while text.passes(","):
+                    yield name, text.value()
+                text.expect("]")
+        else:
+            yield name, text.value()
+        if not text.passes(","):
+            text.expect("}")
+            return
+
+
+class _Text:
+    """The text of a file from where it is read on; so much of it in memory as the next value needs."""
+
+    def __init__(self, file: BinaryIO, what: str) -> None:
+        self._file, self._what = file, what
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._text, self._at, self._is_whole = "", 0, False
+
+    def passes(self, mark: str) -> bool:
+        """Is this the next thing? Then it is passed."""
+        while True:
+            while self._at < len(self._text) and self._text[self._at] in _BLANK:
+                self._at += 1
+            if self._at < len(self._text) or not self._more():
+                break
+        is_next = self._text.startswith(mark, self._at)
+        self._at += len(mark) * is_next
+        return is_next
+
+    def expect(self, mark: str) -> None:
+        """Pass it; Damaged if it is not there."""
+        if not self.passes(mark):
+            raise self._damaged()
+
+    def value(self) -> Any:
+        """The next value, which is whole only once something follows it: of a number more digits may come."""
+        self.passes("")
+        while True:
+            try:
+                value, end = _DECODER.raw_decode(self._text, self._at)
+            except ValueError:
+                if not self._more():
+                    raise self._damaged() from None
+                continue
+            if end < len(self._text) or not self._more():
+                self._at = end
+                return value
+
+    def _more(self) -> bool:
+        """Read on; False at the end. A long value is read by more and more, or it would be looked at too often."""
+        if self._is_whole:
+            return False
+        rest = self._text[self._at :]
+        raw = self._file.read(max(CHUNK, len(rest)))
+        self._is_whole = not raw
+        try:
+            self._text, self._at = rest + self._decoder.decode(raw, final=not raw), 0
+        except UnicodeDecodeError:
+            raise self._damaged() from None
+        return not self._is_whole
+
+    def _damaged(self) -> Damaged:
+        return Damaged(f"{self._what} is no document of Upkeep", "run `upkeep ledger verify`: who changed it?")

@@ -57,7 +57,7 @@ def marked(image: Row | None, secret: Secret) -> str | None:
     return None if image is None else secret.digest(map(encode, image))
 
 
-def put_marks(store: Store, name: str, changes: tuple[Change, ...], secret: Secret) -> Marks:
+def put_marks(store: Store, name: str, changes: Iterable[Change], secret: Secret) -> Marks:
     """Write the marks of changes as JSON lines, compressed; they hold no value but primary keys, so they are plain."""
     packing = Packing(reader_of(canonical(mark.document()) + b"\n" for mark in marks_of(changes, secret)))
     with buffered(packing) as packed:

@@ -1,45 +1,22 @@
 """All the repairs of a rehearsal, in order, with a digest: what an operator approves."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from upkeep.enforcement import Enforced, Unenforced
+from upkeep.errands import Errands
+from upkeep.gathered import Gathered
 from upkeep.making import Comeback
 from upkeep.policy import Action, Limits
+from upkeep.repair import Healed, Repair
 from upkeep.revisions import Revision
 from upkeep.undo import Undo
-from upkeep.values import Row, digest, encode, row_digest
+from upkeep.values import digest_in_parts
 
-
-@dataclass(frozen=True, slots=True)
-class Repair:
-    """One action on one row.
-
-    ``row`` are the values of the table's locator; ``columns`` those that are set: to ``values``, raw, or to NULL where
-    there are none. A row that is restored has all stored columns there that its backup has. ``before`` is the digest of
-    the whole row as it was found, '' where there was none; ``key`` and ``rule`` say why, ``source`` where the values
-    come from and what proves them. ``wave`` is 0 for a row that was an orphan, n for one whose parent goes in wave n-1;
-    of restored rows 0 is for the parent of an orphan, n for the parent of one that comes in wave n-1.
-    """
-
-    table: str
-    row: Row
-    action: Action
-    columns: tuple[str, ...]
-    key: str
-    rule: int
-    wave: int
-    before: str
-    values: Row = ()
-    source: str = ""
-
-    def document(self) -> list[Any]:
-        """The repair as JSON. Of values there is only the digest: a plan is shown to people."""
-        row = [encode(value) for value in self.row]
-        set_to = [row_digest(self.values), *([self.source] if self.source else [])] if self.values else []
-        said = [self.table, row, self.action.value, list(self.columns), self.key, self.rule, self.wave, self.before]
-        return said + set_to
+__all__ = ["Healed", "Kept", "Migration", "Plan", "Repair", "beyond"]
 
 
 @dataclass(frozen=True, order=True)
@@ -49,21 +26,6 @@ class Kept:
     key: str
     rows: int
     reason: str
-
-
-@dataclass(frozen=True)
-class Healed:
-    """An orphan, by its key, table and row, that is none any more when ``parent`` is there, by table and locator."""
-
-    key: str
-    table: str
-    row: Row
-    parent: tuple[str, Row]
-
-    def document(self) -> list[Any]:
-        """As JSON."""
-        table, row = self.parent
-        return [self.key, self.table, list(map(encode, self.row)), table, list(map(encode, row))]
 
 
 @dataclass(frozen=True)
@@ -92,10 +54,11 @@ class Plan:
     not of the digest. ``undo`` stands in a plan that puts back what a run did, and in no other.
     ``healed`` are the orphans that find their parent by it without being changed themselves, and those reassigned.
     ``tables`` come back as a whole (or go again, in an undo of that) together with their repairs.
+    Repairs and healed orphans may be more than fit into memory; what is counted of them is counted once.
     """
 
     database: str
-    repairs: tuple[Repair, ...] = ()
+    repairs: Sequence[Repair] = ()
     kept: tuple[Kept, ...] = ()
     migration: Migration | None = None
     triggers: tuple[str, ...] = ()
@@ -103,13 +66,13 @@ class Plan:
     unenforced: tuple[Unenforced, ...] = ()
     scans: tuple[str, ...] = field(default=(), compare=False)
     undo: Undo | None = None
-    healed: tuple[Healed, ...] = ()
+    healed: Sequence[Healed] = ()
     tables: tuple[Comeback, ...] = ()
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 over the canonical form of everything that would be done, and of what would be left."""
-        return digest(self.document())
+        return digest_in_parts(self.in_parts())
 
     @property
     def is_empty(self) -> bool:
@@ -117,7 +80,12 @@ class Plan:
         return not self.repairs and self.migration is None and not self.enforced and not self.tables
 
     def document(self) -> dict[str, Any]:
-        """The plan as JSON, rows by table and locator; the form that the digest is over (format 1).
+        """The plan as JSON, rows by table and locator; the form that the digest is over (format 1)."""
+        parts = self.in_parts()
+        return parts | {name: list(parts[name]) for name in ("repairs", "healed") if name in parts}
+
+    def in_parts(self) -> dict[str, Any]:
+        """The same, its repairs and healed orphans one by one as they are asked for.
 
         What a plan without restored rows or keys to enforce lacks is left out, so that plans of before have the digest
         that they had.
@@ -133,23 +101,27 @@ class Plan:
         return {
             "format": 1,
             "database": self.database,
-            "repairs": [repair.document() for repair in self.repairs],
+            "repairs": (repair.document() for repair in self.repairs),
             "kept": [[kept.key, kept.rows, kept.reason] for kept in self.kept],
             "migration": migration,
             "triggers": list(self.triggers),
             **({"undo": self.undo.document()} if self.undo else {}),
-            **({"healed": [healed.document() for healed in self.healed]} if self.healed else {}),
+            **({"healed": (healed.document() for healed in self.healed)} if self.healed else {}),
             **wanted,
         }
 
+    @cached_property
+    def errands(self) -> Errands:
+        """What becomes of each row, told once for a row."""
+        return Errands(self.repairs)
+
     def rows_of(self, table: str) -> int:
         """Rows of one table that would change."""
-        return len({repair.row for repair in self.repairs if repair.table == table})
+        return self.errands.rows_of[table]
 
     def by_table(self) -> dict[tuple[str, Action], int]:
         """Rows that change, counted by table and action; a row that is nullified for two keys counts once."""
-        rows = {(repair.table, repair.action, repair.row) for repair in self.repairs}
-        return dict(sorted(Counter((table, action) for table, action, _ in rows).items()))
+        return dict(sorted(self.errands.by_table.items()))
 
     def by_action(self) -> dict[str, int]:
         """Rows by action, kept pairs included."""
@@ -165,21 +137,25 @@ class Plan:
 
         A row that is put back is none of them; the orphans that find it are healed.
         """
+        return {key: dict(words) for key, words in self._by_key.items()}
+
+    @cached_property
+    def _by_key(self) -> dict[str, dict[str, int]]:
         counts: dict[str, Counter[str]] = {}
-        changed = set()
         for repair in self.repairs:
             if repair.action is not Action.RESTORE:
                 counts.setdefault(repair.key, Counter())[repair.action.value] += 1
-                changed.add((repair.key, repair.row))
-        for one in self.healed:
-            if (one.key, one.row) not in changed:
-                counts.setdefault(one.key, Counter())["heal"] += 1
+        if self.healed:
+            changed = Gathered((one.key, one.row) for one in self.repairs if one.action is not Action.RESTORE)
+            for one in self.healed:
+                if not changed.holds(one.key, one.row):
+                    counts.setdefault(one.key, Counter())["heal"] += 1
         return {key: dict(sorted(counts[key].items())) for key in sorted(counts)}
 
     @property
     def rows(self) -> int:
         """Rows that would change."""
-        return len({(repair.table, repair.row) for repair in self.repairs})
+        return self.errands.rows_of.total()
 
 
 def beyond(plan: Plan, limits: Limits, rows_of: dict[str, int]) -> tuple[str, ...]:
@@ -190,9 +166,8 @@ def beyond(plan: Plan, limits: Limits, rows_of: dict[str, int]) -> tuple[str, ..
     told = []
     if plan.rows > limits.rows:
         told.append(f"{plan.rows} rows would change, the limit is {limits.rows}")
-    touched = Counter(table for table, _ in {(repair.table, repair.row) for repair in plan.repairs})
     whole = {one.table for one in plan.tables}
-    for table, rows in sorted((name, rows) for name, rows in touched.items() if name not in whole):
+    for table, rows in sorted((name, rows) for name, rows in plan.errands.rows_of.items() if name not in whole):
         allowed = limits.share * rows_of[table]
         if rows > allowed:
             told.append(f"{rows} of {rows_of[table]} rows of {table} would change, the limit is {limits.share:.0%}")

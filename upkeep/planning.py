@@ -22,22 +22,27 @@ What is decided, and what is not left to the order in which rows are read:
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
+from itertools import chain
+from typing import TypeVar
 
 from upkeep.catalog import Catalog, ForeignKey
 from upkeep.changes import Refusal
 from upkeep.databases import Reading
 from upkeep.findings import Finding
-from upkeep.fixpoint import Orphan, Settled, Spot, settle
+from upkeep.fixpoint import Due, Orphan, Spot, Web
 from upkeep.origins import Origins
 from upkeep.orphans import bereaved, listing
 from upkeep.plan import Healed, Kept, Migration, Plan, Repair
 from upkeep.policy import Action, Policy
 from upkeep.possible import Choice
+from upkeep.repair import HEALED, REPAIRS
 from upkeep.rows import images_of, orphans_among
 from upkeep.rulings import rulings
-from upkeep.values import row_digest
+from upkeep.spilled import Spilled, arranged
+from upkeep.telling import SILENCE, Tell
+from upkeep.values import Row, in_pieces, row_digest
 
-_ORDER = {Action.RESTORE: 0, Action.DELETE: 2}
+T = TypeVar("T")
 _NOTHING_TO_STAND_ON = "its parent points at a row that goes by this plan"
 
 
@@ -51,8 +56,10 @@ class Planner:
         policy: Policy,
         refusals: tuple[Refusal, ...] = (),
         origins: Origins | None = None,
+        tell: Tell = SILENCE,
     ) -> None:
         self._reading = reading
+        self._tell = tell
         self._catalog = reading.catalog()
         ruled = rulings(reading, keys, policy, origins.gone if origins else None)
         self._keys, self._rules, self._choices = ruled.keys, ruled.rules, ruled.choices
@@ -65,66 +72,56 @@ class Planner:
     def plan(self, database: str, findings: tuple[Finding, ...], migration: Migration | None) -> Plan:
         """The plan for what was found. Equal databases, policies and refusals have equal plans."""
         orphaned = {str(f.key): f.orphans for f in findings if f.orphans and str(f.key) in self._keys}
-        settled, restored = self._settled(orphaned)
-        repairs = sorted(
-            (*self._restoring(settled, restored), *self._with_digests(self._repairs(settled))),
-            key=lambda r: (_ORDER.get(r.action, 1), -r.wave, r.table, repr(r.row), r.key),
-        )
+        web, restored = self._settled(orphaned)
+        repairs = Spilled(chain(sorted(self._restoring(web, restored), key=_order), self._changing(web)), REPAIRS)
         healed = [
             Healed(orphan.key, *orphan.spot, self._origins.of[orphan])
             for orphan in self._healed_by(restored)
-            if orphan.spot not in settled.doomed
+            if not web.goes(orphan.spot)
         ]
-        kept = self._kept(settled, orphaned, healed)
-        healed += self._reassigned(repairs)
+        kept = self._kept(web, orphaned, healed)
+        told = chain(healed, self._reassigned(repairs))
         return Plan(
             database,
-            tuple(repairs),
+            repairs,
             tuple(sorted(Kept(key, rows, reason) for (key, reason), rows in kept.items() if rows)),
             migration,
             triggers_fired(self._catalog, repairs),
             scans=self._scans(repairs),
-            healed=tuple(sorted(healed, key=repr)),
+            healed=Spilled(arranged(told, lambda one: (repr(one),), 1, HEALED), HEALED),
             tables=self._origins.tables,
         )
 
-    def _settled(self, orphaned: Iterable[str]) -> tuple[Settled, dict[Spot, tuple[int, str | None]]]:
+    def _settled(self, orphaned: Iterable[str]) -> tuple[Web, dict[Spot, tuple[int, str | None]]]:
         """What follows from what, and the rows that are put back, each with its wave and the key by which it is needed.
 
         Each row that is put back dooms fewer others, and fewer doomed rows want no less: so there is one end. Only then
         it is known which of them have nothing to stand on, and without those it begins anew.
         """
         restored: dict[Spot, tuple[int, str | None]] = {}
-        reachable = self._reachable(orphaned)
+        web = self._reachable(orphaned)
         while True:
-            healed = self._healed_by(restored)
-            settled = settle({o: p for o, p in reachable.items() if o not in healed}, self._choice, self._named)
-            wanted = {self._origins.of[orphan] for orphan in self._wanting(settled)} | self._origins.of_whole_tables
+            web.settle(self._healed_by(restored), self._named)
+            wanting = map(self._origins.of.__getitem__, web.coming_to(Action.RESTORE))
+            wanted = {*wanting, *self._origins.of_whole_tables}
             further = self._origins.with_needs(wanted | {spot for spot, (wave, _) in restored.items() if not wave})
             if further.keys() != restored.keys():
                 restored = further
-            elif lost := {spot: _NOTHING_TO_STAND_ON for spot in restored if self._is_lost(spot, settled)}:
+            elif lost := {spot: _NOTHING_TO_STAND_ON for spot in restored if self._is_lost(spot, web)}:
                 # Others may go now, so that more is reachable too.
                 self._origins, restored = self._origins.without(lost), {}
-                reachable = self._reachable(orphaned)
+                web = self._reachable(orphaned)
             else:
-                return settled, further
+                return web, further
 
-    def _is_lost(self, spot: Spot, settled: Settled) -> bool:
+    def _is_lost(self, spot: Spot, web: Web) -> bool:
         """Does a row go that this one points at and may not do without?"""
-        return any(one.to in settled.doomed and one.instead is None for one in self._origins.found[spot].stands_on)
+        return any(one.instead is None and web.goes(one.to) for one in self._origins.found[spot].stands_on)
 
     def _healed_by(self, restored: Collection[Spot]) -> set[Orphan]:
         return {orphan for orphan, spot in self._origins.of.items() if spot in restored}
 
-    def _wanting(self, settled: Settled) -> Iterator[Orphan]:
-        """Orphans that stay and come to ``restore``."""
-        for orphan in settled.reached:
-            blocked = settled.blocked.get(orphan.spot)
-            if orphan.spot not in settled.doomed and self._choice(orphan, blocked).action is Action.RESTORE:
-                yield orphan
-
-    def _restoring(self, settled: Settled, restored: dict[Spot, tuple[int, str | None]]) -> Iterator[Repair]:
+    def _restoring(self, web: Web, restored: dict[Spot, tuple[int, str | None]]) -> Iterator[Repair]:
         """The rows that are put back. One that orphans miss is told for the first key whose rule may restore it."""
         wanting: dict[Spot, str] = {}
         for orphan in self._healed_by(restored):
@@ -135,7 +132,7 @@ class Planner:
         for spot, (wave, key) in restored.items():
             origin, by = self._origins.found[spot], key or wanting.get(spot) or self._restoring_key(spot.table)
             for pointer in origin.stands_on:
-                origin = origin.without(pointer) if pointer.to in settled.doomed else origin
+                origin = origin.without(pointer) if web.goes(pointer.to) else origin
             rule = self._rules[by][0] or 0
             yield Repair(*spot, Action.RESTORE, origin.columns, by, rule, wave, "", origin.values, origin.source)
 
@@ -147,15 +144,15 @@ class Planner:
             if key.parent == table and any(choice.action is Action.RESTORE for choice in self._choices[name])
         )
 
-    def _reassigned(self, repairs: list[Repair]) -> list[Healed]:
+    def _reassigned(self, repairs: Iterable[Repair]) -> Iterator[Healed]:
         """Orphans that get another parent, by the row that their rule names."""
-        return [
+        return (
             Healed(repair.key, repair.table, repair.row, (self._keys[repair.key].parent, repair.values))
             for repair in repairs
             if repair.action is Action.REASSIGN and repair.wave == 0
-        ]
+        )
 
-    def _scans(self, repairs: list[Repair]) -> tuple[str, ...]:
+    def _scans(self, repairs: Iterable[Repair]) -> tuple[str, ...]:
         """Declared keys without an index that point at tables of which rows go: the engine looks for their children."""
         losing = {repair.table for repair in repairs if repair.action is Action.DELETE}
         slow = (key for key in self._keys.values() if key.declared and not key.indexed and key.parent in losing)
@@ -179,30 +176,20 @@ class Planner:
         """Is there nothing but ``keep`` for this key? Then its orphans are counted, not listed: they may be many."""
         return self._choices[key][0].action is Action.KEEP
 
-    def _reachable(self, orphaned: Iterable[str]) -> dict[Orphan, set[Spot]]:
+    def _reachable(self, orphaned: Iterable[str]) -> Web:
         """Every orphan there is or could be if no deletion were impossible, with the rows that it points at."""
-        parents: dict[Orphan, set[Spot]] = {}
-        doomed: dict[str, list[Spot]] = defaultdict(list)
-        known: set[Spot] = set()
-
-        def enter(found: Iterable[tuple[Orphan, Spot | None]]) -> set[str]:
-            tables = set()
-            for orphan, parent in found:
-                pointed = parents.setdefault(orphan, set())
-                if parent:
-                    pointed.add(parent)
-                if orphan.spot not in known and self._choice(orphan, None).action is Action.DELETE:
-                    known.add(orphan.spot)
-                    doomed[orphan.spot.table].append(orphan.spot)
-                    tables.add(orphan.spot.table)
-            return tables
-
-        frontier = enter(self._listed(orphaned))
+        web = Web(self._keys, self._choice)
+        frontier = web.enter(self._counted("found", self._listed(orphaned)))
         while frontier:
-            # All of a wave is read before any of it is entered, so that a wave is the same whatever the order.
-            wave = [found for table in sorted(frontier) for found in self._bereaved(table, doomed[table])]
-            frontier = enter(wave)
-        return parents
+            wave = (found for table in sorted(frontier) for found in self._bereaved(table, web))
+            frontier = web.enter(self._counted("found", wave))
+        return web
+
+    def _counted(self, what: str, items: Iterable[T]) -> Iterator[T]:
+        """The same, with word of how many there are by now."""
+        for piece in in_pieces(items):
+            yield from piece
+            self._tell(what, len(piece))
 
     def _listed(self, orphaned: Iterable[str]) -> Iterator[tuple[Orphan, None]]:
         for name in orphaned:
@@ -212,7 +199,7 @@ class Planner:
                 for row in self._reading.rows(sql):
                     yield Orphan(Spot(key.child, row), name), None
 
-    def _bereaved(self, parent: str, doomed: list[Spot]) -> Iterator[tuple[Orphan, Spot]]:
+    def _bereaved(self, parent: str, web: Web) -> Iterator[tuple[Orphan, Spot]]:
         """Rows that lose all their parents in the table ``parent``, each with each of those.
 
         Rows that cannot be told apart are all one here: they can only be kept.
@@ -222,49 +209,42 @@ class Planner:
             if key.parent != parent or not key.askable or key.deleted:  # of that the key without the mark speaks
                 continue
             below = self._catalog.tables[key.child].locator
-            with self._reading.chosen(parent, above, (spot.row for spot in doomed)) as relation:
+            with self._reading.chosen(parent, above, web.may_go(parent)) as relation:
                 for row in self._reading.rows(bereaved(key, below, above, relation, self._reading.dialect)):
                     yield Orphan(Spot(key.child, row[: len(below)]), name), Spot(parent, row[len(below) :])
 
-    def _repairs(self, settled: Settled) -> Iterator[Repair]:
-        for spot, (wave, name) in settled.doomed.items():
-            yield self._repair(spot, name, Choice(Action.DELETE), wave)
-        for orphan, wave in settled.reached.items():
-            if orphan.spot not in settled.doomed:
-                choice = self._choice(orphan, settled.blocked.get(orphan.spot))
-                if choice.action in (Action.NULLIFY, Action.REASSIGN):
-                    yield self._repair(orphan.spot, orphan.key, choice, wave)
+    def _changing(self, web: Web) -> Iterator[Repair]:
+        """Rows that are set and rows that go, in their order, each with the digest of what it is."""
+        for piece in in_pieces(web.due()):
+            rows: dict[str, set[Row]] = defaultdict(set)
+            for due in piece:
+                rows[due.spot.table].add(due.spot.row)
+            images = {
+                name: images_of(self._reading, self._catalog.tables[name], several) for name, several in rows.items()
+            }
+            for due in piece:
+                yield self._repair(due, row_digest(images[due.spot.table][due.spot.row]))
+            self._tell("planned", len(piece))
 
-    def _repair(self, spot: Spot, key: str, choice: Choice, wave: int) -> Repair:
-        rule = self._rules[key][0] or 0
-        return Repair(spot.table, spot.row, choice.action, choice.columns, key, rule, wave, "", choice.values)
+    def _repair(self, due: Due, before: str) -> Repair:
+        rule, choice = self._rules[due.key][0] or 0, due.choice
+        return Repair(*due.spot, choice.action, choice.columns, due.key, rule, due.wave, before, choice.values)
 
-    def _kept(self, settled: Settled, orphaned: dict[str, int], healed: list[Healed]) -> Counter[tuple[str, str]]:
+    def _kept(self, web: Web, orphaned: dict[str, int], healed: list[Healed]) -> Counter[tuple[str, str]]:
         """Orphans that stay, by key and reason."""
-        kept: Counter[tuple[str, str]] = Counter()
-        for orphan in settled.reached:
-            if orphan.spot not in settled.doomed:
-                choice = self._choice(orphan, settled.blocked.get(orphan.spot))
-                if choice.action is Action.KEEP:
-                    kept[orphan.key, choice.reason] += 1
+        kept: Counter[tuple[str, str]] = Counter({(key, reason): rows for key, reason, rows in web.kept()})
         for name, orphans in orphaned.items():
             if self._only_keeps(name):
                 key = self._keys[name]
-                going = [spot.row for spot in settled.doomed if spot.table == key.child]
                 locator = self._catalog.tables[key.child].locator
-                less = orphans_among(self._reading, key, locator, going) if going else 0
+                less = orphans_among(self._reading, key, locator, web.going(key.child)) if locator else 0
                 less += sum(one.key == name for one in healed)
                 kept[name, self._choices[name][0].reason] += orphans - less
         return kept
 
-    def _with_digests(self, repairs: Iterable[Repair]) -> Iterator[Repair]:
-        by_table: dict[str, list[Repair]] = defaultdict(list)
-        for repair in repairs:
-            by_table[repair.table].append(repair)
-        for table, several in by_table.items():
-            images = images_of(self._reading, self._catalog.tables[table], {repair.row for repair in several})
-            for repair in several:
-                yield replace(repair, before=row_digest(images[repair.row]))
+
+def _order(repair: Repair) -> tuple[int, str, str, str]:
+    return -repair.wave, repair.table, repr(repair.row), repair.key
 
 
 def triggers_fired(catalog: Catalog, repairs: Iterable[Repair]) -> tuple[str, ...]:

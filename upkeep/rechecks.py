@@ -1,10 +1,13 @@
 """Whether the rows of a plan are still what they were, asked inside the transaction (P-52, P-97)."""
 
-from collections import defaultdict
+from collections.abc import Iterator
+from itertools import chain
 
 from upkeep.catalog import Catalog, ForeignKey
 from upkeep.databases import Reading
+from upkeep.errands import Errand
 from upkeep.errors import Refused
+from upkeep.gathered import Gathered
 from upkeep.orphans import bereaved
 from upkeep.plan import Plan, Repair
 from upkeep.policy import Action
@@ -14,23 +17,23 @@ from upkeep.values import Row, encode, row_digest
 _AGAIN = "nothing was done; run it again for a new plan"
 
 
-def unchanged(reading: Reading, catalog: Catalog, name: str, repairs: list[Repair]) -> dict[Row, Row | None]:
-    """The rows of the plan in the table ``name`` as they are now; Refused unless each is what it was.
+def unchanged(reading: Reading, catalog: Catalog, name: str, errands: list[Errand]) -> Iterator[Row | None]:
+    """These rows of the plan in the table ``name`` as they are now; Refused unless each is what it was.
 
     One that is to be inserted was not there, and is None.
     """
     if name not in catalog.tables:
         raise Refused(f"the table {name} of the plan is gone", _AGAIN)
-    images = images_of(reading, catalog.tables[name], {repair.row for repair in repairs})
-    for repair in repairs:
-        image = images.get(repair.row)
-        if repair.action is Action.RESTORE:
-            if image is not None:
-                raise Refused(f"row {told(repair.row)} of {name} stands there again since the rehearsal", _AGAIN)
-        elif image is None or row_digest(image) != repair.before:
-            what = "is gone" if image is None else "has changed"
-            raise Refused(f"row {told(repair.row)} of {name} {what} since the rehearsal", _AGAIN)
-    return {repair.row: images.get(repair.row) for repair in repairs}
+    images = images_of(reading, catalog.tables[name], [errand.row for errand in errands])
+    for errand in errands:
+        image = images.get(errand.row)
+        for comes, before in errand.found:
+            if comes and image is not None:
+                raise Refused(f"row {told(errand.row)} of {name} stands there again since the rehearsal", _AGAIN)
+            if not comes and (image is None or row_digest(image) != before):
+                what = "is gone" if image is None else "has changed"
+                raise Refused(f"row {told(errand.row)} of {name} {what} since the rehearsal", _AGAIN)
+        yield image
 
 
 def told(row: Row) -> str:
@@ -41,13 +44,8 @@ def told(row: Row) -> str:
 def still_orphans(reading: Reading, catalog: Catalog, plan: Plan, keys: tuple[ForeignKey, ...]) -> None:
     """A row that was an orphan must be one now: its parent may have come back since."""
     by_name = {str(key): key for key in keys}
-    groups: dict[str, set[Row]] = defaultdict(set)
-    for repair in plan.repairs:
-        if repair.wave == 0 and repair.action is not Action.RESTORE:
-            groups[repair.key].add(repair.row)
-    for one in plan.healed:
-        groups[one.key].add(one.row)
-    for name, rows in groups.items():
+    found = ((one.key, one.row) for one in plan.repairs if one.wave == 0 and one.action is not Action.RESTORE)
+    for name, rows in Gathered(chain(found, ((one.key, one.row) for one in plan.healed))).items():
         key = by_name.get(name)
         if key is None:
             raise Refused(f"the foreign key {name} of the plan is gone", _AGAIN)
@@ -60,36 +58,42 @@ def healed(reading: Reading, catalog: Catalog, plan: Plan, keys: tuple[ForeignKe
 
     The engine need not enforce its keys here, and who points by a stated key is never refused (P-70).
     """
-    rows: dict[str, set[Row]] = defaultdict(set)
-    for one in plan.healed:
-        rows[one.key].add(one.row)
-    restored: dict[str, set[Row]] = defaultdict(set)
-    for repair in plan.repairs:
-        if repair.action is Action.RESTORE:
-            restored[repair.table].add(repair.row)
+    if not plan.healed:
+        return
+    rows = Gathered((one.key, one.row) for one in plan.healed)
+    restored = Gathered((one.table, one.row) for one in plan.repairs if one.action is Action.RESTORE)
     for key in keys:
-        asked = rows[str(key)] | (restored[key.child] if key.askable and not key.deleted and plan.healed else set())
-        if asked and orphans_among(reading, key, catalog.tables[key.child].locator, asked):
-            raise Refused(f"rows of {key} would still be orphans when the plan is done; nothing was done", _AGAIN)
+        asked = [rows.get(str(key)), restored.get(key.child) if key.askable and not key.deleted else None]
+        for several in filter(None, asked):
+            if orphans_among(reading, key, catalog.tables[key.child].locator, several):
+                raise Refused(f"rows of {key} would still be orphans when the plan is done; nothing was done", _AGAIN)
 
 
 def nobody_left_behind(reading: Reading, catalog: Catalog, plan: Plan, keys: tuple[ForeignKey, ...]) -> None:
     """Every row that would lose its parent is in the plan: a child that came since would be a new orphan (P-65)."""
-    nullified = {(repair.table, repair.row, repair.key) for repair in plan.repairs}
-    going: dict[str, set[Row]] = defaultdict(set)
-    for repair in plan.repairs:
-        if repair.action is Action.DELETE:
-            going[repair.table].add(repair.row)
-    for name, rows in sorted(going.items()):
+    losing = [name for name, action in plan.errands.by_table if action is Action.DELETE]
+    asked = {name: [key for key in catalog.children_of(name, keys) if _can_lose(key, catalog)] for name in losing}
+    children = {key.child for several in asked.values() for key in several}
+    dealt_with = Gathered((_of_key(one), one.row) for one in plan.repairs if one.table in children)
+    for name in sorted(asked):
         above = catalog.tables[name].locator
-        for key in catalog.children_of(name, keys):
-            if not key.askable or key.child not in catalog.tables:
-                continue
+        for key in asked[name]:
             below = catalog.tables[key.child].locator
-            with reading.chosen(name, above, rows) as relation:
-                found = list(reading.rows(bereaved(key, below, above, relation, reading.dialect)))
-            for child in (row[: len(below)] for row in found):
-                if child not in going.get(key.child, ()) and (key.child, child, str(key)) not in nullified:
-                    raise Refused(
-                        f"row {told(child)} of {key.child} has come to point at a row of {name} that would go", _AGAIN
-                    )
+            going = (one.row for one in plan.errands.of_table(name) if one.goes)
+            with reading.chosen(name, above, going) as relation:
+                for found in reading.rows(bereaved(key, below, above, relation, reading.dialect)):
+                    child = found[: len(below)]
+                    if not any(dealt_with.holds(of, child) for of in (key.child, f"{key} of {key.child}")):
+                        raise Refused(
+                            f"row {told(child)} of {key.child} has come to point at a row of {name} that would go",
+                            _AGAIN,
+                        )
+
+
+def _can_lose(key: ForeignKey, catalog: Catalog) -> bool:
+    return key.askable and key.child in catalog.tables
+
+
+def _of_key(repair: Repair) -> str:
+    """A row that goes is dealt with for every key; a row that is put back is told for a key of another table's."""
+    return repair.table if repair.action is Action.DELETE else f"{repair.key} of {repair.table}"

@@ -1,6 +1,6 @@
 """Remembering what was seen: the record of a look, and the newest one in the store."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from upkeep.findings import Finding
 from upkeep.history import LISTED, Adopted, History, Record, SeenKey, SeenRow, Trail
 from upkeep.orphans import condition, pointing
 from upkeep.stores import Store
-from upkeep.values import encode
+from upkeep.values import Row, encode
 from upkeep.vanishing import Secret, history_of, repaired_since
 
 _DURING, _AFTER = "findings.json", "findings-after.json"
@@ -72,7 +72,7 @@ def remember(
     """What is seen now beside what the newest run saw, and beside what older backups told."""
     before = latest_record(store, database)
     now = record_of(reading, database, findings, before, secret)
-    repaired = {}
+    repaired: Mapping[str, Set[Row]] = {}
     if before and before.moment:
         repaired = repaired_since(store, database, before.moment.run, is_after=before.is_after)
     history = history_of(reading, findings, now, before, secret, repaired)

@@ -1,6 +1,6 @@
 """Rows asked for by their locators, piece by piece: as many as a plan names."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from upkeep.catalog import ForeignKey, Table
 from upkeep.databases import Reading
@@ -23,7 +23,7 @@ def images_of(reading: Reading, table: Table, rows: Collection[Row]) -> dict[Row
     return images
 
 
-def orphans_among(reading: Reading, key: ForeignKey, locator: tuple[str, ...], rows: Collection[Row]) -> int:
+def orphans_among(reading: Reading, key: ForeignKey, locator: tuple[str, ...], rows: Iterable[Row]) -> int:
     """How many orphans of ``key`` are among ``rows``, each there once."""
     dialect, orphans = reading.dialect, 0
     columns = ", ".join(f"c.{dialect.quote(column)}" for column in key.read)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from upkeep.answers import Answer
+from upkeep.gathered import Gathered
 from upkeep.plan import Plan
 from upkeep.undo import Undo
 from upkeep.undoing import Deed
@@ -30,12 +31,12 @@ def judge_reach(plan: Plan, deed: Deed) -> Check:
 
     They keep a plan from doing much harm; what has been done within them may be taken back whole.
     """
-    of_the_run = {(change.table, change.row) for change in deed.changes}
-    beyond = sum((repair.table, repair.row) not in of_the_run for repair in plan.repairs)
+    of_the_run = Gathered((change.table, change.row) for change in deed.changes)
+    beyond = sum(not of_the_run.holds(repair.table, repair.row) for repair in plan.repairs)
     return Check(
         claim="the plan changes no row but those that the run changed",
         holds=not beyond,
-        seen=f"{plan.rows} of {len(of_the_run)} rows" if not beyond else f"{beyond} rows are of no concern to it",
+        seen=f"{plan.rows} of {of_the_run.rows} rows" if not beyond else f"{beyond} rows are of no concern to it",
     )
 
 

@@ -9,30 +9,34 @@ What is decided here:
 - A row whose own parent the run had removed, and that cannot come back, cannot come back either.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from upkeep.catalog import Catalog, ForeignKey, Table
 from upkeep.changes import Change, Refusal
 from upkeep.databases import Reading
 from upkeep.fixpoint import Spot
+from upkeep.gathered import Gathered
 from upkeep.making import Comeback
-from upkeep.orphans import condition
+from upkeep.obstacles import adopted, can_be_asked, without_parents
 from upkeep.plan import Plan, Repair
 from upkeep.planning import triggers_fired
+from upkeep.pointers import pointers
 from upkeep.policy import Action
+from upkeep.repair import REPAIRS
 from upkeep.rows import images_of
+from upkeep.spilled import Spilled, arranged
 from upkeep.undo import Conflict, Undo
-from upkeep.values import Row, Value, in_pieces, row_digest
-
-_LOCATOR = "upkeep l"
-"""What a query calls the columns of a locator: so a name that nobody gives."""
+from upkeep.values import Row, in_pieces, row_digest
 
 
 @dataclass(frozen=True)
 class Deed:
-    """What a run did to rows. ``missed`` says of rows that were orphans which keys they were known to be orphans of.
+    """What a run did to rows, which may be more than fit into memory.
+
+    ``missed`` are by key the rows that were known to be orphans of it.
 
     ``mended`` counts by key the orphans that the run took away, None where nobody knows; ``migration`` is the way that
     it went, if any; ``triggers`` are those that its statements may have fired, ``enforced`` the foreign keys that it
@@ -40,8 +44,8 @@ class Deed:
     """
 
     run: str
-    changes: tuple[Change, ...]
-    missed: Mapping[Spot, frozenset[str]] = field(default_factory=dict)
+    changes: Sequence[Change]
+    missed: Mapping[str, Collection[Row]] = field(default_factory=dict)
     mended: Mapping[str, int] | None = None
     migration: str | None = None
     triggers: tuple[str, ...] = ()
@@ -58,32 +62,80 @@ def draw_back(
 ) -> Plan:
     """The plan that puts the rows of ``deed`` back; ``refusals`` are those that a rehearsal met."""
     catalog = reading.catalog()
-    refused = {Spot(one.table, one.row): f"the database refuses it: {one.said}" for one in refusals}
-    images = _images(reading, catalog, deed.changes)
-    repairs: dict[Spot, Repair] = {}
     conflicts: dict[Spot, str] = {}
-    for change in deed.changes:
-        spot = Spot(change.table, change.row)
-        way = way_back(change, images.get(spot), catalog.tables.get(change.table))
-        if isinstance(way, Repair):
-            repairs[spot] = way
-        elif way:
-            conflicts[spot] = way
-    there = len(deed.changes) - len(repairs) - len(conflicts)
-    conflicts |= {spot: why for spot, why in refused.items() if spot in repairs}
-    pointing = _pointing(catalog, keys, repairs, images)
-    conflicts |= _adopted(reading, deed, pointing)
-    conflicts |= _without_parents(deed, pointing, conflicts, images)
-    tables, staying = _tables_back(reading, deed, repairs.keys() - conflicts.keys())
+    ways = _Ways(reading, deed.changes, conflicts)
+    there = len(deed.changes) - len(ways.back) - len(conflicts)
+    conflicts |= ways.refused(refusals)
+    pointing = {key: ways.pointing(key) for key in {str(key): key for key in keys if key.askable}.values()}
+    conflicts |= adopted(reading, deed.changes, deed.missed, pointing)
+    conflicts |= without_parents(reading, deed.changes, pointing, conflicts)
+    tables, staying = _tables_back(reading, deed, ways, conflicts)
     conflicts |= staying
-    left = [repair for spot, repair in repairs.items() if spot not in conflicts]
+    left = Spilled(ways.but_for(conflicts), REPAIRS) if conflicts else ways.back
+    whole = {one.table for one in tables}
     return Plan(
         database,
-        tuple(sorted(left, key=lambda one: (one.action is Action.DELETE, one.table, repr(one.row)))),
-        triggers=triggers_fired(catalog, [one for one in left if one.table not in {two.table for two in tables}]),
+        left,
+        triggers=triggers_fired(catalog, (one for one in left if one.table not in whole)),
         tables=tables,
         undo=Undo(deed.run, tuple(Conflict(*spot, why) for spot, why in sorted(conflicts.items(), key=repr)), there),
     )
+
+
+class _Ways:
+    """What puts the rows of a run back, in the order of the plan; rows that cannot be are told to ``conflicts``."""
+
+    def __init__(self, reading: Reading, changes: Iterable[Change], conflicts: dict[Spot, str]) -> None:
+        self._reading = reading
+        self._catalog = reading.catalog()
+        self._coming: Counter[str] = Counter()  # by table, those that do not go; they stand first
+        order = arranged(self._found(changes, conflicts), _order, 3, REPAIRS)
+        self.back: Sequence[Repair] = Spilled(order, REPAIRS)
+
+    def _found(self, changes: Iterable[Change], conflicts: dict[Spot, str]) -> Iterator[Repair]:
+        for piece in in_pieces(changes):
+            images = _images(self._reading, self._catalog, piece)
+            for change in piece:
+                spot = Spot(change.table, change.row)
+                way = way_back(change, images.get(spot), self._catalog.tables.get(change.table))
+                if isinstance(way, Repair):
+                    self._coming[way.table] += way.action is not Action.DELETE
+                    yield way
+                elif way:
+                    conflicts[spot] = way
+
+    def refused(self, refusals: tuple[Refusal, ...]) -> dict[Spot, str]:
+        """Those that a rehearsal met."""
+        asked = Gathered((one.table, one.row) for one in self.back) if refusals else Gathered()
+        told = (one for one in refusals if asked.holds(one.table, one.row))
+        return {Spot(one.table, one.row): f"the database refuses it: {one.said}" for one in told}
+
+    def pointing(self, key: ForeignKey) -> "_PiecesOf":
+        """The rows that come to point by a key, piece by piece, however often they are asked for."""
+        before = sum(rows for table, rows in self._coming.items() if table < key.child)
+        return _PiecesOf(self._reading, key, self.back[before : before + self._coming[key.child]])
+
+    def but_for(self, conflicts: Collection[Spot]) -> Iterator[Repair]:
+        """Without those that cannot be put back."""
+        return (one for one in self.back if Spot(one.table, one.row) not in conflicts)
+
+
+@dataclass(frozen=True)
+class _PiecesOf:
+    """Rows of one table that come to point by a key, each with what it will point with."""
+
+    reading: Reading
+    key: ForeignKey
+    repairs: Sequence[Repair]
+
+    def __iter__(self) -> Iterator[dict[Row, Row]]:
+        for piece in in_pieces(self.repairs):
+            child = self.reading.catalog().tables[self.key.child]
+            yield pointers(self.key, child, piece, partial(images_of, self.reading, child))
+
+
+def _order(repair: Repair) -> tuple[int, str, str]:
+    return repair.action is Action.DELETE, repair.table, repr(repair.row)
 
 
 def way_back(change: Change, image: Row | None, table: Table | None) -> Repair | str | None:
@@ -107,24 +159,24 @@ def way_back(change: Change, image: Row | None, table: Table | None) -> Repair |
 
 
 def _tables_back(
-    reading: Reading, deed: Deed, repaired: Collection[Spot]
+    reading: Reading, deed: Deed, ways: _Ways, conflicts: Collection[Spot]
 ) -> tuple[tuple[Comeback, ...], dict[Spot, str]]:
     """The tables that go again, or come back once more; and rows of those that must stay, for others are in them.
 
     ``reading`` shows those that come back as if they were there, empty.
     """
     found: list[Comeback] = []
-    conflicts: dict[Spot, str] = {}
+    staying: dict[Spot, str] = {}
     for one in (comeback.reversed for comeback in deed.tables):
         if one.table not in reading.catalog().tables:
             continue  # it is gone already
-        going = [spot for spot in repaired if spot.table == one.table]
+        going = [Spot(way.table, way.row) for way in ways.but_for(conflicts) if way.table == one.table]
         if not one.goes or (is_as_made(reading, one) and reading.count(one.table, digest=False).rows == len(going)):
             found.append(one)
         else:
             why = f"the table {one.table}, which would go with it, has other rows or another schema since"
-            conflicts |= dict.fromkeys(going, why)
-    return tuple(found), conflicts
+            staying |= dict.fromkeys(going, why)
+    return tuple(found), staying
 
 
 def is_as_made(reading: Reading, one: Comeback) -> bool:
@@ -164,123 +216,10 @@ def _images(reading: Reading, catalog: Catalog, changes: Iterable[Change]) -> di
     """What stands now where the run has changed something."""
     rows: dict[str, list[Row]] = defaultdict(list)
     for change in changes:
-        table = catalog.tables.get(change.table)
-        if table and table.locator and len(table.locator) == len(change.row):
+        if can_be_asked(catalog, Spot(change.table, change.row)):
             rows[change.table].append(change.row)
     return {
         Spot(name, row): image
         for name, several in rows.items()
         for row, image in images_of(reading, catalog.tables[name], several).items()
     }
-
-
-Pointing = Mapping[ForeignKey, Mapping[Row, Row]]
-"""By key the rows of its child that come to point by it, each with what it will point with."""
-
-
-def _pointing(
-    catalog: Catalog, keys: Iterable[ForeignKey], repairs: Mapping[Spot, Repair], images: Mapping[Spot, Row]
-) -> Pointing:
-    by_table: dict[str, list[Repair]] = defaultdict(list)
-    for repair in repairs.values():
-        by_table[repair.table].append(repair)
-    by_row: dict[str, dict[Row, Row]] = defaultdict(dict)
-    for spot, image in images.items():
-        by_row[spot.table][spot.row] = image
-    return {
-        key: pointers(key, catalog.tables[key.child], by_table[key.child], by_row[key.child].get)
-        for key in {str(key): key for key in keys if key.askable}.values()
-        if key.child in by_table
-    }
-
-
-def pointers(
-    key: ForeignKey, child: Table, repairs: Iterable[Repair], image: Callable[[Row], Row | None]
-) -> dict[Row, Row]:
-    """Those rows of ``repairs`` that are put back so that they point anew by ``key``, with the values of its columns.
-
-    ``image`` tells what a row is now: of a key of several columns it may be that only one is set.
-    """
-    found: dict[Row, Row] = {}
-    for repair in repairs:
-        if repair.action is not Action.DELETE and not set(key.columns).isdisjoint(repair.columns):
-            held = dict(zip(child.stored, image(repair.row) or (), strict=False))
-            held |= dict(zip(repair.columns, repair.values, strict=True))
-            # A column that the row computes is not known before it is there.
-            if held.keys() >= set(key.columns):
-                found[repair.row] = tuple(held[name] for name in key.columns)
-    return found
-
-
-def _adopted(reading: Reading, deed: Deed, pointing: Pointing) -> dict[Spot, str]:
-    """Rows that missed a parent before the run, and whose missing parent is there now.
-
-    One that the run has brought itself is no stranger, and goes again.
-    """
-    found: dict[Spot, str] = {}
-    for key, rows in pointing.items():
-        missed = {row: at for row, at in rows.items() if str(key) in deed.missed.get(Spot(key.child, row), ())}
-        if missed:
-            astray, brought = dangling(reading, key, missed), _brought(deed, key)
-            why = f"a row is there now that it would point at by {key}, where there was none"
-            strangers = (row for row, at in missed.items() if row not in astray and at not in brought)
-            found |= {Spot(key.child, row): why for row in strangers}
-    return found
-
-
-def _brought(deed: Deed, key: ForeignKey) -> set[Row]:
-    """What the parents that the run inserted have in the columns that ``key`` points at."""
-    held = (
-        dict(zip(change.columns, change.after, strict=True))
-        for change in deed.changes
-        if change.table == key.parent and change.before is None and change.after is not None
-    )
-    return {tuple(row[name] for name in key.parent_columns) for row in held if row.keys() >= set(key.parent_columns)}
-
-
-def dangling(reading: Reading, key: ForeignKey, pointing: Mapping[Row, Row]) -> set[Row]:
-    """Those rows of the child, by locator, that would be orphans of ``key`` if its columns held these values."""
-    dialect = reading.dialect
-    locator = reading.catalog().tables[key.child].locator
-    width = len(key.columns)
-    told = [dialect.quote(f"{_LOCATOR}{i}") for i in range(len(locator))]
-    held = [f"k{i} AS {dialect.quote(name)}" for i, name in enumerate(key.columns)]
-    held += [f"k{width + i} AS {name}" for i, name in enumerate(told)]
-    found: set[Row] = set()
-    for piece in in_pieces(list(pointing)):
-        with reading.chosen(key.child, (*key.columns, *locator), [(*pointing[row], *row) for row in piece]) as relation:
-            given = f"(SELECT {', '.join(held)} FROM {relation}) AS c"
-            columns = ", ".join(f"c.{name}" for name in told)
-            found.update(reading.rows(f"SELECT {columns} FROM {given} WHERE {condition(key, dialect)}"))
-    return found
-
-
-def _without_parents(
-    deed: Deed, pointing: Pointing, conflicts: Mapping[Spot, str], images: Mapping[Spot, Row]
-) -> dict[Spot, str]:
-    """Rows whose parent the run had removed and that cannot come back; those that point at these in turn, to the end.
-
-    Values are compared as they are: what an engine takes for the same by a conversion is found when it is done.
-    """
-    children: dict[tuple[str, tuple[str, ...], Row], list[tuple[Spot, str]]] = defaultdict(list)
-    for key, rows in pointing.items():
-        for row, values in rows.items():
-            if None not in values:
-                children[key.parent, key.parent_columns, values].append((Spot(key.child, row), str(key)))
-    sides = {(key.parent, key.parent_columns) for key in pointing}
-    changes = {Spot(change.table, change.row): change for change in deed.changes}
-    found: dict[Spot, str] = {}
-    waiting = list(conflicts)
-    while waiting:
-        spot = waiting.pop()
-        change = changes[spot]
-        if change.before is None or (change.after is not None and spot in images):
-            continue  # it never was a parent of theirs, or it still is
-        held: dict[str, Value] = dict(zip(change.columns, change.before, strict=True))
-        for table, columns in sides:
-            if table == spot.table and held.keys() >= set(columns):
-                for child, name in children[table, columns, tuple(held[column] for column in columns)]:
-                    if child not in conflicts and child not in found:
-                        found[child] = f"what it points at by {name} cannot be put back"
-                        waiting.append(child)
-    return found

@@ -3,12 +3,13 @@
 import base64
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 Value = None | int | float | str | bytes
 Row = tuple[Value, ...]
+T = TypeVar("T")
 _PIECE = 5000
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 """Made once: json.dumps would make one for every row."""
@@ -53,16 +54,33 @@ def row_digest(row: Row) -> str:
     return digest([encode(value) for value in row])
 
 
-def digest_of_list(items: Iterable[Any]) -> str:
-    """The ``digest`` of a list whose items come one by one: it may be longer than what fits into memory twice."""
-    taken = hashlib.sha256(b"[")
-    for number, item in enumerate(items):
-        taken.update(b"," * (number > 0) + canonical(item))
-    taken.update(b"]")
+def digest_in_parts(document: Mapping[str, Any]) -> str:
+    """The ``digest`` of a document in which a list may be an iterator: its items come one by one."""
+    taken = hashlib.sha256()
+    for number, (name, value) in enumerate(sorted(document.items())):
+        taken.update((b"," if number else b"{") + canonical(name) + b":")
+        for part in _canonical_list(value) if isinstance(value, Iterator) else (canonical(value),):
+            taken.update(part)
+    taken.update(b"}" if document else b"{}")
     return taken.hexdigest()
 
 
-def in_pieces(rows: Collection[Row]) -> Iterator[list[Row]]:
+def digest_of_list(items: Iterable[Any]) -> str:
+    """The ``digest`` of a list whose items come one by one: it may be longer than what fits into memory twice."""
+    taken = hashlib.sha256()
+    for part in _canonical_list(items):
+        taken.update(part)
+    return taken.hexdigest()
+
+
+def _canonical_list(items: Iterable[Any]) -> Iterator[bytes]:
+    yield b"["
+    for number, item in enumerate(items):
+        yield b"," * (number > 0) + canonical(item)
+    yield b"]"
+
+
+def in_pieces(rows: Iterable[T]) -> Iterator[list[T]]:
     """Rows by the thousand, in their order: so many as one statement names.
 
     One that named every row of a large plan would meet a server's limits on its length and on the time that it takes.

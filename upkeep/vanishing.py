@@ -5,14 +5,16 @@ import hmac
 import json
 import secrets
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
 from upkeep.catalog import ForeignKey
 from upkeep.databases import Reading
+from upkeep.documents import read_in_parts
 from upkeep.findings import Finding
 from upkeep.fixpoint import Spot
+from upkeep.gathered import Gathered
 from upkeep.history import Change, Gone, History, Record, SeenKey, SeenRow, changes_between
 from upkeep.orphans import among, pointing
 from upkeep.policy import Action
@@ -49,7 +51,7 @@ def history_of(
     now: Record,
     before: Record | None,
     secret: str,
-    repaired: Mapping[str, frozenset[Row]],
+    repaired: Mapping[str, Set[Row]],
 ) -> History:
     """What is new since ``before`` and what is gone and why. ``repaired`` are rows by table that Upkeep has changed."""
     if before is None:
@@ -70,7 +72,7 @@ def _why(
     key: ForeignKey | None,
     change: Change,
     secret: Secret | None,
-    repaired: Mapping[str, frozenset[Row]],
+    repaired: Mapping[str, Set[Row]],
 ) -> tuple[Mapping[Gone, int], tuple[SeenRow, ...]]:
     """How many are gone for each reason, and the rows whose parent is there again."""
     if seen is None or not change.is_listed:
@@ -133,34 +135,43 @@ def pointers(reading: Reading, child: str, columns: tuple[str, ...], rows: Colle
     return found
 
 
-def repaired_since(store: Store, database: str, run: str, *, is_after: bool) -> dict[str, frozenset[Row]]:
+def repaired_since(store: Store, database: str, run: str, *, is_after: bool) -> Mapping[str, Set[Row]]:
     """Rows by table that runs from ``run`` on have changed or healed, by their plans: of those that performed.
 
     ``is_after``: what ``run`` itself has changed was changed before it looked.
     """
-    rows: dict[str, set[Row]] = {}
-    for entry in list(store.list(f"{database}/repairs/")):
-        _, _, by, *rest = entry.name.split("/")
-        is_since = by > run or (by == run and not is_after)
-        if rest == ["outcome.json"] and is_since and _read(store, entry.name)["found"] == "performed":
-            plan = _read(store, f"{database}/repairs/{by}/plan.json")
-            for table, row, *_ in (*plan["repairs"], *(healed[1:3] for healed in plan.get("healed", ()))):
-                rows.setdefault(table, set()).add(tuple(map(decode, row)))
-    return {table: frozenset(several) for table, several in rows.items()}
+    since = (by for by in _performed(store, database) if by > run or (by == run and not is_after))
+    return Gathered(changed for by in since for changed in _changed_by(store, database, by))
+
+
+def _changed_by(store: Store, database: str, run: str) -> Iterator[tuple[str, Row]]:
+    for name, said in planned_by(store, database, run):
+        if name in ("repairs", "healed"):
+            table, row = said[:2] if name == "repairs" else said[1:3]
+            yield table, tuple(map(decode, row))
 
 
 def rows_put_back(store: Store, database: str) -> frozenset[Spot]:
     """Rows that runs have inserted again, by their plans: of those that performed. Undone or not, they were gone."""
     found: set[Spot] = set()
-    for entry in list(store.list(f"{database}/repairs/")):
-        _, _, run, *rest = entry.name.split("/")
-        if rest == ["outcome.json"] and _read(store, entry.name)["found"] == "performed":
-            plan = _read(store, f"{database}/repairs/{run}/plan.json")
-            inserted = ((table, row) for table, row, action, *_ in plan["repairs"] if action == Action.RESTORE.value)
-            found.update(Spot(table, tuple(map(decode, row))) for table, row in inserted)
+    for run in _performed(store, database):
+        for name, said in planned_by(store, database, run):
+            if name == "repairs" and said[2] == Action.RESTORE.value:
+                found.add(Spot(said[0], tuple(map(decode, said[1]))))
     return frozenset(found)
 
 
-def _read(store: Store, name: str) -> Any:
+def planned_by(store: Store, database: str, run: str) -> Iterator[tuple[str, Any]]:
+    """The plan of a run as it stands in the store, its repairs and healed orphans one by one."""
+    name = f"{database}/repairs/{run}/plan.json"
     with store.get(name) as file:
-        return json.loads(file.read())
+        yield from read_in_parts(file, ("repairs", "healed"), name)
+
+
+def _performed(store: Store, database: str) -> Iterator[str]:
+    for entry in list(store.list(f"{database}/repairs/")):
+        _, _, run, *rest = entry.name.split("/")
+        if rest == ["outcome.json"]:
+            with store.get(entry.name) as file:
+                if json.loads(file.read())["found"] == "performed":
+                    yield run

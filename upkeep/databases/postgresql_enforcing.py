@@ -82,7 +82,8 @@ def _constraints(
 def _asleep(connection: Connection[Any], constraints: list[_Constraint], patience: float) -> Iterator[None]:
     triggers = sorted({trigger for one in constraints for trigger in _triggers(connection, one)})
     tables = sorted({table for table, _, _ in triggers})
-    patient(connection, [f"LOCK TABLE ONLY {table} IN SHARE ROW EXCLUSIVE MODE" for table in tables], patience)
+    locks = [f"LOCK TABLE ONLY {table} IN SHARE ROW EXCLUSIVE MODE" for table in tables]
+    patient(connection, lambda: locks, patience)
     for table, name, _ in triggers:
         run(connection, f"ALTER TABLE ONLY {table} DISABLE TRIGGER {name}")
     yield
@@ -104,7 +105,8 @@ def _dropped(connection: Connection[Any], constraints: list[_Constraint], patien
                 "nothing was done; let a superuser do it: set DATABASE_URL to one for this run",
             )
     tables = sorted({table.full for one in constraints for table in (one.child, one.parent)})
-    patient(connection, [f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE" for table in tables], patience)
+    locks = [f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE" for table in tables]
+    patient(connection, lambda: locks, patience)
     for one in constraints:
         run(connection, f"ALTER TABLE {one.child.full} DROP CONSTRAINT {quote(one.name)}")
     yield

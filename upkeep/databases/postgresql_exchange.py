@@ -85,7 +85,8 @@ class PostgresqlBench:
         What it cannot foresee is waited for half a second by then, for others may wait for these tables.
         """
         with speaking(str(self._place)):
-            patient(self._connection, tables_locked(self._connection, seen), self._patience)
+            locks = tables_locked(self._connection, seen)
+            patient(self._connection, lambda: locks, self._patience)
             run(self._connection, f"SET LOCAL lock_timeout = {MOMENT}")
         self._patience = 0.0
 

@@ -9,6 +9,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -139,7 +140,7 @@ def hold_back(place: Place, work: int, keys: Collection[Enforced]) -> None:
     for one in keys:
         with _transaction(place, work) as connection, _refusing(one):
             statements = _holding_back(_Look(connection), one)
-            patient(connection, statements, place.patience)
+            patient(connection, partial(list, statements), place.patience)
 
 
 def validate(place: Place, work: int, keys: Collection[Enforced]) -> None:

@@ -1,7 +1,7 @@
 """Waiting for locks beside a working application: briefly, again and again, and never at its cost."""
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import psycopg
@@ -17,7 +17,7 @@ Less than the second after which a server looks for deadlocks, so that it is nev
 _PAUSE_SECONDS = 0.25
 
 
-def patient(connection: Connection[Any], locks: Sequence[str], patience: float) -> None:
+def patient(connection: Connection[Any], locks: Callable[[], Iterable[str]], patience: float) -> None:
     """Run the statements, each of which takes a lock; all or none are held.
 
     One try waits half a second for a lock, then lets all of them go: whoever queued up behind it goes on. After
@@ -30,7 +30,7 @@ def patient(connection: Connection[Any], locks: Sequence[str], patience: float) 
         run(connection, "SAVEPOINT upkeep_locks")
         try:
             run(connection, f"SET LOCAL lock_timeout = {MOMENT}")
-            for lock in locks:
+            for lock in locks():
                 run(connection, lock)
         except psycopg.errors.LockNotAvailable:
             if time.monotonic() >= until:

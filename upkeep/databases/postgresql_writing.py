@@ -57,9 +57,12 @@ class PostgresqlWriting(PostgresqlReading):
 
         Raises psycopg.errors.LockNotAvailable when patience is at its end.
         """
-        locks = [lock for table in sorted(rows) for lock in self._row_locks(table, rows[table])]
-        locks += [f"LOCK TABLE {self.dialect.source(table)} IN SHARE MODE" for table in sorted(steady)]
-        patient(self._connection, locks, self._patience)
+        patient(self._connection, lambda: self._all_locks(rows, steady), self._patience)
+
+    def _all_locks(self, rows: Mapping[str, Collection[Row]], steady: Collection[str]) -> Iterator[str]:
+        for table in sorted(rows):
+            yield from self._row_locks(table, rows[table])
+        yield from (f"LOCK TABLE {self.dialect.source(table)} IN SHARE MODE" for table in sorted(steady))
 
     def _row_locks(self, table: str, rows: Collection[Row]) -> Iterator[str]:
         locator = self.catalog().tables[table].locator

@@ -19,7 +19,7 @@ from upkeep.drafts import Draft
 from upkeep.making import Making
 from upkeep.orphans import Known
 from upkeep.presence import presence
-from upkeep.values import Row, Value
+from upkeep.values import Row, Value, in_pieces
 
 _BATCH = 2000
 _CHOSEN = '"upkeep chosen rows"'
@@ -153,7 +153,8 @@ class SqliteReading:
         try:
             begun = self._connection.total_changes
             into = f"INSERT INTO temp.{_CHOSEN} ({names})"
-            run_for_each(self._connection, lambda marks: f"{into} VALUES ({', '.join(marks)})", list(rows))
+            for piece in in_pieces(rows):
+                run_for_each(self._connection, lambda marks: f"{into} VALUES ({', '.join(marks)})", piece)
             self._chosen_rows += self._connection.total_changes - begun
             yield f"temp.{_CHOSEN}"
         finally:
