@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -41,8 +41,7 @@ class RowsRefused(Refused):
         self.refusals = refusals
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One row before and after, stored columns in the table's order; None where it was not there, or is gone.
 
     ``source`` says where the values of a row come from that was put back.
@@ -68,7 +67,7 @@ class Change:
 
     def plain(self) -> Plain:
         """All of it as plain values."""
-        return self.table, self.row, self.columns, self.before, self.after, self.source
+        return tuple(self)
 
     @classmethod
     def made(cls, plain: Plain) -> "Change":

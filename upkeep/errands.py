@@ -8,7 +8,7 @@ from typing import NamedTuple
 from upkeep.policy import Action
 from upkeep.repair import ACTIONS, Repair
 from upkeep.spilled import Form, Plain, Spilled, arranged
-from upkeep.values import Row, Value
+from upkeep.values import Row
 
 Kind = tuple[str, Action, tuple[str, ...], int]
 
@@ -16,8 +16,8 @@ Kind = tuple[str, Action, tuple[str, ...], int]
 class Errand(NamedTuple):
     """What becomes of one row: ``columns`` are set to ``values``, or it goes, or it comes with them.
 
-    ``wave`` and ``place`` are those of its first repair, ``place`` counts them in the plan. ``found`` says for each
-    different repair of it whether it is to come, and the digest of what it was before.
+    ``wave`` and ``place`` are those of its first repair, ``place`` counts them in the plan. Of its different repairs
+    ``found`` says whether it is to come and the digest of what it was before, ``told`` the rule and the action.
     """
 
     table: str
@@ -30,6 +30,7 @@ class Errand(NamedTuple):
     source: str
     goes: bool
     found: tuple[tuple[bool, str], ...]
+    told: tuple[tuple[int, str], ...]
 
     @property
     def kind(self) -> Kind:
@@ -54,13 +55,15 @@ ERRANDS = Form(Errand.plain, Errand.made)
 class Errands:
     """The errands of a plan, by table and then by the ``repr`` of the row; counted, each row once.
 
-    ``kinds`` says of each kind of them where in the plan the first one stands.
+    ``pairs`` counts the repairs by key, table, action, and whether they are of the first wave; ``kinds`` says of each
+    kind of errand where in the plan the first one stands.
     """
 
     def __init__(self, repairs: Sequence[Repair]) -> None:
         self.by_table: Counter[tuple[str, Action]] = Counter()
         self.by_rule: Counter[tuple[int, str, str]] = Counter()
         self.rows_of: Counter[str] = Counter()
+        self.pairs: Counter[tuple[str, str, Action, bool]] = Counter()
         self.kinds: dict[Kind, int] = {}
         self.of_rows: Sequence[Errand] = Spilled(self._told(repairs), ERRANDS)
 
@@ -70,38 +73,58 @@ class Errands:
         return self.of_rows[before : before + self.rows_of[name]]
 
     def _told(self, repairs: Sequence[Repair]) -> Iterator[Errand]:
-        ordered = arranged(enumerate(repairs), lambda one: (one[1].table, repr(one[1].row)), 2, _NUMBERED)
-        for (table, _), several in groupby(ordered, lambda one: (one[1].table, one[1].row)):
-            of_row = list(several)
-            self.rows_of[table] += 1
-            self.by_table.update({(table, repair.action) for _, repair in of_row})
-            self.by_rule.update({(repair.rule, table, repair.action.value) for _, repair in of_row})
-            errand = _merged([repair for _, repair in of_row], of_row[0][0])
-            self.kinds[errand.kind] = min(errand.place, self.kinds.get(errand.kind, errand.place))
-            yield errand
+        single = (self._counted(place, repair) for place, repair in enumerate(repairs))
+        ordered = arranged(single, lambda errand: (errand.table, repr(errand.row)), 2, ERRANDS)
+        for table, several in groupby(ordered, lambda errand: errand.table):
+            for errand in _once(several):
+                self.rows_of[table] += 1
+                for rule, action in errand.told:
+                    self.by_rule[rule, table, action] += 1
+                for action in {action for _, action in errand.told}:
+                    self.by_table[table, ACTIONS[action]] += 1
+                self.kinds[errand.kind] = min(errand.place, self.kinds.get(errand.kind, errand.place))
+                yield errand
+
+    def _counted(self, place: int, repair: Repair) -> Errand:
+        self.pairs[repair.key, repair.table, repair.action, repair.wave == 0] += 1
+        goes, comes = repair.action is Action.DELETE, repair.action is Action.RESTORE
+        return Errand(
+            repair.table,
+            repair.row,
+            repair.action,
+            repair.columns,
+            repair.values or (None,) * len(repair.columns),
+            repair.wave,
+            place,
+            repair.source,
+            goes,
+            ((comes, repair.before),),
+            ((repair.rule, repair.action.value),),
+        )
 
 
-_NUMBERED: Form[tuple[int, Repair]] = Form(
-    lambda one: (one[0], *one[1].plain()), lambda plain: (plain[0], Repair.made(plain[1:]))
-)
+def _once(errands: Iterator[Errand]) -> Iterator[Errand]:
+    """Those of one row as one: it is set for all of its keys at once, and one that assigns it counts for the others."""
+    last: Errand | None = None
+    for errand in errands:
+        if last is None or last.row != errand.row:
+            if last is not None:
+                yield last
+            last = errand
+        else:
+            last = _merged(last, errand)
+    if last is not None:
+        yield last
 
 
-def _merged(repairs: list[Repair], place: int) -> Errand:
-    """One row: it is set for all of its keys at once, and what sets one column to a value counts for all of them."""
-    first = repairs[0]
-    settings: dict[str, Value] = {}
-    for repair in repairs:
-        settings.update(zip(repair.columns, repair.values or (None,) * len(repair.columns), strict=True))
-    assigns = any(repair.action is Action.REASSIGN for repair in repairs)
-    return Errand(
-        first.table,
-        first.row,
-        Action.REASSIGN if assigns else first.action,
-        tuple(settings),
-        tuple(settings.values()),
-        first.wave,
-        place,
-        repairs[-1].source,
-        any(repair.action is Action.DELETE for repair in repairs),
-        tuple(dict.fromkeys((repair.action is Action.RESTORE, repair.before) for repair in repairs)),
+def _merged(one: Errand, other: Errand) -> Errand:
+    settings = dict(zip(one.columns, one.values, strict=True)) | dict(zip(other.columns, other.values, strict=True))
+    return one._replace(
+        action=Action.REASSIGN if other.action is Action.REASSIGN else one.action,
+        columns=tuple(settings),
+        values=tuple(settings.values()),
+        source=other.source,
+        goes=one.goes or other.goes,
+        found=tuple(dict.fromkeys(one.found + other.found)),
+        told=tuple(dict.fromkeys(one.told + other.told)),
     )

@@ -59,7 +59,7 @@ def _hold(writing: Writing, catalog: Catalog, plan: Plan, keys: tuple[ForeignKey
     rows: dict[str, Collection[Row]] = {name: Locators(plan.errands.of_table(name)) for name in changing}
     for name, finding in Gathered((one.table, one.row) for one in plan.healed).items():
         rows[name] = Spilled(chain(rows.get(name, ()), finding), ROWS)
-    orphaned = {repair.key for repair in plan.repairs if repair.wave == 0 or repair.action is Action.RESTORE}
+    orphaned = {key for key, _, action, is_first in plan.errands.pairs if is_first or action is Action.RESTORE}
     writing.hold(rows, {key.parent for key in keys if str(key) in orphaned and not key.parent_missing})
 
 

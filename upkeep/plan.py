@@ -142,9 +142,9 @@ class Plan:
     @cached_property
     def _by_key(self) -> dict[str, dict[str, int]]:
         counts: dict[str, Counter[str]] = {}
-        for repair in self.repairs:
-            if repair.action is not Action.RESTORE:
-                counts.setdefault(repair.key, Counter())[repair.action.value] += 1
+        for (key, _, action, _), repairs in self.errands.pairs.items():
+            if action is not Action.RESTORE:
+                counts.setdefault(key, Counter())[action.value] += repairs
         if self.healed:
             changed = Gathered((one.key, one.row) for one in self.repairs if one.action is not Action.RESTORE)
             for one in self.healed:

@@ -73,21 +73,24 @@ class Planner:
         """The plan for what was found. Equal databases, policies and refusals have equal plans."""
         orphaned = {str(f.key): f.orphans for f in findings if f.orphans and str(f.key) in self._keys}
         web, restored = self._settled(orphaned)
-        repairs = Spilled(chain(sorted(self._restoring(web, restored), key=_order), self._changing(web)), REPAIRS)
+        restoring = sorted(self._restoring(web, restored), key=_order)
+        done = {(one.table, one.action) for one in restoring}
+        repairs = Spilled(chain(restoring, self._changing(web, done)), REPAIRS)
         healed = [
             Healed(orphan.key, *orphan.spot, self._origins.of[orphan])
             for orphan in self._healed_by(restored)
             if not web.goes(orphan.spot)
         ]
         kept = self._kept(web, orphaned, healed)
-        told = chain(healed, self._reassigned(repairs))
+        assigns = any(action is Action.REASSIGN for _, action in done)
+        told = chain(healed, self._reassigned(repairs) if assigns else ())
         return Plan(
             database,
             repairs,
             tuple(sorted(Kept(key, rows, reason) for (key, reason), rows in kept.items() if rows)),
             migration,
-            triggers_fired(self._catalog, repairs),
-            scans=self._scans(repairs),
+            triggers_fired(self._catalog, done),
+            scans=self._scans(done),
             healed=Spilled(arranged(told, lambda one: (repr(one),), 1, HEALED), HEALED),
             tables=self._origins.tables,
         )
@@ -152,9 +155,9 @@ class Planner:
             if repair.action is Action.REASSIGN and repair.wave == 0
         )
 
-    def _scans(self, repairs: Iterable[Repair]) -> tuple[str, ...]:
+    def _scans(self, done: Iterable[tuple[str, Action]]) -> tuple[str, ...]:
         """Declared keys without an index that point at tables of which rows go: the engine looks for their children."""
-        losing = {repair.table for repair in repairs if repair.action is Action.DELETE}
+        losing = {table for table, action in done if action is Action.DELETE}
         slow = (key for key in self._keys.values() if key.declared and not key.indexed and key.parent in losing)
         return tuple(sorted(map(str, slow)))
 
@@ -213,12 +216,16 @@ class Planner:
                 for row in self._reading.rows(bereaved(key, below, above, relation, self._reading.dialect)):
                     yield Orphan(Spot(key.child, row[: len(below)]), name), Spot(parent, row[len(below) :])
 
-    def _changing(self, web: Web) -> Iterator[Repair]:
-        """Rows that are set and rows that go, in their order, each with the digest of what it is."""
+    def _changing(self, web: Web, done: set[tuple[str, Action]]) -> Iterator[Repair]:
+        """Rows that are set and rows that go, in their order, each with the digest of what it is.
+
+        What is done to which table is added to ``done``.
+        """
         for piece in in_pieces(web.due()):
             rows: dict[str, set[Row]] = defaultdict(set)
             for due in piece:
                 rows[due.spot.table].add(due.spot.row)
+                done.add((due.spot.table, due.choice.action))
             images = {
                 name: images_of(self._reading, self._catalog.tables[name], several) for name, several in rows.items()
             }
@@ -247,10 +254,10 @@ def _order(repair: Repair) -> tuple[int, str, str, str]:
     return -repair.wave, repair.table, repr(repair.row), repair.key
 
 
-def triggers_fired(catalog: Catalog, repairs: Iterable[Repair]) -> tuple[str, ...]:
-    """Triggers that the statements for these repairs may fire, for the operator to read (P-57)."""
+def triggers_fired(catalog: Catalog, done: Iterable[tuple[str, Action]]) -> tuple[str, ...]:
+    """Triggers that what is done to these tables may fire, for the operator to read (P-57)."""
     statements = {Action.DELETE: "DELETE", Action.RESTORE: "INSERT"}
-    events = {(repair.table, statements.get(repair.action, "UPDATE")) for repair in repairs}
+    events = {(table, statements.get(action, "UPDATE")) for table, action in done}
     return tuple(
         sorted(
             f"{trigger.name} ({trigger.event} on {table})"

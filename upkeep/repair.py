@@ -1,7 +1,6 @@
 """What a plan says of one row: the action on it, or that it finds its parent again."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from upkeep.policy import Action
 from upkeep.spilled import Form, Plain
@@ -10,8 +9,7 @@ from upkeep.values import Row, encode, row_digest
 ACTIONS = {action.value: action for action in Action}
 
 
-@dataclass(frozen=True, slots=True)
-class Repair:
+class Repair(NamedTuple):
     """One action on one row.
 
     ``row`` are the values of the table's locator; ``columns`` those that are set: to ``values``, raw, or to NULL where
@@ -41,8 +39,7 @@ class Repair:
 
     def plain(self) -> Plain:
         """All of it as plain values."""
-        head = (self.table, self.row, self.action.value, self.columns, self.key)
-        return (*head, self.rule, self.wave, self.before, self.values, self.source)
+        return (*self[:2], self.action.value, *self[3:])
 
     @classmethod
     def made(cls, plain: Plain) -> "Repair":
@@ -51,8 +48,7 @@ class Repair:
         return cls(table, row, ACTIONS[action], *others)
 
 
-@dataclass(frozen=True, slots=True)
-class Healed:
+class Healed(NamedTuple):
     """An orphan, by its key, table and row, that is none any more when ``parent`` is there, by table and locator."""
 
     key: str
@@ -67,7 +63,7 @@ class Healed:
 
     def plain(self) -> Plain:
         """All of it as plain values."""
-        return self.key, self.table, self.row, self.parent
+        return self.key, self.table, self.row, tuple(self.parent)
 
     @classmethod
     def made(cls, plain: Plain) -> "Healed":

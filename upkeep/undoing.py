@@ -76,7 +76,7 @@ def draw_back(
     return Plan(
         database,
         left,
-        triggers=triggers_fired(catalog, (one for one in left if one.table not in whole)),
+        triggers=triggers_fired(catalog, {(one.table, one.action) for one in left if one.table not in whole}),
         tables=tables,
         undo=Undo(deed.run, tuple(Conflict(*spot, why) for spot, why in sorted(conflicts.items(), key=repr)), there),
     )
