@@ -1,9 +1,17 @@
-"""Progress of a long step as an artifact that moves while one looks at it."""
+"""Progress of a long step: as an artifact that moves while one looks at it, or as lines in its log."""
 
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.context import TaskRunContext
+from prefect.logging import get_logger, get_run_logger
+
+from upkeep.telling import Tell
+
+_PAUSE_SECONDS = 5.0
 
 
 @contextmanager
@@ -23,3 +31,19 @@ def progress_of(step: str, parts: int) -> Iterator[Callable[[str], None]]:
 
     yield tell
     update_progress_artifact(artifact, 100.0, description=f"{step}: done")  # type: ignore[arg-type]  # says UUID, gives UUID
+
+
+def told_in_log(pause: float = _PAUSE_SECONDS) -> Tell:
+    """Writes every few seconds how many rows are done; a step that is over before says nothing."""
+    log = get_run_logger() if TaskRunContext.get() else get_logger("upkeep")
+    counts: Counter[str] = Counter()
+    last = time.monotonic()
+
+    def tell(what: str, rows: int) -> None:
+        nonlocal last
+        counts[what] += rows
+        if time.monotonic() - last >= pause:
+            last = time.monotonic()
+            log.info("%s rows %s so far", f"{counts[what]:,}", what)
+
+    return tell

@@ -8,6 +8,7 @@ from tasks.enforcement import with_enforcement
 from tasks.lookback import look_back
 from tasks.migration import opened_door
 from tasks.origins import origins_for
+from tasks.progress import told_in_log
 from tasks.step import step
 from tasks.trials import there_and_back
 from tasks.work import Worked, with_keys_validated, work_on
@@ -122,7 +123,7 @@ def drawn_up(
     """The plan for what was found in ``target``, with what older backups give back."""
     with as_if_made(target, origins.tables) as reading:
         keys = keys_of(reading, equipment.policy, equipment.models)
-        planner = Planner(reading, keys, equipment.policy, refusals, origins)
+        planner = Planner(reading, keys, equipment.policy, refusals, origins, told_in_log())
         findings = with_tables_back(reading, keys, detected.findings, {one.table for one in origins.tables})
         plan = planner.plan(equipment.settings.database, findings, migration)
     return with_enforcement(equipment, plan, detected.findings)

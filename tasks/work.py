@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tasks.enforcement import hold_back, validated
 from tasks.migration import Door, MigrationFailed
+from tasks.progress import told_in_log
 from upkeep.catalog import ForeignKey
 from upkeep.changes import Mended
 from upkeep.databases import Bench, Database
@@ -101,8 +102,9 @@ def with_keys_validated(target: Database, plan: Plan, worked: Worked) -> Worked:
 def _mended(equipment: Equipment, bench: Bench | Database, plan: Plan, record: Callable[[Mended], None]) -> Mended:
     if not plan.repairs and not plan.tables:
         return Mended()
+    tell = told_in_log()
     with bench.writing() as writing:
-        mended = carry_out(writing, plan, lambda reading: keys_of(reading, equipment.policy, equipment.models))
+        mended = carry_out(writing, plan, lambda reading: keys_of(reading, equipment.policy, equipment.models), tell)
         record(mended)
     return mended
 

@@ -27,6 +27,7 @@ from upkeep.receipts import write_receipt
 from upkeep.remembering import record_of, remember
 from upkeep.settings import Settings
 from upkeep.signatures import Signer, signer_from
+from upkeep.spilled import keep_in
 from upkeep.stores import Store, cannot_hold, open_store
 from upkeep.vanishing import Secret
 from upkeep.workplaces import workplace
@@ -111,6 +112,7 @@ class Equipment:
         """A folder of one's own, gone at the end with the scratches that were made for it."""
         try:
             with workplace(self.settings.scratch, self.settings.database, label) as folder:
+                keep_in(self.settings.scratch)
                 yield folder
         except BaseException:
             with suppress(UpkeepError):  # what went wrong says more; what is left the next run removes

@@ -10,19 +10,22 @@ from upkeep.errors import Refused
 from upkeep.making import Comeback
 from upkeep.mending import mend
 from upkeep.plan import Plan
+from upkeep.telling import SILENCE, Tell
 from upkeep.undoing import is_as_made
 
 _AGAIN = "nothing was done; run it again for a new plan"
 
 
-def carry_out(writing: Writing, plan: Plan, keys_of: Callable[[Reading], tuple[ForeignKey, ...]]) -> Mended:
+def carry_out(
+    writing: Writing, plan: Plan, keys_of: Callable[[Reading], tuple[ForeignKey, ...]], tell: Tell = SILENCE
+) -> Mended:
     """Make the tables that come back, mend the rows, take away the tables that go; whole or not at all.
 
     ``keys_of`` tells the foreign keys once the tables are there: of one whose parent was gone more is known then.
     """
     for one in plan.tables:
         _begin(writing, one)
-    mended = mend(writing, plan, keys_of(writing))
+    mended = mend(writing, plan, keys_of(writing), tell)
     for one in plan.tables:
         _end(writing, one)
     return mended

@@ -1,13 +1,15 @@
 """Sequences as long as a plan may be, kept on disk, so that the memory of a process stays what it is.
 
 What is small stays in memory: SQLite makes a file for such a database only once it is larger than the cache. The file
-has no name, so nothing is left of it when the process ends, however it ends (P-106); it lies where SQLITE_TMPDIR says.
+has no name, so nothing is left of it when the process ends, however it ends (P-106).
 """
 
 import marshal
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from itertools import islice
+from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar, overload
 
 from upkeep.values import Row
@@ -51,6 +53,13 @@ class Spill:
         """The one number that a query gives."""
         (number,) = self._connection.execute(sql, parameters).fetchone()
         return int(number or 0)
+
+
+def keep_in(folder: Path) -> None:
+    """Have the files of this process, those of other SQLite connections too, lie in a folder, while it is there."""
+    with closing(sqlite3.connect("")) as connection:
+        told = str(folder).replace("'", "''")
+        connection.execute(f"PRAGMA temp_store_directory = '{told}'")
 
 
 def flat(row: Row) -> bytes:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.by_hand import foreign_key_check, plain_postgresql, plain_sqlite, workers
+from tests.bench.large_plan import large_plan
 from tests.bench.watch import Said, Watch
 
 
@@ -185,6 +186,7 @@ VERBS: dict[str, Callable[..., Said]] = {
         restore,
         mend,
         perform,
+        large_plan,
     )
 }
 

@@ -1,0 +1,80 @@
+"""A plan of as many rows as one likes, on SQLite: drawn up, performed, taken back, and the time of each step."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from tests.bench.watch import Said, Watch
+
+_SCHEMA = """
+    CREATE TABLE parents (id INTEGER PRIMARY KEY);
+    CREATE TABLE children (id INTEGER PRIMARY KEY, parent INTEGER REFERENCES parents (id), note TEXT);
+    CREATE TABLE leaves (id INTEGER PRIMARY KEY, child INTEGER REFERENCES children (id));
+    CREATE TABLE payments (id INTEGER PRIMARY KEY, parent INTEGER REFERENCES parents (id));
+    CREATE INDEX by_child ON leaves (child);
+    CREATE INDEX by_parent ON children (parent);
+    INSERT INTO parents VALUES (1), (2);
+"""
+_GONE = 10**9
+
+
+def build(path: Path, rows: int) -> None:
+    """Half of the plan's rows are orphans that go, a quarter loses its parent by that, a quarter becomes NULL."""
+    half, quarter = rows // 2, rows // 4
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executescript(_SCHEMA)
+        children = ((i, _GONE + i if i <= half else 1, f"note {i}") for i in range(1, rows + 1))
+        connection.executemany("INSERT INTO children VALUES (?, ?, ?)", children)
+        leaves = ((i, i if i <= quarter else half + i) for i in range(1, half + 1))
+        connection.executemany("INSERT INTO leaves VALUES (?, ?)", leaves)
+        payments = ((i, _GONE + i if i <= quarter else 2) for i in range(1, half + 1))
+        connection.executemany("INSERT INTO payments VALUES (?, ?)", payments)
+
+
+def large_plan(path: str, rows: int) -> Said:
+    """Plan, performance and undo, each with its changes written to a store beside the database and read again."""
+    from upkeep.changes import CHANGES, put_changes, stored_changes
+    from upkeep.databases.opening import open_database
+    from upkeep.finding import find, keys_of
+    from upkeep.gathered import Gathered
+    from upkeep.mending import mend
+    from upkeep.planning import Planner
+    from upkeep.policy import Action, Policy, Rule
+    from upkeep.spilled import Spilled
+    from upkeep.stores import open_store
+    from upkeep.undoing import Deed, draw_back
+
+    build(Path(path), rows)
+    wanted = {"payments": Action.NULLIFY, "*": Action.DELETE}
+    policy = Policy(rule=tuple(Rule(child=child, orphan=(action,)) for child, action in wanted.items()))
+    database, store = open_database("bench", f"sqlite:///{path}"), open_store(Path(f"{path}-store").as_uri())
+    watch, steps, last = Watch(), {}, 0.0
+
+    def done(step: str) -> None:
+        nonlocal last
+        steps[step], last = watch.seconds - last, watch.seconds
+
+    with database.reading() as reading:
+        keys = keys_of(reading, policy)
+        findings = tuple(find(reading, key, limit=0) for key in keys)
+        done("find")
+        plan = Planner(reading, keys, policy).plan("bench", findings, None)
+    done("plan")
+    planned = plan.digest, plan.rows
+    done("digest and counts")
+    with database.writing() as writing:
+        mended = mend(writing, plan, keys)
+        done("perform")
+        record = put_changes(store, "changes", mended.changes)
+    done("store the changes")
+    changes = Spilled(stored_changes(store, record), CHANGES)
+    deed = Deed("run", changes, Gathered((one.key, one.row) for one in plan.repairs if one.wave == 0))
+    with database.reading() as reading:
+        undo = draw_back(reading, "bench", deed, keys)
+    done("draw the undo up")
+    with database.writing() as writing:
+        undone = mend(writing, undo, keys)
+    done("undo")
+    if not planned[1] == len(mended.changes) == len(undone.changes) == rows:
+        raise RuntimeError(f"{planned[1]} rows planned, {len(mended.changes)} changed, {len(undone.changes)} undone")
+    return {**watch.said(), "steps": steps}

@@ -1,0 +1,179 @@
+"""What is kept on disk says the same as the plain lists and sets that it stands for, whatever its size and values."""
+
+import json
+import pickle
+from collections import Counter
+from collections.abc import Iterable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.bench.processes import act
+from upkeep.documents import put_in_parts, read_in_parts
+from upkeep.errors import Damaged
+from upkeep.gathered import Gathered
+from upkeep.plan import Healed, Kept, Plan, Repair, beyond
+from upkeep.policy import Action, Limits
+from upkeep.repair import HEALED, REPAIRS
+from upkeep.spilled import Spilled, arranged
+from upkeep.stores.directory import DirectoryStore
+from upkeep.values import Row, digest
+
+FRACTIONS = st.floats(allow_nan=False).filter(lambda number: not number.is_integer())
+"""To Python 1 and 1.0 are one row; of one table no engine has both."""
+VALUES = (
+    st.none()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False).filter(lambda number: not number.is_integer())
+    | st.binary(max_size=4)
+)
+TEXTS = st.text(max_size=4) | st.just("not \udcff UTF-8")
+ROWS = st.tuples(VALUES | TEXTS) | st.tuples(st.integers(0, 3), st.sampled_from(["a", "b"]))
+NAMES = st.sampled_from(["visits", "patients", "Ärzte"])
+KEYS = st.sampled_from(["visits(patient) -> patients(id)", "visits(doctor) -> doctors(id)"])
+ACTIONS = st.sampled_from([Action.NULLIFY, Action.DELETE, Action.RESTORE, Action.REASSIGN])
+
+
+@st.composite
+def repairs(draw: st.DrawFn) -> Repair:
+    """A repair as a plan may have it; of the row nothing is promised."""
+    action = draw(ACTIONS)
+    sets = action in (Action.RESTORE, Action.REASSIGN)
+    columns = () if action is Action.DELETE else ("patient", "note")[: draw(st.integers(1, 2))]
+    values = tuple(draw(VALUES | TEXTS) for _ in columns) if sets else ()
+    row, key, rule, wave = draw(ROWS), draw(KEYS), draw(st.integers(0, 2)), draw(st.integers(0, 3))
+    return Repair(draw(NAMES), row, action, columns, key, rule, wave, draw(st.sampled_from("ab")), values)
+
+
+HEALINGS = st.builds(Healed, KEYS, NAMES, ROWS, st.tuples(NAMES, ROWS))
+
+
+def plan_of(repairs: Any, healed: Any) -> Plan:
+    """A plan of so much."""
+    return Plan("clinic", repairs, (Kept("k", 3, "silence"),), healed=healed, triggers=("t",))
+
+
+@given(st.lists(repairs(), max_size=12), st.lists(HEALINGS, max_size=4))
+def test_a_plan_on_disk_is_the_plan_in_memory_in_document_digest_and_counts(
+    several: list[Repair], healed: list[Healed]
+) -> None:
+    plan = plan_of(Spilled(several, REPAIRS), Spilled(healed, HEALED))
+    model = plan_of(tuple(several), tuple(healed))
+    assert plan == model
+    assert plan.document() == model.document()
+    assert plan.document()["repairs"] == [repair.document() for repair in several]
+    assert plan.digest == digest(model.document())
+    assert list(plan.repairs) == several
+    assert [repr(one) for one in plan.repairs] == [repr(one) for one in several], "types and bits too"
+    rows = {(one.table, one.row) for one in several}
+    assert plan.rows == len(rows)
+    assert {name: plan.rows_of(name) for name in ("visits", "none")} == {
+        "visits": sum(table == "visits" for table, _ in rows),
+        "none": 0,
+    }
+    assert plan.by_table() == Counter((t, a) for t, a, _ in {(one.table, one.action, one.row) for one in several})
+    assert plan.errands.by_rule == Counter(
+        told[:3] for told in {(one.rule, one.table, one.action.value, one.row) for one in several}
+    )
+    assert plan.by_key() == by_key(several, healed)
+    assert pickle.loads(pickle.dumps(plan)) == model  # noqa: S301  # our own
+    counted = Counter(table for table, _ in rows)
+    told = beyond(plan, Limits(rows=1, share=0.5), dict.fromkeys(counted, 2))
+    assert len(told) == (len(rows) > 1) + sum(number > 1 for number in counted.values())
+
+
+def by_key(several: Iterable[Repair], healed: Iterable[Healed]) -> dict[str, dict[str, int]]:
+    """What becomes of the orphans of each key, counted in plain Python."""
+    counts = Counter((one.key, one.action.value) for one in several if one.action is not Action.RESTORE)
+    changed = {(one.key, one.row) for one in several if one.action is not Action.RESTORE}
+    counts += Counter((one.key, "heal") for one in healed if (one.key, one.row) not in changed)
+    return {key: {word: n for (of, word), n in sorted(counts.items()) if of == key} for key in {of for of, _ in counts}}
+
+
+@given(st.integers(0, 2500), st.integers(-3, 2600), st.integers(-3, 2600))
+def test_a_slice_and_an_item_of_a_long_sequence_are_those_of_the_list(length: int, start: int, stop: int) -> None:
+    healed = [Healed("k", "t", (number,), ("p", (number,))) for number in range(length)]
+    spilled = Spilled(healed, HEALED)
+    assert len(spilled) == length
+    assert list(spilled[start:stop]) == healed[start:stop]
+    assert list(spilled[start:stop][1:-1]) == healed[start:stop][1:-1]
+    if -length <= start < length:
+        assert spilled[start] == healed[start]
+    else:
+        with pytest.raises(IndexError):
+            spilled[start]
+
+
+@given(st.lists(st.tuples(NAMES, ROWS), max_size=20), st.lists(ROWS, max_size=5))
+def test_rows_by_name_are_a_dict_of_sets(pairs: list[tuple[str, Row]], others: list[Row]) -> None:
+    gathered = Gathered(pairs)
+    model = {name: {repr(row) for of, row in pairs if of == name} for name, _ in pairs}
+    assert {name: {repr(row) for row in rows} for name, rows in gathered.items()} == model
+    assert gathered.rows == sum(map(len, model.values()))
+    for row in [*others, *(row for _, row in pairs)]:
+        assert [gathered.holds(name, row) for name in model] == [repr(row) in rows for rows in model.values()]
+    assert not gathered.holds("nobody", (1,))
+
+
+@given(st.lists(HEALINGS, max_size=20))
+def test_what_is_arranged_is_sorted_and_what_is_alike_stays_in_its_order(healed: list[Healed]) -> None:
+    def key(one: Healed) -> tuple[int, str]:
+        return len(one.row), repr(one.row)
+
+    assert list(arranged(healed, key, 2, HEALED)) == sorted(healed, key=key)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=6),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=6,
+)
+DOCUMENTS = st.dictionaries(st.sampled_from(["repairs", "healed", "kept", 'a "b"']), st.lists(JSON, max_size=4) | JSON)
+
+
+class Dripping(BytesIO):
+    """A file that gives a few bytes at a time."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        """At most three."""
+        return super().read(3 if size is None or size < 0 else min(size, 3))
+
+
+@given(DOCUMENTS, st.sampled_from([None, 1]))
+def test_a_document_is_read_part_by_part_as_it_is_read_whole_however_it_is_spaced(
+    document: dict[str, Any], indent: int | None
+) -> None:
+    found: dict[str, Any] = {name: [] for name in ("repairs", "healed") if isinstance(document.get(name), list)}
+    for name, value in read_in_parts(
+        Dripping(json.dumps(document, indent=indent).encode()), ("repairs", "healed"), "it"
+    ):
+        if name in found:
+            found[name].append(value)
+        else:
+            found[name] = value
+    assert found == document
+
+
+def test_a_document_is_written_part_by_part_and_half_of_it_is_damaged(tmp_path: Path) -> None:
+    document: dict[str, Any] = {"b": 1, "a": {"x": [1, 2]}, "list": [[1, "é"], [2, None]], "none": []}
+    store = DirectoryStore(tmp_path)
+    put_in_parts(store, "it", document | {"list": iter(document["list"]), "none": iter(())})
+    with store.get("it") as file:
+        written = file.read()
+    assert json.loads(written) == document
+    assert written.count(b"\n  [") == 2, "each item stands in a line of its own"
+    for end in range(len(written) - 1):
+        with pytest.raises(Damaged, match="it is no document"):
+            list(read_in_parts(BytesIO(written[:end]), ("list",), "it"))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("sizes", [(4_000, 40_000), pytest.param((40_000, 400_000), marks=pytest.mark.exhaustive)])
+def test_promise_12_a_plan_ten_times_as_large_needs_no_more_memory(sizes: tuple[int, int], tmp_path: Path) -> None:
+    small, large = (act("large_plan", tmp_path, path=tmp_path / f"{rows}.db", rows=rows).peak_mib for rows in sizes)
+    assert large < 1.3 * small, (small, large)
