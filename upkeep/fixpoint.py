@@ -48,6 +48,7 @@ _TABLES = (
     "CREATE TABLE blocked (spot INTEGER PRIMARY KEY, why TEXT, turn INTEGER)",
     "CREATE INDEX by_turn ON blocked (turn)",
 )
+_KILOBYTES = 8000
 _SPOT = "(SELECT id FROM spots WHERE name = ? AND row = ?)"
 _ORPHAN = f"(SELECT id FROM orphans WHERE spot = {_SPOT} AND key = ?)"
 _DELETES = f"c.action = '{Action.DELETE}'"
@@ -78,7 +79,7 @@ class Web:
     """
 
     def __init__(self, keys: Iterable[str], choose: Choose) -> None:
-        self._spill = Spill(*_TABLES)
+        self._spill = Spill(*_TABLES, kilobytes=_KILOBYTES)
         self._choose = choose
         self._names = sorted(keys)  # so that the least number is the least name
         self._numbers = {name: number for number, name in enumerate(self._names)}

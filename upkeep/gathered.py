@@ -7,6 +7,7 @@ from upkeep.spilled import Form, Spill, flat, raised
 from upkeep.values import Row
 
 T = TypeVar("T")
+_KILOBYTES = 2000
 ROWS: Form[Row] = Form(lambda row: row, lambda plain: plain)
 
 
@@ -37,7 +38,8 @@ class Gathered(Mapping[str, RowsOf]):
     """Rows by name, of a table or a key say, each once: what a dict of sets holds, on disk. Names are few."""
 
     def __init__(self, pairs: Iterable[tuple[str, Row]] = ()) -> None:
-        self._spill = Spill("CREATE TABLE gathered (name INTEGER, row BLOB, PRIMARY KEY (name, row)) WITHOUT ROWID")
+        table = "CREATE TABLE gathered (name INTEGER, row BLOB, PRIMARY KEY (name, row)) WITHOUT ROWID"
+        self._spill = Spill(table, kilobytes=_KILOBYTES)
         self._numbers: dict[str, int] = {}
         self._rows: dict[str, RowsOf] = {}
         numbered = ((self._numbers.setdefault(name, len(self._numbers)), flat(row)) for name, row in pairs)

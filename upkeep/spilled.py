@@ -18,7 +18,8 @@ T = TypeVar("T")
 Plain = tuple[Any, ...]
 Parameters = Sequence[Any] | Mapping[str, Any]
 _PIECE = 1000
-_SETTINGS = ("journal_mode = OFF", "synchronous = OFF", "temp_store = FILE", "cache_size = -4000")
+_TO_SORT = 2000
+_SETTINGS = ("journal_mode = OFF", "synchronous = OFF", "temp_store = FILE")
 
 
 class Spill:
@@ -28,9 +29,10 @@ class Spill:
     function of its SQL: the ``repr`` of a row that was ``flat``, by which rows are put in order.
     """
 
-    def __init__(self, *statements: str) -> None:
+    def __init__(self, *statements: str, kilobytes: int = 500) -> None:
+        """So many ``kilobytes`` of it are in memory; who looks rows up here and there needs more than who reads on."""
         self._connection = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        for setting in _SETTINGS:
+        for setting in (*_SETTINGS, f"cache_size = -{kilobytes}"):
             self._connection.execute(f"PRAGMA {setting}")
         self._connection.create_function("said", 1, _said, deterministic=True)
         self._connection.execute("BEGIN")
@@ -167,7 +169,7 @@ class Spilled(Sequence[T]):
 def arranged(items: Iterable[T], key: Callable[[T], Sequence[int | str]], width: int, form: Form[T]) -> Iterator[T]:
     """Items in the order of a key of so many parts, each a number or a text; those with equal keys as they came."""
     parts = [f"k{i}" for i in range(width)]
-    spill = Spill(f"CREATE TABLE items (n INTEGER PRIMARY KEY, {', '.join(parts)}, item BLOB)")
+    spill = Spill(f"CREATE TABLE items (n INTEGER PRIMARY KEY, {', '.join(parts)}, item BLOB)", kilobytes=_TO_SORT)
     marks = ", ".join("?" * (width + 1))
     told = ((*key(item), marshal.dumps(form.plain(item))) for item in items)
     spill.run_for_each(f"INSERT INTO items ({', '.join(parts)}, item) VALUES ({marks})", told)
