@@ -15,7 +15,7 @@ from tests.bench.results import Ratio, Series, memory_ratio, ratio
 from tests.bench.sizes import FULL, QUICK, TINY
 from tests.servers import postgresql as servers
 
-CHEAP = ("detection", "many-keys", "backup", "restore", "write-lock")
+CHEAP = ("detection", "many-keys", "backup", "restore", "write-lock", "large-plan")
 ON_POSTGRESQL = ("postgresql-detection", "postgresql-many-keys", "postgresql-backup", "postgresql-restore")
 WITH_PREFECT = ("fixed-cost", "waiting")
 

@@ -19,7 +19,7 @@ from upkeep.gathered import Gathered
 from upkeep.plan import Healed, Kept, Plan, Repair, beyond
 from upkeep.policy import Action, Limits
 from upkeep.repair import HEALED, REPAIRS
-from upkeep.spilled import Spilled, arranged
+from upkeep.spilled import Spilled, arranged, keep_in
 from upkeep.stores.directory import DirectoryStore
 from upkeep.values import Row, digest
 
@@ -169,6 +169,15 @@ def test_a_document_is_written_part_by_part_and_half_of_it_is_damaged(tmp_path: 
     for end in range(len(written) - 1):
         with pytest.raises(Damaged, match="it is no document"):
             list(read_in_parts(BytesIO(written[:end]), ("list",), "it"))
+
+
+def test_p106_what_is_kept_on_disk_lies_in_the_folder_that_was_named_and_leaves_no_name_there(tmp_path: Path) -> None:
+    keep_in(tmp_path)
+    rows = Gathered(("t", (f"{number:0>100}",)) for number in range(50_000))
+    files = [path.readlink() for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
+    assert any(file.parent == tmp_path and "(deleted)" in file.name for file in files)
+    assert list(tmp_path.iterdir()) == []
+    assert rows.rows == 50_000
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.bench import backup, detection, fixed_cost, restore, waiting, write_lock
+from tests.bench import backup, detection, fixed_cost, large_plan, restore, waiting, write_lock
 from tests.bench.engines import Engine, on_postgresql, on_sqlite, why_no_postgresql
 from tests.bench.machine import machine
 from tests.bench.pages import figure_text, page
@@ -47,6 +47,7 @@ FIGURES: dict[str, Callable[[Sizes, Path], Figure]] = {
     "fixed-cost": fixed_cost.measure,
     **{name: _of(on_sqlite, measure) for name, measure in ON_EVERY_ENGINE.items()},
     "write-lock": write_lock.measure,
+    "large-plan": large_plan.measure,
     # After the others: they make this process larger, and with it what it starts.
     **{f"{ON_POSTGRESQL}{name}": _of(on_postgresql, measure) for name, measure in ON_EVERY_ENGINE.items()},
 }

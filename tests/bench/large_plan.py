@@ -1,9 +1,15 @@
 """A plan of as many rows as one likes, on SQLite: drawn up, performed, taken back, and the time of each step."""
 
+import json
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
+from tests.bench.processes import Ran, act, inner, interleaved, part
+from tests.bench.results import Figure, cpu_ratio, memory_ratio
+from tests.bench.sizes import Sizes
 from tests.bench.watch import Said, Watch
 
 _SCHEMA = """
@@ -16,6 +22,32 @@ _SCHEMA = """
     INSERT INTO parents VALUES (1), (2);
 """
 _GONE = 10**9
+AIM = 1.3
+"""Of the memory of a plan over that of one with a tenth of the rows."""
+
+
+def measure(sizes: Sizes, folder: Path) -> Figure:
+    """A plan, its performance and its undo, and the same with a tenth of the rows."""
+    ran = interleaved(1, {f"{rows:,} rows": _worked(folder, rows) for rows in sizes.plan_rows})
+    small, large = (inner(name, several) for name, several in ran.items())
+    (told,) = ran[large.name]
+    steps = [part(f"{large.name}: {step}", (_only(told, step),), "step") for step in told.said["steps"]]
+    return Figure(
+        "large-plan",
+        "A large plan",
+        "orphans of three keys in two waves, deleted and nullified; drawn up, performed and undone in one process",
+        (large, small, *steps),
+        (memory_ratio(large, small, sizes.aim(AIM)), cpu_ratio(large, small)),
+    )
+
+
+def _worked(folder: Path, rows: int) -> Callable[[], Ran]:
+    return lambda: act("large_plan", folder, path=folder / f"{rows}.db", rows=rows)
+
+
+def _only(ran: Ran, step: str) -> Ran:
+    """One step of it as if it were all that was said."""
+    return replace(ran, output=json.dumps({"step": ran.said["steps"][step]}))
 
 
 def build(path: Path, rows: int) -> None:

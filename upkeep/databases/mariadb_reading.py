@@ -5,6 +5,7 @@ import json
 import marshal
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from io import StringIO
 
 from upkeep.catalog import Catalog, ForeignKey, Part
 from upkeep.databases import Counter, TableCount
@@ -147,11 +148,15 @@ class MariadbReading(MakingNothing):
         Each value has the type and the collation of its column, so that the table is looked up by its key.
         """
         kinds = [self._look().kind(table, column) for column in columns]
-        document = json.dumps([[_told(v, k) for v, k in zip(row, kinds, strict=True)] for row in rows])
+        document = StringIO()
+        for number, row in enumerate(rows):
+            document.write("," if number else "[")
+            document.write(json.dumps([_told(v, k) for v, k in zip(row, kinds, strict=True)]))
+        given_rows = f"{document.getvalue() or '['}]"
         # A table can have no column to tell its rows by; there is nothing to choose then.
         taken = ", ".join(f"v{i} {kind.as_column} PATH '$[{i}]'" for i, kind in enumerate(kinds)) or "v0 INT PATH '$'"
         given = ", ".join(f"{kind.from_column(f'v{i}')} AS k{i}" for i, kind in enumerate(kinds)) or "v0 AS k0"
-        yield f"(SELECT {given} FROM JSON_TABLE({quoted(document)}, '$[*]' COLUMNS ({taken})) AS v) AS chosen"
+        yield f"(SELECT {given} FROM JSON_TABLE({quoted(given_rows)}, '$[*]' COLUMNS ({taken})) AS v) AS chosen"
 
 
 def _told(value: Value, kind: Kind) -> str | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from io import StringIO
 from typing import Any
 
 from psycopg import Connection
@@ -22,7 +23,7 @@ from upkeep.databases.postgresql_parts import read_parts
 from upkeep.databases.postgresql_sums import RowSum
 from upkeep.drafts import Draft
 from upkeep.orphans import Known
-from upkeep.values import Row, Value
+from upkeep.values import Row
 
 _ESCAPED = str.maketrans({"\\": r"\\", '"': r"\""})
 
@@ -148,15 +149,20 @@ class PostgresqlReading(MakingNothing):
         """
         types = [self._look().types[table, column] for column in columns]
         # A table can have no column to tell its rows by; there is nothing to choose then.
-        values = list(zip(*rows, strict=True)) or [() for _ in columns]
+        told, number = _arrays(rows, len(columns))
         cast = ", ".join(f"t.v{i}::{kind} AS k{i}" for i, kind in enumerate(types))
-        arrays = ", ".join(f"{quoted(_array(each))}::text[]" for each in values)
+        arrays = ", ".join(f"{quoted(each)}::text[]" for each in told)
         names = ", ".join(f"v{i}" for i in range(len(types)))
-        with room_for(self._connection, len(values[0]) if values else 0):
+        with room_for(self._connection, number):
             yield f"(SELECT {cast} FROM UNNEST({arrays}) AS t ({names})) AS chosen"
 
 
-def _array(values: Iterable[Value]) -> str:
-    """An array as PostgreSQL reads it."""
-    items = ("NULL" if value is None else '"' + str(value).translate(_ESCAPED) + '"' for value in values)
-    return "{" + ",".join(items) + "}"
+def _arrays(rows: Iterable[Row], width: int) -> tuple[list[str], int]:
+    """The columns of rows as PostgreSQL reads arrays, and how many rows they are, of which no two are held at once."""
+    arrays, number = [StringIO() for _ in range(width)], 0
+    for row in rows:
+        for array, value in zip(arrays, row, strict=True):
+            array.write("," if number else "")
+            array.write("NULL" if value is None else '"' + str(value).translate(_ESCAPED) + '"')
+        number += 1
+    return ["{" + array.getvalue() + "}" for array in arrays], number
