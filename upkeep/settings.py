@@ -95,7 +95,7 @@ class Settings(BaseSettings):
     scratch: Place = _setting(
         "UPKEEP_SCRATCH",
         "/srv/upkeep-scratch",
-        "the folder for throw-away databases; unset, upkeep-<uid> among the system's temporary files",
+        "the folder for throw-away databases and large plans; unset, upkeep-<uid> among the system's temporary files",
         default_factory=lambda: Path(tempfile.gettempdir()) / f"upkeep-{os.getuid()}",
     )
     scratch_url: DatabaseUrl | None = _setting(
