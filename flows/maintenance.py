@@ -165,7 +165,7 @@ class Runbook:
         with clock("recover"):
             facts["recovered"] = recover_runs(equipment)
         with clock("preflight"):
-            self._equipment = equipment = with_models(equipment, folder)
+            self._equipment = equipment = with_models(equipment, folder).with_lost_keys()
             self._prepare()
             facts["assurance"] = assurance = assure(equipment)
             performs = perform != "never"

@@ -10,13 +10,12 @@ from upkeep.backups import Manifest, bring_back, list_backups
 from upkeep.databases import Database, Reading
 from upkeep.encryption import CANNOT_READ
 from upkeep.equipment import Equipment
-from upkeep.errors import Refused
 from upkeep.finding import keys_of
 from upkeep.lost_tables import LostTables, look_for_tables
 from upkeep.older_backups import CannotTell, Older
 from upkeep.origins import Origins
 from upkeep.recall import Recall
-from upkeep.remaking import as_if_made
+from upkeep.remaking import CannotMake, as_if_made
 from upkeep.searching import search
 from upkeep.vanishing import rows_put_back
 
@@ -59,15 +58,19 @@ def _tables(manifest: Manifest, revision: tuple[str, ...]) -> frozenset[str] | N
 
 
 def _that_can_be_made(target: Database, lost: LostTables) -> LostTables:
-    """Without those whose statements fail by now: an index of the same name may belong to another table."""
-    found, why_not = [], dict(lost.why_not)
-    for one in lost.found:
+    """Without those whose statements fail by now: an index of the same name may belong to another table.
+
+    They are made together, for they may point at each other; what needs one that cannot be made fails in its turn.
+    """
+    found, why_not = {one.comeback.table: one for one in lost.found}, dict(lost.why_not)
+    while found:
         try:
-            with as_if_made(target, [one.comeback]):
-                found.append(one)
-        except Refused as fault:
-            why_not[one.comeback.table] = f"the table is gone and cannot be made again: {fault.message}"
-    return LostTables(tuple(found), why_not)
+            with as_if_made(target, [one.comeback for one in found.values()]):
+                break
+        except CannotMake as fault:
+            del found[fault.table]
+            why_not[fault.table] = f"the table is gone and cannot be made again: {fault.message}"
+    return LostTables(tuple(found.values()), why_not)
 
 
 def older_than(equipment: Equipment, manifest: Manifest) -> list[Manifest]:

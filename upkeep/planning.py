@@ -33,7 +33,7 @@ from upkeep.orphans import bereaved, listing
 from upkeep.plan import Healed, Kept, Migration, Plan, Repair
 from upkeep.policy import Action, Policy
 from upkeep.possible import Choice
-from upkeep.rows import images_of, orphans_among
+from upkeep.rows import images_of, orphans_among, orphans_with
 from upkeep.rulings import rulings
 from upkeep.values import row_digest
 
@@ -75,7 +75,7 @@ class Planner:
             for orphan in self._healed_by(restored)
             if orphan.spot not in settled.doomed
         ]
-        kept = self._kept(settled, orphaned, healed)
+        kept = self._kept(settled, orphaned, healed, restored)
         healed += self._reassigned(repairs)
         return Plan(
             database,
@@ -239,7 +239,9 @@ class Planner:
         rule = self._rules[key][0] or 0
         return Repair(spot.table, spot.row, choice.action, choice.columns, key, rule, wave, "", choice.values)
 
-    def _kept(self, settled: Settled, orphaned: dict[str, int], healed: list[Healed]) -> Counter[tuple[str, str]]:
+    def _kept(
+        self, settled: Settled, orphaned: dict[str, int], healed: list[Healed], restored: Collection[Spot]
+    ) -> Counter[tuple[str, str]]:
         """Orphans that stay, by key and reason."""
         kept: Counter[tuple[str, str]] = Counter()
         for orphan in settled.reached:
@@ -253,9 +255,18 @@ class Planner:
                 going = [spot.row for spot in settled.doomed if spot.table == key.child]
                 locator = self._catalog.tables[key.child].locator
                 less = orphans_among(self._reading, key, locator, going) if going else 0
-                less += sum(one.key == name for one in healed)
+                less += sum(one.key == name for one in healed) if locator else self._finding(key, restored)
                 kept[name, self._choices[name][0].reason] += orphans - less
         return kept
+
+    def _finding(self, key: ForeignKey, restored: Collection[Spot]) -> int:
+        """How many orphans of a table whose rows cannot be told apart find a row that is put back."""
+        images = (self._origins.found[spot] for spot in restored if spot.table == key.parent)
+        held = (dict(zip(image.columns, image.values, strict=True)) for image in images)
+        values = {
+            tuple(row[name] for name in key.parent_columns) for row in held if {*key.parent_columns} <= row.keys()
+        }
+        return orphans_with(self._reading, key, values) if values else 0
 
     def _with_digests(self, repairs: Iterable[Repair]) -> Iterator[Repair]:
         by_table: dict[str, list[Repair]] = defaultdict(list)

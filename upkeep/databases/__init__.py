@@ -131,6 +131,10 @@ class Database(Protocol):
         """Why a table that is gone cannot be made again in the transaction that brings its rows back; '' if it can."""
 
     @property
+    def drops_keys(self) -> bool:
+        """Does a foreign key go with the table that it points at, so that no schema says of its orphans any more?"""
+
+    @property
     def unenforceable(self) -> str:
         """Why no foreign key can be brought into force while the application writes; '' where one can."""
 

@@ -76,9 +76,10 @@ class MariadbDatabase(EnforcingNothing, LintingNothing, ThrowingAway[Scratches, 
     )
 
     unmakeable: ClassVar[str] = (
-        "MariaDB commits when it makes a table, so that nothing could be undone if its rows were refused: use "
-        "`upkeep restore` to another database and bring it over with mariadb-dump"
+        "MariaDB commits when it makes a table, so that nothing could be undone if its rows were refused: bring it "
+        "over by hand, `mariadb-dump OTHER TABLE | mariadb THIS`"
     )
+    drops_keys: ClassVar[bool] = False
     unenforceable: ClassVar[str] = (
         "MariaDB has no NOT VALID: a foreign key that it adds without looking at the rows claims that they keep it"
     )

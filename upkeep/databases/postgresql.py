@@ -74,10 +74,8 @@ class PostgresqlDatabase(ThrowingAway[Scratches, Place]):
         "a second at a time"
     )
     unmigratable: ClassVar[str] = ""
-    unmakeable: ClassVar[str] = (
-        "a table has owners, grants and sequences here that only pg_restore brings back: use `upkeep restore` to "
-        "another database and bring it over with pg_dump -t"
-    )
+    unmakeable: ClassVar[str] = ""
+    drops_keys: ClassVar[bool] = True
     unenforceable: ClassVar[str] = ""
 
     @classmethod

@@ -44,6 +44,7 @@ class SqliteDatabase(EnforcingNothing, LintingNothing):
     unmigratable: ClassVar[str] = ""
     while_migrating: ClassVar[str] = "writers wait from the beginning to the end, and at the end readers too"
     unmakeable: ClassVar[str] = ""
+    drops_keys: ClassVar[bool] = False
     unenforceable: ClassVar[str] = "SQLite adds a foreign key only by making its table anew: that is for a migration"
 
     @classmethod

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from upkeep.catalog import ForeignKey
 from upkeep.enforcement import How
 from upkeep.findings import Diagnosis, Finding
+from upkeep.making import Comeback
 from upkeep.numbers import listed, several
 from upkeep.plan import Plan
 from upkeep.policy import Action
@@ -135,9 +136,13 @@ def whole_tables(plan: Plan) -> list[str]:
     """The tables that come back as a whole, or go again, a sentence for each."""
     return [
         f"table {one.table} {'goes again' if one.goes else 'comes back'} with {several(plan.rows_of(one.table), 'row')}"
-        + ("" if one.goes else f" from backup {one.backup}")
+        + ("" if one.goes else f" from backup {one.backup}{_lacking(one)}")
         for one in plan.tables
     ]
+
+
+def _lacking(one: Comeback) -> str:
+    return f", without {'; without '.join(one.making.lacks)}" if one.making.lacks else ""
 
 
 def slow_deletions(plan: Plan) -> str:
