@@ -3,12 +3,12 @@
 import json
 import pickle
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from time import monotonic
 from typing import Any
 
 import pytest
@@ -65,7 +65,6 @@ class Rehearsal:
     ward: Ward
     before: list[str]
     after: list[str]
-    seconds: float
 
 
 def rehearsed_in(ward: Ward, folder: Path) -> Rehearsal:
@@ -84,11 +83,9 @@ def rehearsed_in(ward: Ward, folder: Path) -> Rehearsal:
     ]
     (ward.folder / "rehearsal.pickle").write_bytes(pickle.dumps((night.manifest, night.rehearsed)))
     performed = ward.copied(folder / "performed")
-    begun = monotonic()
     perform_at(performed.equipment(), own, night)
-    seconds = monotonic() - begun
     assert performed.content() == whole
-    return Rehearsal(ward, ward.content(), whole, seconds)
+    return Rehearsal(ward, ward.content(), whole)
 
 
 @pytest.fixture(scope="module", params=WAYS)
@@ -153,10 +150,14 @@ def test_promise_4_killed_between_any_two_acts_the_table_is_whole_or_gone(
 def test_promise_4_killed_at_a_hundred_random_moments_the_table_is_whole_or_gone(
     rehearsed: Rehearsal, short_runs: Runs, tmp_path: Path
 ) -> None:
-    chance, said = Random(109), set()  # noqa: S311 - a test that comes out the same again
+    chance, said = Random(109), Counter[str]()  # noqa: S311 - a test that comes out the same again
+    seconds = 0.5
     for number in range(100):
         ward = rehearsed.ward.copied(tmp_path / f"at-{number}")
-        performs(ward, short_runs, f"killed-{number}", kill_after=chance.uniform(0.001, 1.3 * rehearsed.seconds))
-        said.add(carries_on(rehearsed, ward, short_runs, str(number)))
+        performs(ward, short_runs, f"killed-{number}", kill_after=chance.uniform(0.5, 1.2) * seconds)
+        outcome = carries_on(rehearsed, ward, short_runs, str(number))
+        seconds *= 0.9 if outcome == "had been performed whole" else 1.1  # so that most fall when it matters
+        said[outcome] += 1
         ward.remove()
-    assert said == {"had changed nothing", "had been performed whole"}, "not every outcome was met"
+    print(said)  # for who runs it by hand
+    assert set(said) == {"had changed nothing", "had been performed whole"}, said

@@ -15,7 +15,7 @@ _HOLES = re.compile(r"\{oid\}|'TABLE \{full\}'|\{full\}")
 _STEPS = """FORMAT('START WITH %s INCREMENT BY %s MINVALUE %s MAXVALUE %s CACHE %s %s', s.seqstart,
   s.seqincrement, s.seqmin, s.seqmax, s.seqcache, CASE WHEN s.seqcycle THEN 'CYCLE' ELSE 'NO CYCLE' END)"""
 
-# The newer servers keep NOT NULL as a constraint with a name, which is told with the others.
+# The newer servers keep NOT NULL as a constraint with a name, which the older ones read and forget.
 _COLUMNS = f"""
 SELECT FORMAT('%I %s', a.attname, format_type(a.atttypid, a.atttypmod))
   || CASE WHEN a.attcollation <> t.typcollation THEN FORMAT(' COLLATE %I.%I', ln.nspname, l.collname) ELSE '' END,
@@ -24,12 +24,15 @@ SELECT FORMAT('%I %s', a.attname, format_type(a.atttypid, a.atttypmod))
   WHEN a.attidentity <> '' THEN FORMAT(' GENERATED %s AS IDENTITY (SEQUENCE NAME %I.%I %s)',
     CASE a.attidentity WHEN 'a' THEN 'ALWAYS' ELSE 'BY DEFAULT' END, qn.nspname, q.relname, {_STEPS})
   WHEN e.adbin IS NOT NULL THEN ' DEFAULT ' || pg_get_expr(e.adbin, e.adrelid) ELSE '' END,
-  CASE WHEN a.attnotnull AND current_setting('server_version_num')::int < 180000 THEN ' NOT NULL' ELSE '' END
+  CASE WHEN k.conname IS NOT NULL THEN FORMAT(' CONSTRAINT %I NOT NULL', k.conname)
+    || CASE WHEN k.connoinherit THEN ' NO INHERIT' ELSE '' END
+  WHEN a.attnotnull AND current_setting('server_version_num')::int < 180000 THEN ' NOT NULL' ELSE '' END
 FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_attrdef e ON e.adrelid = a.attrelid AND e.adnum = a.attnum
 LEFT JOIN pg_collation l ON l.oid = a.attcollation LEFT JOIN pg_namespace ln ON ln.oid = l.collnamespace
 LEFT JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.deptype = 'i'
   AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum AND a.attidentity <> ''
+LEFT JOIN pg_constraint k ON k.conrelid = a.attrelid AND k.contype = 'n' AND k.conkey[1] = a.attnum AND k.convalidated
 LEFT JOIN pg_sequence s ON s.seqrelid = d.objid LEFT JOIN pg_class q ON q.oid = d.objid
 LEFT JOIN pg_namespace qn ON qn.oid = q.relnamespace
 WHERE a.attrelid = {{oid}} AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum"""

@@ -24,10 +24,11 @@ SELECT CASE WHEN c.relkind = 'p' OR c.relispartition THEN 'is partitioned'
   CASE WHEN m.amname <> 'heap' THEN FORMAT(' USING %I', m.amname) ELSE '' END
 FROM pg_class c LEFT JOIN pg_am m ON m.oid = c.relam WHERE c.oid = {oid}"""
 
-# Rows may violate what is NOT VALID, so that it can only come after them. Of NOT NULL the newer servers keep a name.
+# Rows may violate what is NOT VALID, so that it can only come after them. Other NOT NULL stand with their columns.
 _CHECKS = """
 SELECT k.conname, pg_get_constraintdef(k.oid), k.convalidated FROM pg_constraint k
-WHERE k.conrelid = {oid} AND k.contype IN ('c', 'n') ORDER BY k.contype, k.conname"""
+WHERE k.conrelid = {oid} AND (k.contype = 'c' OR k.contype = 'n' AND NOT k.convalidated)
+ORDER BY k.contype, k.conname"""
 _UNIQUE = """
 SELECT k.conname, pg_get_constraintdef(k.oid) FROM pg_constraint k
 WHERE k.conrelid = {oid} AND k.contype IN ('p', 'u', 'x') ORDER BY k.conname"""
@@ -76,10 +77,15 @@ BEGIN
   WHERE c.relkind IN ('r', 'p') AND c.oid <> {name}::regclass AND c.relnamespace = (
     SELECT relnamespace FROM pg_class WHERE oid = {name}::regclass)
   AND (c.relowner <> current_user::regrole OR age(c.xmin) > 0);
-  IF CARDINALITY(owners) = 1 AND pg_has_role(owners[1], 'MEMBER') THEN
+  IF CARDINALITY(owners) = 1 AND ((SELECT rolsuper FROM pg_roles WHERE rolname = current_user) OR (
+    pg_has_role(owners[1], CASE WHEN {is_old} THEN 'MEMBER' ELSE 'SET' END) AND has_schema_privilege(owners[1], (
+      SELECT relnamespace FROM pg_class WHERE oid = {name}::regclass), 'CREATE')))
+  THEN
     EXECUTE FORMAT('ALTER TABLE %s OWNER TO %I', {name}, pg_get_userbyid(owners[1]));
   END IF;
 END $upkeep$"""
+_IS_OLD = "current_setting('server_version_num')::int < 160000"
+"""Before this version who is a member of a role may always become it."""
 LACKS = ("its grants, and its place in publications: a copy has neither, so say GRANT and ALTER PUBLICATION again",)
 
 
@@ -138,7 +144,7 @@ class _Made:
                 *self._firing(triggers, rules),
                 *self._row_security(),
                 *comments_of(self._connection, self._table),
-                _OWNER.format(name=quoted(self._table.full)),
+                _OWNER.format(name=quoted(self._table.full), is_old=_IS_OLD),
             ),
             loosen=(*(f"{self._alter} DROP CONSTRAINT {quote(name)}" for name, *_ in keys), *dropped),
             drop=(f"DROP TABLE {self._table.full}",),

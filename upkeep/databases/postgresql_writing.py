@@ -82,7 +82,10 @@ class PostgresqlWriting(PostgresqlReading):
             if isinstance(refusal_of(fault, ""), Unreachable | Damaged):
                 raise
             said = fault.diag.message_primary or type(fault).__name__
-            raise Refused(f"PostgreSQL refuses to make or drop it: {said}", "do it by hand") from None
+            hint = (
+                "set DATABASE_URL to the role that owns the tables" if fault.sqlstate == _MAY_NOT else "do it by hand"
+            )
+            raise Refused(f"PostgreSQL refuses to make or drop it: {said}", hint) from None
 
     def change(self, sql: str) -> int:
         """Run one statement; the number of rows that it named. A refused statement leaves the transaction as it was.
