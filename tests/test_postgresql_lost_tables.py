@@ -292,6 +292,30 @@ def test_what_a_backup_alone_knows_is_done_by_a_rule_for_that_very_key_and_no_ot
     assert upkeep("check").code == 0
 
 
+@pytest.mark.exhaustive
+@pytest.mark.timeout(600)
+@pytest.mark.usefixtures("prefect_here")
+def test_a_run_brings_a_table_back_says_so_and_is_undone(dropped: Ward, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same as on SQLite, with the foreign key that went with the table."""
+    monkeypatch.chdir(dropped.folder)
+    damaged = dropped.place.written()
+    (dropped.folder / "policy.toml").write_text(f"[[rule]]\n{VERY}\norphan = ['restore']\n", encoding="utf-8")
+    said = upkeep("maintain", "--no-migrate", "--perform", "within_limits")
+    assert said.code == 0, said.out + said.err
+    words = " ".join(said.out.split())
+    assert "table doctors comes back with 2 rows from backup" in words
+    assert "without its grants" in words
+    assert dropped.place.ask("SELECT convalidated FROM pg_constraint WHERE contype = 'f'") == [(True,)]
+    (run,) = {path.parent.name for path in dropped.store.glob("repairs/*/outcome.json")}
+    undo = upkeep("undo", run, "--json").document
+    assert undo["verdict"]["passed"], undo["verdict"]
+    approval = ("--approve", undo["plan"]["digest"][:12], "--by", "tester", "--reason", "to see")
+    done = upkeep("undo", run, *approval, "--json").document
+    assert done["verdict"]["passed"], done["verdict"]
+    assert dropped.place.written() == damaged
+    assert upkeep("ledger", "verify").code == 0
+
+
 VERY = "child = 'visits.doctor_id'\nparent = 'doctors'"
 numbers = st.integers(1, 6)
 KINDS = ("integer", "serial", "integer GENERATED ALWAYS AS IDENTITY", "text", "numeric(4, 1)")
