@@ -193,6 +193,42 @@ def test_tables_that_point_at_each_other_in_a_circle_come_back_together(system_p
     assert surgery.content() == damaged
 
 
+ODDLY = """ "W 'x"."Do'c%I%s{oid}{full}""rs" """
+ODD_NAMES = f"""
+    CREATE SCHEMA "W 'x"; CREATE SCHEMA other;
+    CREATE FUNCTION other.f(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT $1';
+    CREATE FUNCTION other.t() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+    CREATE TABLE {ODDLY} (
+        "I'd%" serial PRIMARY KEY, "{{s}}%s" text DEFAULT '%s{{oid}}' CHECK ("{{s}}%s" <> '%'), u int
+    );
+    CREATE UNIQUE INDEX "i'x%" ON {ODDLY} (other.f("I'd%"));
+    ALTER TABLE {ODDLY} ALTER "{{s}}%s" SET STORAGE EXTERNAL, ADD CONSTRAINT "c'%" UNIQUE (u);
+    COMMENT ON TABLE {ODDLY} IS E'a%s''b{{oid}}\n--'; COMMENT ON COLUMN {ODDLY}."I'd%" IS '%I';
+    CREATE STATISTICS other."st'%" ON "I'd%", u FROM {ODDLY};
+    CREATE TRIGGER "tr'%" BEFORE INSERT ON {ODDLY} FOR EACH ROW EXECUTE FUNCTION other.t('%', 'x''y');
+    CREATE POLICY "p'%" ON {ODDLY} USING ("{{s}}%s" <> 'x%');
+    CREATE TABLE other."Vi sits" (id int PRIMARY KEY, "d'%" int CONSTRAINT "f""k'%" REFERENCES {ODDLY});
+    INSERT INTO {ODDLY} (u) VALUES (5), (6); INSERT INTO other."Vi sits" VALUES (1, 1), (2, 2);
+"""
+
+
+def test_p121_a_table_comes_back_by_whatever_names(system_postgresql: PostgresServer) -> None:
+    to = "W 'x.Do'c%I%s{oid}{full}\"rs(I'd%)"
+    by = Policy.model_validate(
+        {"reference": [{"from": "other.Vi sits(d'%)", "to": to}], "rule": [{"child": "*", "orphan": ["restore"]}]}
+    )
+    surgery = on_postgresql(system_postgresql, ODD_NAMES)
+    whole = surgery.content()
+    surgery.night()
+    surgery.run(f"DROP TABLE {ODDLY} CASCADE")
+    damaged = surgery.content()
+    plan = surgery.planned(by)
+    mended = surgery.performed(plan, by)
+    assert surgery.content() == whole
+    surgery.performed(surgery.undo_of(plan, mended, by), by)
+    assert surgery.content() == damaged
+
+
 def test_a_table_that_no_plan_makes_is_told_with_what_to_type(system_postgresql: PostgresServer) -> None:
     surgery = on_postgresql(
         system_postgresql,
