@@ -288,7 +288,7 @@ def test_p109_a_parent_table_that_is_gone_comes_back_or_is_told_with_the_reason_
         plan = Planner(now, keys, by, (), Origins(gone=lost.why_not)).plan("clinic", findings, None)
     (told,) = [one.reason for one in plan.kept if "ghosts" in one.key]
     if house.database.unmakeable:
-        words = f"`upkeep restore {nights.manifests[0].id} --to URL --table ghosts` puts it into another database"
+        words = f"`upkeep restore {nights.manifests[0].id} --to URL` puts all of it into another database"
         assert lost.why_not == {"ghosts": f"the table is gone, and {house.database.unmakeable}; {words}"}
         assert told == f"restore is impossible: {lost.why_not['ghosts']}"
         assert nights.opened == []

@@ -59,7 +59,7 @@ def _by_hand(name: str, older: Sequence[Older], unmakeable: str) -> str:
     newest = next((one.backup for one in older if one.tables is not None and name.lower() in one.tables), None)
     if newest is None:
         return f"the table is gone, and no backup is known to have it; {unmakeable}"
-    into = f"`upkeep restore {newest} --to URL --table {name}` puts it into another database"
+    into = f"`upkeep restore {newest} --to URL` puts all of it into another database"
     return f"the table is gone, and {unmakeable}; {into}"
 
 
