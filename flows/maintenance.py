@@ -220,6 +220,8 @@ class Runbook:
             broken = f"the glass was broken: {approval.by} asked for this plan and approved it alone"
             self._facts["notes"] = (*self._facts.get("notes", ()), broken)
         self._perform(rehearsed, approval)
+        if self._facts["stopped"]:
+            return "performed in part: the migration has stopped"
         return "performed and verified" if self._facts["verification"].passed else "performed, but not as promised"
 
     def _approval(self, rehearsed: Rehearsed, perform: Perform, wait: bool, answered: Answered) -> Approval:
@@ -255,7 +257,7 @@ class Runbook:
                 worked = perform_plan(
                     equipment, self._run, plan, rehearsed.worked, facts["backup"], approved_by, folder
                 )
-                facts["performed"] = True
+                facts["performed"], facts["stopped"] = True, worked.stopped
             with clock("back up again"):
                 manifest = back_up(equipment, folder, self._run)
                 facts["backup"] = manifest.id

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from tasks.recovery import Found, what_became_of
+from tasks.outcome import Found, what_became_of
 from tests.shell import Place, family, upkeep
 from tests.surgeries import Surgery, in_a_file
 from upkeep.changes import put_changes

@@ -12,6 +12,7 @@ from typing import BinaryIO, ClassVar
 from sqlalchemy.engine import URL
 
 from upkeep.databases import Beside, Identity, Sight, Snapshot
+from upkeep.databases.apart_nothing import ApartNothing
 from upkeep.databases.copy_bench import CopyBench
 from upkeep.databases.enforcing_nothing import EnforcingNothing
 from upkeep.databases.linting_nothing import LintingNothing
@@ -29,7 +30,7 @@ _HEADER = b"SQLite format 3\x00"
 
 
 @dataclass(frozen=True)
-class SqliteDatabase(EnforcingNothing, LintingNothing):
+class SqliteDatabase(ApartNothing, EnforcingNothing, LintingNothing):
     """One SQLite file. ``patience`` is how many seconds to wait for a lock of the application's."""
 
     name: str

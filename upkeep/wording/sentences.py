@@ -11,6 +11,7 @@ from upkeep.plan import Plan
 from upkeep.policy import Action
 from upkeep.report import Detected, RunReport
 from upkeep.revisions import Explained
+from upkeep.stages import stages_of
 from upkeep.undo import Undo
 from upkeep.values import decode, encode
 from upkeep.verdict import Check
@@ -102,6 +103,21 @@ def plan_in_short(plan: Plan) -> str:
     if plan.migration:
         said.append(f"migrate {plan.migration}")
     return ", ".join(said) or "nothing to do"
+
+
+def in_stages(plan: Plan) -> str:
+    """What cannot be undone as a whole, because revisions leave the transaction; '' where none does."""
+    stages = stages_of(plan)
+    apart = tuple(str(stage) for stage in stages if stage.apart)
+    if not apart:
+        return ""
+    rows = " The clean-up is kept with the first stage and `upkeep undo` takes it back." if plan.repairs else ""
+    return (
+        f"The migration cannot be undone as a whole: {listed(apart)} can be done in no transaction. So it is done in "
+        f"{several(len(stages), 'stage')} ({'; '.join(map(str, stages))}), and what was done by then stays when a "
+        f"later one fails or is killed: the database is then at the revision before it, what it has left half done is "
+        f"dropped, and the next run goes on from there.{rows}"
+    )
 
 
 def lint_in_short(revisions: tuple[Explained, ...]) -> str:
