@@ -235,7 +235,7 @@ def joined(checks: Iterable[Check]) -> tuple[Check, ...]:
     return tuple(
         Check(
             claim=claim,
-            holds=next((one.holds for one in same if one.holds is not True), True),
+            holds=False if any(one.holds is False for one in same) else all(one.holds for one in same) or None,
             seen="; ".join(dict.fromkeys(one.seen for one in same)),
             owner=same[0].owner,
         )

@@ -1,8 +1,8 @@
-"""Rows that use it."""
+"""Rows that use the value."""
 
 from alembic import op
 
-revision, down_revision = "r3", "r2"
+revision, down_revision = "r4", "r3"
 
 
 def upgrade() -> None:

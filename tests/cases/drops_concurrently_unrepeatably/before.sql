@@ -1,1 +1,0 @@
-CREATE INDEX people_name ON people (name)
