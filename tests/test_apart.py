@@ -1,13 +1,20 @@
 """Which revisions leave the transaction on PostgreSQL, which of these may be performed, and what they may leave."""
 
+from dataclasses import replace
+
 import pytest
 
+from upkeep.approval import Duty
 from upkeep.databases.postgresql_apart import apart_of
 from upkeep.plan import Migration, Plan, Repair
 from upkeep.policy import Action
-from upkeep.revisions import Apart, Revision
+from upkeep.report import RunReport
+from upkeep.revisions import Apart, Explained, Revision
 from upkeep.stages import stages_of
-from upkeep.verdict import Check, joined
+from upkeep.verdict import Check, Verdict, joined
+from upkeep.wording.markdown import approval_form, summary
+from upkeep.wording.migration import explanation
+from upkeep.wording.runs import run_report
 
 BLOCK = ("COMMIT", "BEGIN")
 
@@ -129,3 +136,29 @@ def test_a_claim_of_several_stages_holds_where_it_holds_in_all() -> None:
         Check(claim="b", holds=True, seen="y"),
         Check(claim="c", holds=None, seen="z"),
     )
+
+
+def test_who_approves_and_who_explains_is_told_that_it_cannot_be_undone_as_a_whole() -> None:
+    names = ("r1", "r2", "r3")
+    wrong = Apart(wrong="leaves the transaction, and more")
+    revisions = tuple(Revision(name, apart=apart) for name, apart in zip(names, (None, MAKES, wrong), strict=True))
+    plan = Plan("main", (ROW,), migration=Migration(("r0",), "r3", names, "", revisions))
+    told = (
+        "The migration cannot be undone as a whole: r2 and r3 can be done in no transaction. So it is done in 3 stages "
+        "(r1; r2; r3)"
+    )
+    kept = "The clean-up is kept with the first stage and `upkeep undo` takes it back."
+    passed = Verdict(checks=(Check(claim="a", holds=True, seen="x"),))
+    form = approval_form(plan, passed, (), "file:///store", 24, Duty("", False))
+    report = RunReport(
+        "run", "main", "rehearsed", plan=plan, rehearsal=passed, revisions=tuple(map(Explained, revisions))
+    )
+    explained = " ".join(explanation(report, "nobody").split())
+    for said in (form, " ".join(run_report(report).split()), summary(report), explained):
+        assert told in said
+        assert kept in said
+    assert "apart in no transaction: nobody waits for it, and where it fails the index i is dropped" in explained
+    assert "apart not performed: it leaves the transaction, and more" in explained
+    assert [one["in_a_transaction"] for one in report.document()["revisions"]] == [True, False, False]
+    whole = replace(plan, migration=Migration(("r0",), "r1", ("r1",), "", revisions[:1]))
+    assert "undone as a whole" not in approval_form(whole, passed, (), "file:///store", 24, Duty("", False))

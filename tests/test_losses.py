@@ -150,7 +150,25 @@ BEFORE = standing({"people": 3, "pets": 2, "alembic_version": 2})
             [
                 "column people.name is gone",
                 "index by_name of people is create index by_name on people (called),"
-                " it was create index by_name on people (name), as r2 says",
+                " it was create index by_name on people (name)",
+            ],
+        ),
+        (
+            standing({"people": 3, "pets": 2}, without(NAME, NOT_NULL, INDEX) | {NAME: "TEXT"}),
+            (
+                "ALTER TABLE people RENAME name TO called",
+                "ALTER TABLE people DROP called",
+                "ALTER TABLE people ADD name",
+            ),
+            ["column people.name is gone, as r2 says", "index by_name of people is gone, as r2 says"],
+        ),
+        (
+            standing({"people": 3, "animals": 2}, without(NAME, NOT_NULL, INDEX, KEY)),
+            ("ALTER TABLE people DROP name", "ALTER TABLE pets RENAME TO animals", "ALTER TABLE animals DROP person"),
+            [
+                "column people.name is gone, as r2 says",
+                "foreign key (person) -> people(id) of pets is gone, as r2 says",
+                "index by_name of people is gone, as r2 says",
             ],
         ),
         (

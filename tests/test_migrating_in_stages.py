@@ -306,13 +306,11 @@ def test_a_run_that_cleans_up_first_says_where_it_stopped_its_rows_are_undone_an
     )
     twice = tmp_path / "twice.py"
     twice.write_text(
-        f"import psycopg\nwith psycopg.connect({pending.base.url!r}) as one:\n"
+        f"import psycopg\nwith psycopg.connect({pending.base.url.replace('+psycopg', '')!r}) as one:\n"
         "    one.execute(\"UPDATE pets SET name = 'Rex' WHERE id < 3\")\n"
     )
     pending.equipment()
     os.environ["UPKEEP_QUIESCE_ON"] = f"{sys.executable} {twice}"
-    explained = upkeep("migrate", "--explain")
-    assert "r2 can be done in no transaction" in explained.out
     said = upkeep("maintain", "--perform", "within_limits", "--json")
     report = said.document
     assert (said.code, report["ended"]) == (1, "performed in part: the migration has stopped")
@@ -326,7 +324,7 @@ def test_a_run_that_cleans_up_first_says_where_it_stopped_its_rows_are_undone_an
     del os.environ["UPKEEP_QUIESCE_ON"]
     rehearsed = upkeep("undo", report["run"], "--json").document
     approving = ("--approve", rehearsed["plan"]["digest"], "--by", "tester", "--reason", "to see")
-    undone = upkeep("undo", report["run"], "--perform", "ask", *approving, "--json")
+    undone = upkeep("undo", report["run"], *approving, "--json")
     assert (undone.code, undone.document["ended"]) == (0, "performed and verified"), undone
     assert pending.base.ask("SELECT person FROM pets WHERE id = 5") == [(999,)]
     pending.base.run("UPDATE pets SET name = 'pet ' || id")

@@ -92,25 +92,27 @@ class _Words:
         """
         anew = self.of_rows(part.table, Verb.CREATE) if part.kind == "column" and not gone else None
         away = {one.name for one in self._said if one.verb is Verb.RENAME and not one.table} & self._after.keys()
+        tables = self.renames.names(part.table) if part.table else {""}
         speaking = (
             one.revision
             for one in self._said
-            if not (one.verb is Verb.RENAME and one.name in away) and _speaks_of(one, part, wording)
+            if not (one.verb is Verb.RENAME and one.name in away) and _speaks_of(one, part, wording, tables)
         )
         return next(speaking, anew)
 
 
-def _speaks_of(one: Saying, part: Part, wording: str) -> bool:
+def _speaks_of(one: Saying, part: Part, wording: str, tables: set[str]) -> bool:
+    """``tables``: by which names revisions may speak of the part's table."""
     if one.verb in (Verb.WRITE, Verb.DELETE, Verb.CREATE):
         return False
-    table = plain(part.table) if part.table else ""
     if part.kind in ("grant", "owner"):
-        return one.verb is Verb.REVOKE and one.name == table
+        return one.verb is Verb.REVOKE and one.name in tables
     if one.verb is Verb.REVOKE:
         return False
-    if one.verb is Verb.RENAME and _mentions(f"{part} {wording}", one.name):
+    of_another = one.is_of_column and one.table not in tables and not _mentions(f"{part} {wording}", one.table)
+    if one.verb is Verb.RENAME and not of_another and _mentions(f"{part} {wording}", one.name):
         return True
-    if one.table and one.table != table:
+    if one.table and one.table not in tables:
         return False
     has_no_name = bool(part.name) and not _is_named(part)
     if one.name in (plain(part.name) if _is_named(part) else "", part.column.lower()):

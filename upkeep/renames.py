@@ -24,10 +24,12 @@ class Renames:
         return self._there.get(plain(name)) or self._there.get(_followed(plain(name), self.tables))
 
     def column(self, table: str, column: str) -> str:
-        """The name that a column of a table has afterwards; its own where no revision says another or has it there."""
-        held = self._table_names(table)
-        own = {old: new for (of, old), new in self._columns.items() if of in held}
-        return next((there for of in held if (there := self._held.get((of, _followed(column.lower(), own))))), column)
+        """The name that a column of a table has afterwards; its own where no revision says another."""
+        tables = self.names(table)
+        own = {old: new for (of, old), new in self._columns.items() if of in tables}
+        called = _followed(column.lower(), own)
+        there = next((held for of in tables if (held := self._held.get((of, called)))), called)
+        return column if called == column.lower() and there == called else there
 
     def of(self, part: Part, wording: str) -> Iterator[tuple[Part, str]]:
         """How a part may stand afterwards: by its old name or the new ones, worded as before or with the new ones.
@@ -48,10 +50,12 @@ class Renames:
             for words in dict.fromkeys((wording, self._in_words(wording, part.table))):
                 yield replace(own, name=name), words
 
-    def _table_names(self, table: str) -> set[str]:
-        """By which names revisions may speak of a table."""
+    def names(self, table: str) -> set[str]:
+        """By which names revisions may speak of a table; its own where that is another's afterwards (P-80)."""
         name = plain(table)
         names = {name}
+        if name in self._there:
+            return names
         while (name := self.tables.get(name, name)) not in names:
             names.add(name)
         return names
@@ -59,7 +63,7 @@ class Renames:
     def _in_words(self, text: str, table: str) -> str:
         """The text with the new names; of what is there by its old name too, nobody knows which is meant."""
         known = {old: new for old, new in self.tables.items() if old not in self._there}
-        of = self._table_names(table) if table else None
+        of = self.names(table) if table else None
         known |= {
             old: new
             for (at, old), new in self._columns.items()
