@@ -70,6 +70,14 @@ class Door:
         self._answer = answer
         self._errors = errors
 
+    def wait_until_ready(self) -> None:
+        """Until it has imported what it needs: whoever takes locks before makes others wait for that.
+
+        One that dies before says so when it is asked.
+        """
+        if self._process.stdout:
+            self._process.stdout.readline()
+
     def upgrade(self, lent: Lent, head: str = "head", only: tuple[str, ...] = ()) -> tuple[Ran, ...]:
         """Bring what was lent to the head, and tell how each revision ran; or raise MigrationFailed.
 
@@ -118,7 +126,7 @@ class Door:
 
 @contextmanager
 def alembic(settings: Settings, workplace: Path) -> Iterator[Door]:
-    """Start the process; it makes itself ready while its caller goes on, so that no lock waits for imports."""
+    """Start the process; it makes itself ready while its caller goes on: see ``Door.wait_until_ready``."""
     if settings.alembic_ini is None:
         raise Refused("no Alembic project is set", "set UPKEEP_ALEMBIC_INI")
     answer = workplace / "alembic-answer.json"
@@ -129,7 +137,7 @@ def alembic(settings: Settings, workplace: Path) -> Iterator[Door]:
             env=settings.application_environment({}),
             cwd=settings.alembic_ini.parent,
             stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
         )
@@ -138,3 +146,5 @@ def alembic(settings: Settings, workplace: Path) -> Iterator[Door]:
         finally:
             process.kill()
             process.wait()
+            if process.stdout:
+                process.stdout.close()

@@ -156,8 +156,11 @@ def _done(job: _Job, migration: Migration, stage: Stage, number: int) -> Worked:
         hold_back(job.target, job.plan)
     opening = alembic(job.equipment.settings, job.workplace) if stage.revisions else nullcontext()
     if stage.apart is None:
-        with opening as door, job.target.exchanged(job.workplace) as bench:
-            return _on(job, migration, bench, door, stage, number)
+        with opening as door:
+            if door:
+                door.wait_until_ready()
+            with job.target.exchanged(job.workplace) as bench:
+                return _on(job, migration, bench, door, stage, number)
     there = job.target.standing(stage.apart)
     try:
         with opening as door, job.target.beside(job.workplace) as bench:
