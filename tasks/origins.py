@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
-from tasks.migration import MigrationFailed, alembic
+from tasks.migration import MigrationFailed, alembic, pending_migration
 from upkeep.backups import Manifest, bring_back, list_backups
 from upkeep.databases import Database, Reading
 from upkeep.encryption import CANNOT_READ
@@ -114,9 +115,20 @@ def _refuse_without_a_way(equipment: Equipment, manifest: Manifest, revision: tu
 
 def _bring_up(equipment: Equipment, scratch: Database, manifest: Manifest, revision: tuple[str, ...]) -> None:
     """Let the application's own migrations make an older schema the present one (P-73)."""
-    with equipment.workplace("bring-up") as folder, alembic(equipment.settings, folder) as door:
+    with equipment.workplace("bring-up") as folder:
         try:
-            with scratch.exchanged(folder) as bench, bench.lent() as lent:
+            apart = _leaves_the_transaction(equipment, scratch, manifest, folder)
+            bench_of = scratch.beside if apart else scratch.exchanged
+            with alembic(equipment.settings, folder) as door, bench_of(folder) as bench, bench.lent() as lent:
                 door.upgrade(lent, revision[0])
         except MigrationFailed as fault:
             raise CannotTell(f"{_standing(manifest, revision)}, and cannot be brought there: {fault.message}") from None
+
+
+def _leaves_the_transaction(equipment: Equipment, scratch: Database, manifest: Manifest, folder: Path) -> bool:
+    """Can some revision on its way be done in no transaction? Scripts in which that cannot be told find out."""
+    try:
+        way = pending_migration(equipment.settings, scratch, manifest.census.revision, folder)
+    except Refused:
+        return False
+    return way is not None and any(one.apart for one in way.revisions)

@@ -112,7 +112,7 @@ def _rehearsed_stages(plan: Plan, rehearsed: Worked) -> tuple[Stage, ...]:
     for number, stage in enumerate(stages):
         promise = rehearsed.promise(number)
         found = promise.after.revision if promise else found
-        reached.append(replace(stage, arrives=found))
+        reached.append(replace(stage, arrives=found, there=promise.there if promise else ()))
     return tuple(reached)
 
 

@@ -28,7 +28,8 @@ def put_back(equipment: Equipment, intention: Intention) -> tuple[Found, str]:
         words.append(f"the database stands at {', '.join(sorted(revision))}")
     for stage in stages[upcoming : upcoming + 1]:
         if stage.apart:
-            words += taken_back(stage, equipment.database.take_back(stage.apart, intention.there))
+            there = {*intention.there, *stage.there}
+            words += taken_back(stage, equipment.database.take_back(stage.apart, there))
     return done, "; ".join([*words, *(["the next run goes on from there"] if done is Found.IN_PART else [])])
 
 

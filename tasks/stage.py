@@ -26,12 +26,16 @@ from upkeep.verdict import (
 
 @dataclass(frozen=True)
 class Migrated:
-    """How things stood before and after a migration, how each revision ran, and what is gone."""
+    """How things stood before and after a migration, how each revision ran, and what is gone.
+
+    ``there`` is what was standing before a stage of what it makes in no transaction, so that it is not its own.
+    """
 
     before: Standing
     after: Standing
     ran: tuple[Ran, ...] = ()
     losses: tuple[Loss, ...] = ()
+    there: tuple[str, ...] = ()
 
 
 def migrate_on(

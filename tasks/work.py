@@ -164,7 +164,8 @@ def _done(job: _Job, migration: Migration, stage: Stage, number: int) -> Worked:
     there = job.target.standing(stage.apart)
     try:
         with opening as door, job.target.beside(job.workplace) as bench:
-            return _on(job, migration, bench, door, stage, number)
+            worked = _on(job, migration, bench, door, stage, number)
+            return replace(worked, migrated=worked.migrated and replace(worked.migrated, there=there))
     except UpkeepError as fault:
         return _put_back(job.target, stage, stage.apart, there, fault)
 

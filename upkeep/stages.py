@@ -12,13 +12,14 @@ from upkeep.revisions import Apart, Revision
 class Stage:
     """A stretch of a migration: ``revisions`` by name, kept together, or the one that is done ``apart``.
 
-    One without revisions is the clean-up alone. ``arrives`` is what alembic_version holds after it, where a rehearsal
-    has shown that.
+    One without revisions is the clean-up alone. ``arrives`` is what alembic_version holds after it, and ``there`` what
+    was standing before it of what it makes, where a rehearsal has shown that.
     """
 
     revisions: tuple[str, ...]
     apart: Apart | None = None
     arrives: tuple[str, ...] = ()
+    there: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return ", ".join(self.revisions) or "the clean-up"

@@ -94,9 +94,9 @@ def _is_named(one: _Index, apart: Apart) -> bool:
 
 
 def _is_left(one: _Index, apart: Apart, there: Collection[str]) -> bool:
-    if one.place in there:  # before it: only what it was to drop, and has begun to
-        return _is_one_of(one, one.name, apart.drops) and not one.is_valid
-    return _is_made(one, apart) or (_is_made_anew(one, apart) and not one.is_valid)
+    if _is_one_of(one, one.name, apart.drops):
+        return not one.is_valid  # it has begun to drop it
+    return one.place not in there and (_is_made(one, apart) or (_is_made_anew(one, apart) and not one.is_valid))
 
 
 def _is_made(one: _Index, apart: Apart) -> bool:
