@@ -24,6 +24,7 @@ from tasks.accounting import (
     attest_stop,
 )
 from tasks.backup import back_up, snapshot
+from tasks.explaining import explained, taken_for_good
 from tasks.linting import lint
 from tasks.looking import assure, look_live
 from tasks.models import with_models
@@ -34,7 +35,7 @@ from tasks.recovery import recover_runs
 from tasks.rehearsal import Rehearsed, look, rehearse
 from tasks.retention import prune
 from tasks.verification import verify
-from tasks.work import Worked, explained, taken_for_good
+from tasks.work import Worked
 from upkeep.approval import Approval, Duty, judge_approval, judge_within_limits, refuse_unnamed
 from upkeep.assurance import proven_tonight
 from upkeep.backups import Manifest

@@ -73,9 +73,8 @@ def migrate_on(
     meant = {what: revision.name for revision in revisions for what in revision.loses}
     losses = find_losses(before, after, sayings(ran), meant)
     new = judge_new_keys(_orphans(bench, _declared(bench) - known))
-    return [
-        coming, *judge_migration(migration, stage.revisions[-1], after, losses), new,
-    ], Migrated(before, after, ran, losses)  # fmt: skip
+    arrived = judge_migration(migration, stage.revisions[-1], after, losses)
+    return [coming, *arrived, new], Migrated(before, after, ran, losses)
 
 
 def all_migrated(stages: tuple[Migrated, ...]) -> Migrated | None:

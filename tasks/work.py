@@ -5,7 +5,6 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import zip_longest
 from pathlib import Path
 
 from tasks.enforcement import hold_back, validated
@@ -17,10 +16,9 @@ from upkeep.databases import Bench, Database
 from upkeep.equipment import Equipment
 from upkeep.errors import Escaped, Unfinished, UpkeepError
 from upkeep.finding import find, keys_of
-from upkeep.numbers import several
 from upkeep.plan import Migration, Plan
 from upkeep.remaking import carry_out
-from upkeep.revisions import Apart, Explained, Lint
+from upkeep.revisions import Apart
 from upkeep.stages import Stage, stages_of, wrong_in
 from upkeep.verdict import (
     Check,
@@ -237,24 +235,6 @@ def _asked_again(job: _Job, bench: Bench) -> tuple[Check, ...]:
         findings = tuple(find(reading, key, limit=0) for key in keys_of(reading, job.equipment.policy))
         complaints = reading.complaints() if bench.is_a_copy else ()
     return judge_complaints(complaints), judge_orphans_since(findings, job.plan)
-
-
-def explained(migration: Migration, worked: Worked, lints: tuple[Lint, ...]) -> tuple[Explained, ...]:
-    """Each pending revision with what was seen of it, and what a linter says of each, where there is one."""
-    migrated = worked.migrated
-    ran = {one.revision: one for one in migrated.ran} if migrated else {}
-    losses = migrated.losses if migrated else ()
-    return tuple(
-        Explained(one, ran.get(one.name), tuple(loss.what for loss in losses if loss.by == one.name), lint)
-        for one, lint in zip_longest(migration.revisions, lints)
-    )
-
-
-def taken_for_good(worked: Worked) -> tuple[str, ...]:
-    """What the migration takes that no undo brings back, in words; () where that is nothing."""
-    losses = worked.migrated.losses if worked.migrated else ()
-    counted = {loss: f" ({several(loss.rows, 'row')})" if loss.rows else "" for loss in losses if loss.is_for_good}
-    return tuple(f"{loss}{rows}" for loss, rows in counted.items())
 
 
 def _since(begun: float) -> float:
