@@ -17,12 +17,15 @@ from alembic import command
 from alembic.config import Config
 from psycopg.errors import UniqueViolation
 
+from tasks.origins import opened
 from tests.clinics import RUN, Runs, perform_at, recover_at, rehearse_at, settings_set_back
 from tests.pending import Pending, pending_at
 from tests.scribe import connected
 from tests.shell import upkeep
 from tests.test_killed_migrations import rehearsal_of
 from tests.test_writers import of_kind, somebody_writing, wait_for_more
+from upkeep.backups import take_backup
+from upkeep.clock import utc_now
 from upkeep.errors import Refused, Unfinished
 
 pytest_plugins = ("tests.clinics",)
@@ -368,3 +371,14 @@ def test_what_a_revision_says_only_when_it_is_connected_fails_the_rehearsal(
     with pytest.raises(Refused, match="only where its rehearsal came to its end"):
         perform_at(pending.equipment(), tmp_path / "work", night)
     assert pending.content() == before
+
+
+def test_an_older_backup_is_brought_up_past_such_a_revision(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    pending = chain_at(tmp_path / "own", request, *CHAIN)
+    (tmp_path / "work").mkdir()
+    equipment = pending.equipment()
+    older = take_backup(equipment.database, equipment.store, tmp_path / "work", run=RUN, now=utc_now())
+    with opened(equipment, older, ("r5",)) as reading:
+        assert reading.revision() == ("r5",)
+        assert "people_born" in [index.name for index in reading.catalog().tables["people"].indexes]
+    assert stands(pending) == ("r1", [])
