@@ -11,6 +11,7 @@ from upkeep.backups import Manifest, bring_back, list_backups
 from upkeep.databases import Database, Reading
 from upkeep.encryption import CANNOT_READ
 from upkeep.equipment import Equipment
+from upkeep.errors import Refused
 from upkeep.finding import keys_of
 from upkeep.lost_tables import LostTables, look_for_tables
 from upkeep.older_backups import CannotTell, Older
