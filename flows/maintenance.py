@@ -24,6 +24,7 @@ from tasks.accounting import (
     attest_stop,
 )
 from tasks.backup import back_up, snapshot
+from tasks.explaining import explained, taken_for_good
 from tasks.linting import lint
 from tasks.looking import assure, look_live
 from tasks.models import with_models
@@ -34,7 +35,7 @@ from tasks.recovery import recover_runs
 from tasks.rehearsal import Rehearsed, look, rehearse
 from tasks.retention import prune
 from tasks.verification import verify
-from tasks.work import Worked, explained, taken_for_good
+from tasks.work import Worked
 from upkeep.approval import Approval, Duty, judge_approval, judge_within_limits, refuse_unnamed
 from upkeep.assurance import proven_tonight
 from upkeep.backups import Manifest
@@ -165,7 +166,7 @@ class Runbook:
         with clock("recover"):
             facts["recovered"] = recover_runs(equipment)
         with clock("preflight"):
-            self._equipment = equipment = with_models(equipment, folder)
+            self._equipment = equipment = with_models(equipment, folder).with_lost_keys()
             self._prepare()
             facts["assurance"] = assurance = assure(equipment)
             performs = perform != "never"
@@ -220,6 +221,8 @@ class Runbook:
             broken = f"the glass was broken: {approval.by} asked for this plan and approved it alone"
             self._facts["notes"] = (*self._facts.get("notes", ()), broken)
         self._perform(rehearsed, approval)
+        if self._facts["stopped"]:
+            return "performed in part: the migration has stopped"
         return "performed and verified" if self._facts["verification"].passed else "performed, but not as promised"
 
     def _approval(self, rehearsed: Rehearsed, perform: Perform, wait: bool, answered: Answered) -> Approval:
@@ -255,7 +258,7 @@ class Runbook:
                 worked = perform_plan(
                     equipment, self._run, plan, rehearsed.worked, facts["backup"], approved_by, folder
                 )
-                facts["performed"] = True
+                facts["performed"], facts["stopped"] = True, worked.stopped
             with clock("back up again"):
                 manifest = back_up(equipment, folder, self._run)
                 facts["backup"] = manifest.id

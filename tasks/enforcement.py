@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from upkeep.databases import Database
+from upkeep.enforcement import Enforced, How
 from upkeep.enforcing import judge_enforcing, wanted_keys
 from upkeep.equipment import Equipment
 from upkeep.errors import Refused, UpkeepError
@@ -51,11 +52,29 @@ def validated(target: Database, plan: Plan) -> tuple[Check, ...]:
 
     What keeps that from being done takes nothing back: the key is NOT VALID then, and the next plan validates it.
     """
-    if not plan.enforced:
-        return ()
+    keys = plan.enforced
     try:
-        target.validate(plan.enforced)
-        lapses = target.lapses([one.key for one in plan.enforced])
+        keys += _come_back(target, plan)
+        if not keys:
+            return ()
+        target.validate(keys)
+        lapses = target.lapses([one.key for one in keys])
     except UpkeepError as fault:
-        return judge_enforced(plan.enforced, {}, silence=f"they may be NOT VALID: {fault.message}")
-    return judge_enforced(plan.enforced, lapses)
+        return judge_enforced(keys, {}, silence=f"they may be NOT VALID: {fault.message}")
+    return judge_enforced(keys, lapses)
+
+
+def _come_back(target: Database, plan: Plan) -> tuple[Enforced, ...]:
+    """The foreign keys that were believed, went with a table and are back with it, and of which no orphan is left."""
+    bonds = {
+        (bond.child, bond.columns, one.table)
+        for one in plan.tables
+        for bond in one.making.bonds
+        if bond.was_believed and not one.goes
+    }
+    if not bonds:
+        return ()
+    with target.reading() as reading:
+        keys = [key for key in reading.catalog().keys if (key.child, key.columns, key.parent) in bonds]
+        kept = [key for key in keys if not reading.numbers(counting(key, reading.dialect))[0]]
+    return tuple(Enforced(key, How.VALIDATE, ", ".join(key.names), "", 0) for key in kept)

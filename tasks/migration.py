@@ -5,14 +5,15 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
-from upkeep.databases import Lent
+from upkeep.databases import Database, Lent
 from upkeep.databases.opening import backend_of
 from upkeep.errors import Refused
-from upkeep.plan import Migration, Plan
-from upkeep.revisions import Ran, revision_of
+from upkeep.plan import Migration
+from upkeep.revisions import Ran, Revision, revision_of
 from upkeep.settings import Settings
 
 _DOOR = Path(__file__).with_name("alembic_door")
@@ -20,9 +21,9 @@ _SECONDS = 3600
 
 
 def pending_migration(
-    settings: Settings, found: tuple[str, ...], workplace: Path, *, required: bool = False
+    settings: Settings, database: Database, found: tuple[str, ...], workplace: Path, *, required: bool = False
 ) -> Migration | None:
-    """The way to the head of the scripts; None where there is none to go or no Alembic project is set.
+    """The way of ``database`` to the head of the scripts; None where there is none to go or no Alembic project is set.
 
     Raises Refused for several heads, for a database that was never stamped, and for one that the scripts do not
     know (P-82); where a project is ``required``, also for none.
@@ -43,8 +44,13 @@ def pending_migration(
         )
     if not said["pending"]:
         return None
-    revisions = tuple(map(revision_of, said["pending"]))
+    revisions = tuple(_staged(revision_of(one), database) for one in said["pending"])
     return Migration(found, heads[0], tuple(one.name for one in revisions), said["digest"], revisions)
+
+
+def _staged(revision: Revision, database: Database) -> Revision:
+    """The revision, and what of it is done in no transaction: where not all is foretold, nobody knows that."""
+    return revision if revision.unforeseen else replace(revision, apart=database.apart(revision.sql))
 
 
 class MigrationFailed(Refused):
@@ -64,13 +70,25 @@ class Door:
         self._answer = answer
         self._errors = errors
 
-    def upgrade(self, lent: Lent, head: str = "head") -> tuple[Ran, ...]:
-        """Bring what was lent to the head, and tell how each revision ran; or raise MigrationFailed."""
-        return self.move(lent, "upgrade", head)
+    def wait_until_ready(self) -> None:
+        """Until it has imported what it needs: whoever takes locks before makes others wait for that.
 
-    def move(self, lent: Lent, verb: str, to: str) -> tuple[Ran, ...]:
+        One that dies before says so when it is asked.
+        """
+        if self._process.stdout:
+            self._process.stdout.readline()
+
+    def upgrade(self, lent: Lent, head: str = "head", only: tuple[str, ...] = ()) -> tuple[Ran, ...]:
+        """Bring what was lent to the head, and tell how each revision ran; or raise MigrationFailed.
+
+        Where there are some that it is to do ``only``, these must be the next on the way.
+        """
+        return self.move(lent, "upgrade", head, only)
+
+    def move(self, lent: Lent, verb: str, to: str, only: tuple[str, ...] = ()) -> tuple[Ran, ...]:
         """``upgrade`` or ``downgrade`` what was lent to a revision."""
         asked = {"verb": verb, "to": to, "url": lent.url, "fingerprint": [lent.query, lent.answer], "watch": lent.watch}
+        asked |= {"first": list(lent.first), "only": list(only)}
         said = self.ask(asked)
         if said["failed"]:
             raise MigrationFailed(f"the migration failed: {said['failed']}", said["state"])
@@ -108,7 +126,7 @@ class Door:
 
 @contextmanager
 def alembic(settings: Settings, workplace: Path) -> Iterator[Door]:
-    """Start the process; it makes itself ready while its caller goes on, so that no lock waits for imports."""
+    """Start the process; it makes itself ready while its caller goes on: see ``Door.wait_until_ready``."""
     if settings.alembic_ini is None:
         raise Refused("no Alembic project is set", "set UPKEEP_ALEMBIC_INI")
     answer = workplace / "alembic-answer.json"
@@ -119,7 +137,7 @@ def alembic(settings: Settings, workplace: Path) -> Iterator[Door]:
             env=settings.application_environment({}),
             cwd=settings.alembic_ini.parent,
             stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
         )
@@ -128,13 +146,5 @@ def alembic(settings: Settings, workplace: Path) -> Iterator[Door]:
         finally:
             process.kill()
             process.wait()
-
-
-@contextmanager
-def opened_door(settings: Settings, plan: Plan, workplace: Path) -> Iterator[tuple[Door, Path] | None]:
-    """The door for a plan, with the folder to work in; None for a plan that does not migrate."""
-    if plan.migration is None:
-        yield None
-        return
-    with alembic(settings, workplace) as door:
-        yield door, workplace
+            if process.stdout:
+                process.stdout.close()

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
-from tasks.migration import MigrationFailed, alembic
+from tasks.migration import MigrationFailed, alembic, pending_migration
 from upkeep.backups import Manifest, bring_back, list_backups
 from upkeep.databases import Database, Reading
 from upkeep.encryption import CANNOT_READ
@@ -16,7 +17,7 @@ from upkeep.lost_tables import LostTables, look_for_tables
 from upkeep.older_backups import CannotTell, Older
 from upkeep.origins import Origins
 from upkeep.recall import Recall
-from upkeep.remaking import as_if_made
+from upkeep.remaking import CannotMake, as_if_made
 from upkeep.searching import search
 from upkeep.vanishing import rows_put_back
 
@@ -59,15 +60,19 @@ def _tables(manifest: Manifest, revision: tuple[str, ...]) -> frozenset[str] | N
 
 
 def _that_can_be_made(target: Database, lost: LostTables) -> LostTables:
-    """Without those whose statements fail by now: an index of the same name may belong to another table."""
-    found, why_not = [], dict(lost.why_not)
-    for one in lost.found:
+    """Without those whose statements fail by now: an index of the same name may belong to another table.
+
+    They are made together, for they may point at each other; what needs one that cannot be made fails in its turn.
+    """
+    found, why_not = {one.comeback.table: one for one in lost.found}, dict(lost.why_not)
+    while found:
         try:
-            with as_if_made(target, [one.comeback]):
-                found.append(one)
-        except Refused as fault:
-            why_not[one.comeback.table] = f"the table is gone and cannot be made again: {fault.message}"
-    return LostTables(tuple(found), why_not)
+            with as_if_made(target, [one.comeback for one in found.values()]):
+                break
+        except CannotMake as fault:
+            del found[fault.table]
+            why_not[fault.table] = f"the table is gone and cannot be made again: {fault.message}"
+    return LostTables(tuple(found.values()), why_not)
 
 
 def older_than(equipment: Equipment, manifest: Manifest) -> list[Manifest]:
@@ -111,9 +116,20 @@ def _refuse_without_a_way(equipment: Equipment, manifest: Manifest, revision: tu
 
 def _bring_up(equipment: Equipment, scratch: Database, manifest: Manifest, revision: tuple[str, ...]) -> None:
     """Let the application's own migrations make an older schema the present one (P-73)."""
-    with equipment.workplace("bring-up") as folder, alembic(equipment.settings, folder) as door:
+    with equipment.workplace("bring-up") as folder:
         try:
-            with scratch.exchanged(folder) as bench, bench.lent() as lent:
+            apart = _leaves_the_transaction(equipment, scratch, manifest, folder)
+            bench_of = scratch.beside if apart else scratch.exchanged
+            with alembic(equipment.settings, folder) as door, bench_of(folder) as bench, bench.lent() as lent:
                 door.upgrade(lent, revision[0])
         except MigrationFailed as fault:
             raise CannotTell(f"{_standing(manifest, revision)}, and cannot be brought there: {fault.message}") from None
+
+
+def _leaves_the_transaction(equipment: Equipment, scratch: Database, manifest: Manifest, folder: Path) -> bool:
+    """Can some revision on its way be done in no transaction? Scripts in which that cannot be told find out."""
+    try:
+        way = pending_migration(equipment.settings, scratch, manifest.census.revision, folder)
+    except Refused:
+        return False
+    return way is not None and any(one.apart for one in way.revisions)

@@ -44,7 +44,7 @@ def preflight(
         keys_of(reading, equipment.policy, equipment.models)
         found = reading.revision()
         catalog, half_built = reading.catalog(), reading.half_built() if performs else {}
-    migration = pending_migration(equipment.settings, found, workplace) if migrate else None
+    migration = pending_migration(equipment.settings, equipment.database, found, workplace) if migrate else None
     if migration:
         refuse_leftovers(catalog)
         if performs:

@@ -1,33 +1,24 @@
 """What a run that died had begun: found out from the rows themselves, put on record, and cleared (P-95)."""
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
-from enum import StrEnum
-from itertools import groupby
 from typing import Any
 
 from tasks.closing import close
+from tasks.outcome import IN_FORCE, Found, all_in_force, what_became_of
+from tasks.putting_back import put_back
 from tasks.quiet import wake
 from tasks.step import step
-from upkeep.changes import stored_changes
 from upkeep.clock import begun_at, utc_now
-from upkeep.databases import Reading
 from upkeep.documents import put_document
 from upkeep.enforcement import How
 from upkeep.equipment import Equipment
-from upkeep.errors import Refused
 from upkeep.finding import keys_of
 from upkeep.journal import Intention, clear_intention, intentions
 from upkeep.ledger import UNDER_LOCK
-from upkeep.marks import Mark, marked, marks_of, stored_marks
 from upkeep.receipts import last_receipt
-from upkeep.rows import images_of
 from upkeep.stores import Store
-from upkeep.values import in_pieces
-from upkeep.vanishing import Secret
 
-_FORCE = "is in force"
 _STANDS = {
     How.ADD: "is not declared yet",
     How.ENABLE: "is still switched off",
@@ -35,42 +26,46 @@ _STANDS = {
 }
 
 
-class Found(StrEnum):
-    """What became of a run that died."""
-
-    PERFORMED = "performed"
-    UNTOUCHED = "untouched"
-
-
 @step("recover", retried=True)
 def recover_runs(equipment: Equipment) -> tuple[str, ...]:
-    """Settle every entry of the journal; a line for each. Nothing is changed in the database.
+    """Settle every entry of the journal; a line for each.
 
-    What changes it is one transaction of the engine, so the engine itself has completed it or put it back as soon as
-    somebody opens the database; here it is found out which, and said.
+    What changes the database is one transaction of the engine, so the engine itself has completed it or put it back as
+    soon as somebody opens the database; here it is found out which, and said, and nothing is changed. Only a migration
+    that has left its transaction is put back here, to the revision that it had reached.
     """
     told = []
     for intention in intentions(equipment.store, equipment.settings.database):
         keys = standing_keys(equipment, intention)
-        found = what_became_of(equipment, intention, keys)
+        if intention.stages:
+            found, said = put_back(equipment, intention)
+            said = "; ".join([said, *_words(keys)])
+        else:
+            found = what_became_of(equipment, intention, keys)
+            said = _told(intention, found, keys)
         settle(equipment, intention, found, by_recovery=True, keys=keys)
-        told.append(_told(intention, found, keys))
-        if intention.migration and (awake := wake(equipment.settings)):
-            told.append(f"{awake.claim}: {awake.seen}")
+        told.append(said)
+        told += _awake(equipment) if intention.migration else []
     attest_deaths(equipment)
     return tuple(told)
+
+
+def _awake(equipment: Equipment) -> list[str]:
+    """What is said of an application that was kept quiet, and goes on."""
+    awake = wake(equipment.settings)
+    return [f"{awake.claim}: {awake.seen}"] if awake else []
 
 
 def _told(intention: Intention, found: Found, keys: dict[str, str]) -> str:
     """What became of a run, in words; of its rows alone where a foreign key is not in force."""
     said = "had been performed whole" if found is Found.PERFORMED else "had changed nothing"
-    if keys and not (found is Found.PERFORMED and _all_in_force(keys)):
+    if keys and not (found is Found.PERFORMED and all_in_force(keys)):
         said = "had changed all its rows" if found is Found.PERFORMED else "had changed no row"
-    return "; ".join([f"run {intention.run} died; it {said}", *(f"{key} {word}" for key, word in keys.items())])
+    return "; ".join([f"run {intention.run} died; it {said}", *_words(keys)])
 
 
-def _all_in_force(keys: dict[str, str]) -> bool:
-    return bool(keys) and set(keys.values()) == {_FORCE}
+def _words(keys: dict[str, str]) -> list[str]:
+    return [f"{key} {word}" for key, word in keys.items()]
 
 
 def attest_deaths(equipment: Equipment) -> None:
@@ -139,59 +134,7 @@ def standing_keys(equipment: Equipment, intention: Intention) -> dict[str, str]:
         known = {str(key): key for key in keys_of(reading, equipment.policy, equipment.models)}
     lapses = equipment.database.lapses([known[name] for name in intention.enforced if name in known])
     return {
-        name: _FORCE if name not in lapses else _STANDS[lapses[name].how]
+        name: IN_FORCE if name not in lapses else _STANDS[lapses[name].how]
         for name in intention.enforced
         if name in known
     }
-
-
-def what_became_of(equipment: Equipment, intention: Intention, keys: dict[str, str]) -> Found:
-    """Performed or not? With a migration the revision says; else the rows do, all of which changed at once.
-
-    Where no row was to change, its foreign keys say it: how they stand now, by name.
-
-    The application goes on after a kill and may delete a row that the run would have deleted, so most of them decide.
-    """
-    if intention.migration is not None:
-        with equipment.database.reading() as reading:
-            return Found.PERFORMED if intention.migration in reading.revision() else Found.UNTOUCHED
-    if not intention.changes.rows:
-        return Found.PERFORMED if _all_in_force(keys) else Found.UNTOUCHED
-    marks, secret = _marks(equipment, intention)
-    with equipment.database.reading() as reading:
-        as_before, as_after = _count(reading, marks, secret)
-    if as_before and as_before == as_after:
-        raise Refused(
-            f"run {intention.run} died, and of its rows {as_before} are as before it and {as_after} as after it",
-            "somebody has changed rows since: compare with its changes in the store, then remove its journal entry",
-        )
-    return Found.PERFORMED if as_after > as_before else Found.UNTOUCHED
-
-
-def _marks(equipment: Equipment, intention: Intention) -> tuple[Iterator[Mark], Secret]:
-    """How each row was and was to be: by the run's changes, else, where no key here reads them, by its marks."""
-    store, keyring, changes, marks = equipment.store, equipment.keyring, intention.changes, intention.marks
-    if keyring.reads(changes.sealed):
-        secret = equipment.new_secret()
-        return marks_of(stored_changes(store, changes, keyring), secret), secret
-    if marks and (known := equipment.known_secret(marks)):
-        return stored_marks(store, marks), known
-    raise Refused(
-        f"run {intention.run} died; its changes are encrypted, SECRET_KEY is not what it was, and no identity fits",
-        "set SECRET_KEY as it was or UPKEEP_IDENTITY_FILE and run `upkeep recover`; nothing is lost or done before",
-    )
-
-
-def _count(reading: Reading, marks: Iterator[Mark], secret: Secret) -> tuple[int, int]:
-    """How many of the rows are as they were before the run, and how many as after it; others were changed since."""
-    tables = reading.catalog().tables
-    as_before = as_after = 0
-    for name, of_table in groupby(marks, lambda mark: mark.table):
-        for several in in_pieces(of_table):
-            # A table that the run brings back whole is not there before it; then its rows are as before.
-            images = images_of(reading, tables[name], [mark.row for mark in several]) if name in tables else {}
-            for mark in several:
-                now = marked(images.get(mark.row), secret)
-                as_before += now == mark.before
-                as_after += now == mark.after
-    return as_before, as_after

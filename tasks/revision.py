@@ -26,7 +26,7 @@ def write_revision(equipment: Equipment, subject: Subject) -> Written:
     with live.reading() as reading:
         found = reading.revision()
     with equipment.workplace("revision") as workplace:
-        pending = pending_migration(settings, found, workplace, required=True)
+        pending = pending_migration(settings, live, found, workplace, required=True)
         live.probe_scratch()
         scratch = _copied(live, workplace)
         if pending:

@@ -24,7 +24,8 @@ def there_and_back(equipment: Equipment, scratch: Database, workplace: Path, pla
         return (Check(claim=claim, holds=None, seen=seen),)
     (found,), head = plan.migration.found, plan.migration.head
     try:
-        with scratch.exchanged(workplace) as bench:
+        apart = any(one.apart for one in plan.migration.revisions)  # then its downgrade wants no transaction either
+        with scratch.beside(workplace) if apart else scratch.exchanged(workplace) as bench:
             before = _schema(bench)
             _move(equipment.settings, bench, workplace, "downgrade", found)
             _move(equipment.settings, bench, workplace, "upgrade", head)

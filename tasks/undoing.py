@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from tasks.detection import detect
+from tasks.outcome import Found
 from tasks.performance import as_performed_name
-from tasks.recovery import Found, outcome_name
+from tasks.recovery import outcome_name
 from tasks.rehearsal import ATTEMPTS, Rehearsed
 from tasks.step import step
 from tasks.work import Worked, work_on
@@ -56,7 +57,7 @@ def read_deed(equipment: Equipment, run: str) -> Deed:
     receipts = [link.receipt for link in receipts_back_to(store, name, run)]
     _as_the_ledger_says(store, f"{folder}/", run, receipts)
     outcome = _document(store, outcome_name(name, run))
-    if outcome["found"] != Found.PERFORMED.value:
+    if outcome["found"] == Found.UNTOUCHED.value:
         raise Refused(f"run {run} changed nothing: it was begun and undone whole", "there is nothing to undo")
     said: dict[str, Any] = {}
     missed = Gathered(_missed(planned_by(store, name, run), said))
@@ -160,7 +161,7 @@ def _worked_plan(equipment: Equipment, scratch: Database, deed: Deed) -> tuple[P
     for _ in range(ATTEMPTS):
         plan = _drawn_back(equipment, scratch, deed, refusals)
         try:
-            worked = work_on(equipment, scratch, plan, lambda _: None, lambda _: None, None)
+            worked = work_on(equipment, scratch, plan, lambda _: None, lambda *_: None, None)
         except RowsRefused as fault:
             refusals += fault.refusals
             continue

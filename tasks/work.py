@@ -2,57 +2,77 @@
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from itertools import zip_longest
+from functools import partial
 from pathlib import Path
 
 from tasks.enforcement import hold_back, validated
-from tasks.migration import Door, MigrationFailed
+from tasks.migration import Door, alembic
 from tasks.progress import told_in_log
-from upkeep.catalog import ForeignKey
+from tasks.putting_back import taken_back
+from tasks.stage import Migrated, all_migrated, heard, migrate_on, take_locks
 from upkeep.changes import Mended
 from upkeep.databases import Bench, Database
 from upkeep.equipment import Equipment
-from upkeep.errors import Busy, Escaped
+from upkeep.errors import Escaped, Unfinished, UpkeepError
 from upkeep.finding import find, keys_of
-from upkeep.losses import Loss, converted_columns, find_losses
-from upkeep.numbers import several
-from upkeep.orphans import counting
 from upkeep.plan import Migration, Plan
 from upkeep.remaking import carry_out
-from upkeep.revisions import Explained, Lint, Ran
-from upkeep.sayings import sayings
-from upkeep.standing import Standing, take_standing
+from upkeep.revisions import Apart
+from upkeep.stages import Stage, stages_of, wrong_in
 from upkeep.verdict import (
     Check,
+    joined,
+    judge_apart,
     judge_changes,
-    judge_coming_keys,
     judge_complaints,
     judge_failed_migration,
-    judge_migration,
-    judge_new_keys,
     judge_orphans_since,
 )
 
 
 @dataclass(frozen=True)
-class Migrated:
-    """How things stood before and after a migration, how each revision ran, and what is gone."""
-
-    before: Standing
-    after: Standing
-    ran: tuple[Ran, ...] = ()
-    losses: tuple[Loss, ...] = ()
-
-
-@dataclass(frozen=True)
 class Worked:
-    """What was done, the claims about it, and its seconds; ``migrated`` where a migration came to its end."""
+    """What was done, the claims about it, and its seconds; ``migrated`` where a migration came to its end.
+
+    ``stages`` are what each stage came to, of a migration that has several. ``stopped`` says in words where one has
+    stopped of which something stays.
+    """
 
     mended: Mended
     checks: tuple[Check, ...]
     seconds: float
     migrated: Migrated | None = None
+    stages: tuple[Migrated | None, ...] = ()
+    stopped: str = ""
+
+    def promise(self, number: int) -> Migrated | None:
+        """What the stage of this number came to."""
+        if not self.stages:
+            return self.migrated
+        return self.stages[number] if number < len(self.stages) else None
+
+
+Attempt = Callable[[], Worked]
+
+
+def once(work: Attempt) -> Worked:
+    """Do it: on a copy nobody is in the way."""
+    return work()
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What the stages of one piece of work have in common."""
+
+    equipment: Equipment
+    target: Database
+    plan: Plan
+    record: Callable[[Mended], None]
+    agree: Callable[[Worked, Migrated | None], None]
+    workplace: Path | None
+    promised: Worked | None
 
 
 def work_on(
@@ -60,38 +80,38 @@ def work_on(
     target: Database,
     plan: Plan,
     record: Callable[[Mended], None],
-    agree: Callable[[Worked], None],
-    migrating: tuple[Door, Path] | None,
+    agree: Callable[[Worked, Migrated | None], None],
+    workplace: Path | None,
     promised: Worked | None = None,
+    patiently: Callable[[Attempt], Worked] = once,
 ) -> Worked:
     """Do what ``plan`` says to ``target``; where it migrates, through a door to Alembic, with a folder to work in.
 
-    ``record`` is called with every changed row, and where the plan migrates ``agree`` with all that was done, before
-    anything is kept; what raises there undoes it. ``promised`` is what the rehearsal did, and spares others a wait.
+    ``record`` is called with every changed row, and where the plan migrates ``agree`` with all that a stage has done
+    and what it came to in the rehearsal, before anything of it is kept; what raises there undoes it, or takes it back.
+    ``promised`` is what the rehearsal did, and spares others a wait. ``patiently`` is how one stage is tried.
     Raises Refused if a row is no longer what it was, RowsRefused if the database refuses one; then nothing is kept but
-    the foreign keys that came into force before it.
+    the foreign keys that came into force before it. Where a migration leaves its transaction, what was kept by then
+    stays when a later stage fails, and the answer says where it ``stopped``.
     """
     begun = time.monotonic()
-    hold_back(target, plan)
+    job = _Job(equipment, target, plan, record, agree, workplace, promised)
     if plan.migration is None:
-        mended = _mended(equipment, target, plan, record)
-        return Worked(mended, (judge_changes(len(mended.changes), plan.rows, mended.beside_the_plan),), _since(begun))
-    if migrating is None:
-        raise AssertionError("a plan that migrates needs Alembic")
-    door, workplace = migrating
-    with target.exchanged(workplace) as bench:
-        if plan.repairs:
-            _take_locks(bench, promised)  # before any row is locked: who waits for a lock may hold none (P-84)
-        mended = _mended(equipment, bench, plan, record)
-        gate = _asked_again(equipment, bench, plan, promised)
-        if any(check.holds is not True for check in gate):
-            checks, migrated = [judge_failed_migration("it was not begun")], None
-        else:
-            checks, migrated = _migrated(bench, plan.migration, door, promised)
-        checks = [judge_changes(len(mended.changes), plan.rows, mended.beside_the_plan), *gate, *checks]
-        worked = Worked(mended, tuple(checks), _since(begun), migrated)
-        agree(worked)
-    return worked
+        return patiently(partial(_repaired, job))
+    stages, parts = stages_of(plan), list[Worked]()
+    for number, stage in enumerate(stages):
+        try:
+            part = patiently(partial(_done, job, plan.migration, stage, number))
+        except (Escaped, Unfinished):
+            raise  # what has become of it the next run finds out
+        except UpkeepError as fault:
+            if not parts:
+                raise
+            return _stopped(parts, plan.migration, stage, fault, _since(begun))
+        parts.append(part)
+        if stage.revisions and part.migrated is None:
+            break  # in a rehearsal the verdict says so; here it has stopped
+    return _all(parts, len(stages), _since(begun))
 
 
 def with_keys_validated(target: Database, plan: Plan, worked: Worked) -> Worked:
@@ -99,106 +119,123 @@ def with_keys_validated(target: Database, plan: Plan, worked: Worked) -> Worked:
     return replace(worked, checks=(*worked.checks, *validated(target, plan)))
 
 
-def _mended(equipment: Equipment, bench: Bench | Database, plan: Plan, record: Callable[[Mended], None]) -> Mended:
-    if not plan.repairs and not plan.tables:
+def _repaired(job: _Job) -> Worked:
+    begun = time.monotonic()
+    hold_back(job.target, job.plan)
+    mended = _mended(job, job.target)
+    checks = (judge_changes(len(mended.changes), job.plan.rows, mended.beside_the_plan),)
+    return Worked(mended, checks, _since(begun))
+
+
+def _all(parts: list[Worked], stages: int, seconds: float) -> Worked:
+    """What came of all stages, or of those up to one that failed."""
+    if stages == 1:
+        return replace(parts[0], seconds=seconds)
+    done = tuple(part.migrated for part in parts)
+    migrated = all_migrated(tuple(one for one in done if one)) if len(parts) == stages and done[-1] else None
+    checks = joined(check for part in parts for check in part.checks)
+    return Worked(parts[0].mended, checks, seconds, migrated, done, parts[-1].stopped)
+
+
+def _stopped(parts: list[Worked], migration: Migration, stage: Stage, fault: UpkeepError, seconds: float) -> Worked:
+    """What came of the stages before one that failed on the live database: it is at a revision, which is said."""
+    done = [part.migrated for part in parts if part.migrated]
+    stands = done[-1].after.revision if done else migration.found
+    told = f"it stopped at {stage}: {fault.message}; the database stands at {', '.join(stands) or 'no revision'}"
+    failed = judge_failed_migration(f"{told}; what was done by then stays, and the next run goes on from there")
+    kept = _all(parts, len(parts) + 1, seconds)
+    return replace(kept, checks=joined((*kept.checks, failed)), stopped=told)
+
+
+def _done(job: _Job, migration: Migration, stage: Stage, number: int) -> Worked:
+    """One stage: kept whole or undone, or beside the application and taken back."""
+    if job.workplace is None:
+        raise AssertionError("a plan that migrates needs Alembic, and a folder for it")
+    if number == 0:
+        hold_back(job.target, job.plan)
+    opening = alembic(job.equipment.settings, job.workplace) if stage.revisions else nullcontext()
+    if stage.apart is None:
+        with opening as door:
+            if door:
+                door.wait_until_ready()
+            with job.target.exchanged(job.workplace) as bench:
+                return _on(job, migration, bench, door, stage, number)
+    there = job.target.standing(stage.apart)
+    try:
+        with opening as door, job.target.beside(job.workplace) as bench:
+            worked = _on(job, migration, bench, door, stage, number)
+            return replace(worked, migrated=worked.migrated and replace(worked.migrated, there=there))
+    except UpkeepError as fault:
+        return _put_back(job.target, stage, stage.apart, there, fault)
+
+
+def _put_back(target: Database, stage: Stage, apart: Apart, there: tuple[str, ...], fault: UpkeepError) -> Worked:
+    """A stage without a transaction that failed: taken back, and ``fault`` is raised; or it stands, and that is told.
+
+    It stands where the revision says so: it was done, and what differs from the rehearsal was seen afterwards. Raises
+    Unfinished where it can be neither.
+    """
+    try:
+        target.take_back(Apart(), ())  # of nothing: only that no session of it moves the revision any more
+        with target.reading() as reading:
+            stands = reading.revision()
+        is_done = stage.revisions[-1] in stands
+        dropped = () if is_done else target.take_back(apart, there)
+    except UpkeepError as left:
+        raise Unfinished(f"{fault.message}; {left.message}", left.hint) from None
+    if not is_done:
+        fault.message = "; ".join([fault.message, *taken_back(stage, dropped)])
+        raise fault
+    told = f"{fault.message}; {stage} cannot be undone, and the database stands at {', '.join(stands)}"
+    return Worked(Mended(), (judge_failed_migration(told),), 0.0, stopped=told)
+
+
+def _on(job: _Job, migration: Migration, bench: Bench, door: Door | None, stage: Stage, number: int) -> Worked:
+    begun, plan, promise = time.monotonic(), job.plan, job.promised.promise(number) if job.promised else None
+    mended, checks, migrated = Mended(), list[Check](), None
+    if number == 0:
+        if plan.repairs:
+            take_locks(bench, promise)  # before any row is locked: who waits for a lock may hold none (P-84)
+        mended = _mended(job, bench)
+        checks = [judge_changes(len(mended.changes), plan.rows, mended.beside_the_plan), *_gate(job, migration, bench)]
+    if any(check.holds is not True for check in checks[1:]):
+        checks.append(judge_failed_migration("it was not begun"))
+    elif door is not None:
+        is_live = job.promised is not None
+        said, migrated = migrate_on(bench, migration, stage, door, promise, is_live=is_live)
+        checks += [*said, *(heard(job.target, stage, migrated) if migrated else ())]
+    worked = Worked(mended, tuple(checks), _since(begun), migrated)
+    job.agree(worked, promise)
+    return worked
+
+
+def _mended(job: _Job, bench: Bench | Database) -> Mended:
+    if not job.plan.repairs and not job.plan.tables:
         return Mended()
-    tell = told_in_log()
+    policy, models, tell = job.equipment.policy, job.equipment.models, told_in_log()
     with bench.writing() as writing:
-        mended = carry_out(writing, plan, lambda reading: keys_of(reading, equipment.policy, equipment.models), tell)
-        record(mended)
+        mended = carry_out(writing, job.plan, lambda reading: keys_of(reading, policy, models), tell)
+        job.record(mended)
     return mended
 
 
-def _asked_again(equipment: Equipment, bench: Bench, plan: Plan, promised: Worked | None) -> tuple[Check, ...]:
+def _gate(job: _Job, migration: Migration, bench: Bench) -> tuple[Check, ...]:
+    """What has to hold before the first revision is done, here and on a copy."""
+    apart = sum(one.apart is not None for one in migration.revisions)
+    return (*judge_apart(wrong_in(migration.revisions), apart), *_asked_again(job, bench))
+
+
+def _asked_again(job: _Job, bench: Bench) -> tuple[Check, ...]:
     """Right before a live migration: is the database as clean as its rehearsal was? Hours may lie between (P-94).
 
     Not where rows that are locked by now would stay so while whole tables are read; there the engine itself enforces.
     """
-    if promised is None or not (bench.is_a_copy or not plan.repairs):
+    if job.promised is None or not (bench.is_a_copy or not job.plan.repairs):
         return ()
     with bench.reading() as reading:
-        findings = tuple(find(reading, key, limit=0) for key in keys_of(reading, equipment.policy))
+        findings = tuple(find(reading, key, limit=0) for key in keys_of(reading, job.equipment.policy))
         complaints = reading.complaints() if bench.is_a_copy else ()
-    return judge_complaints(complaints), judge_orphans_since(findings, plan)
-
-
-def _migrated(
-    bench: Bench, migration: Migration, door: Door, promised: Worked | None
-) -> tuple[list[Check], Migrated | None]:
-    """The claims about the migration; one that failed is a finding of the rehearsal and not the end of the run."""
-    coming = judge_coming_keys(_coming_orphans(bench, migration))
-    if not coming.holds:
-        return [coming, judge_failed_migration("it was not begun")], None
-    _take_locks(bench, promised)  # whole tables were read by now, and nobody has to wait for that
-    counted = None
-    if promised and promised.migrated:
-        was, became = promised.migrated.before, promised.migrated.after
-        counted = became.replaced_since(was) | (became.tables.keys() - was.tables.keys())
-    foretold = sayings(Ran(revision.name, 0, revision.sql) for revision in migration.revisions)
-    converted = converted_columns(foretold)
-    known, before = _declared(bench), take_standing(bench, counted, converted=converted)
-    try:
-        with bench.lent() as lent:
-            ran = door.upgrade(lent, migration.head)
-    except MigrationFailed as fault:
-        if bench.may_pass(fault.state):
-            raise Busy(fault.message, "nothing was kept; try again when other programs are done") from None
-        said = "; ".join(filter(None, (fault.message, bench.advice(fault.state))))
-        return [coming, judge_failed_migration(said)], None
-    except Escaped as fault:
-        if promised:
-            raise
-        return [coming, judge_failed_migration(fault.message)], None
-    after = take_standing(bench, counted, before, converted)
-    meant = {what: revision.name for revision in migration.revisions for what in revision.loses}
-    losses = find_losses(before, after, sayings(ran), meant)
-    new = judge_new_keys(_orphans(bench, _declared(bench) - known))
-    return [coming, *judge_migration(migration, after, losses), new], Migrated(before, after, ran, losses)
-
-
-def _take_locks(bench: Bench, promised: Worked | None) -> None:
-    """Those that the rehearsal was seen to take. In a rehearsal nobody is in the way."""
-    if promised and promised.migrated:
-        bench.take_locks({effect for ran in promised.migrated.ran for effect in ran.effects})
-
-
-def _declared(bench: Bench) -> frozenset[ForeignKey]:
-    """The declared keys whatever they say on delete: one that says otherwise is no new one."""
-    with bench.reading() as reading:
-        return frozenset(replace(key, ondelete="") for key in reading.catalog().keys)
-
-
-def _orphans(bench: Bench, keys: frozenset[ForeignKey]) -> dict[str, int]:
-    """How many orphans each of some declared keys has."""
-    with bench.reading() as reading:
-        return {str(key): find(reading, key, limit=0).orphans or 0 for key in sorted(keys) if key.askable}
-
-
-def _coming_orphans(bench: Bench, migration: Migration) -> dict[str, int]:
-    """How many rows would violate each key that the revisions declare between columns that are there already."""
-    with bench.reading() as reading:
-        tables = reading.catalog().tables
-        keys = [reading.stated(key) for revision in migration.revisions for key in revision.keys]
-        there = [key for key in keys if key.askable and key.child in tables and not key.parent_missing]
-        return {str(key): reading.numbers(counting(key, reading.dialect))[0] for key in there}
-
-
-def explained(migration: Migration, worked: Worked, lints: tuple[Lint, ...]) -> tuple[Explained, ...]:
-    """Each pending revision with what was seen of it, and what a linter says of each, where there is one."""
-    migrated = worked.migrated
-    ran = {one.revision: one for one in migrated.ran} if migrated else {}
-    losses = migrated.losses if migrated else ()
-    return tuple(
-        Explained(one, ran.get(one.name), tuple(loss.what for loss in losses if loss.by == one.name), lint)
-        for one, lint in zip_longest(migration.revisions, lints)
-    )
-
-
-def taken_for_good(worked: Worked) -> tuple[str, ...]:
-    """What the migration takes that no undo brings back, in words; () where that is nothing."""
-    losses = worked.migrated.losses if worked.migrated else ()
-    counted = {loss: f" ({several(loss.rows, 'row')})" if loss.rows else "" for loss in losses if loss.is_for_good}
-    return tuple(f"{loss}{rows}" for loss, rows in counted.items())
+    return judge_complaints(complaints), judge_orphans_since(findings, job.plan)
 
 
 def _since(begun: float) -> float:

@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -100,10 +101,20 @@ class Runs:
         """The whole runbook: its report as JSON, with ``error`` where it was refused; None where it was killed."""
         return self.do(home, "maintain", moment=moment, **parameters)
 
-    def do(self, home: Home, verb: str, *, moment: str = "", kill_after: float = 0.0, **parameters: Any) -> Any:
+    def do(
+        self,
+        home: Home,
+        verb: str,
+        *,
+        moment: str = "",
+        kill_after: float = 0.0,
+        kill_when: Callable[[], bool] | None = None,
+        **parameters: Any,
+    ) -> Any:
         """One verb of ``tests.mortal`` and its answer; None where it was killed.
 
-        ``moment`` is one at which the run kills itself; ``kill_after`` the seconds after which it is killed from here.
+        ``moment`` is one at which the run kills itself; from here it is killed after ``kill_after`` seconds, or
+        ``kill_when`` that is so.
         """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -122,6 +133,10 @@ class Runs:
         timer = threading.Timer(kill_after, _kill, (child,))
         if kill_after:
             timer.start()
+        if kill_when:
+            while not kill_when():
+                time.sleep(0.02)
+            _kill(child)
         status = int(self._process.stdout.readline())
         timer.cancel()
         if os.WIFSIGNALED(status):

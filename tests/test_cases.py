@@ -47,6 +47,9 @@ def test_a_migration_that_hurts_ends_as_it_should_and_the_database_is_what_it_wa
             perform_at(equipment, situation.folder / "work", night)
             arrived(situation, equipment, night.rehearsed.plan)
             return
+        if case.meanwhile:
+            situation.base.run(*case.meanwhile)
+            before = situation.content(equipment)
         # Even where somebody performs it all the same, it is undone.
         with pytest.raises(Refused) as refused:
             perform_at(equipment, situation.folder / "work", night)

@@ -22,6 +22,15 @@ PARTS = {
 }  # fmt: skip
 
 
+RENAMED = {Part("column", "called", "people", "called"): "TEXT",
+           Part("NOT NULL", "called", "people", "called"): "NOT NULL"}  # fmt: skip
+CALLED = {INDEX: "create index by_name on people (called)"}
+OF_PERSONS = {
+    Part(part.kind, part.name.replace("people", "persons"), part.table.replace("people", "persons"), part.column):
+    said.replace("people", "persons") for part, said in PARTS.items()
+}  # fmt: skip
+
+
 def standing(
     rows: dict[str, int], parts: dict[Part, str] | None = None, contents: dict[str, Content] | None = None
 ) -> Standing:
@@ -109,6 +118,62 @@ BEFORE = standing({"people": 3, "pets": 2, "alembic_version": 2})
                 without(INDEX) | {Part("index", "ix", "people"): "create index ix on people (name)"},
             ),
             (),
+            [],
+        ),
+        (
+            standing({"people": 3, "pets": 2}, without(NAME, NOT_NULL) | RENAMED),
+            ("ALTER TABLE people RENAME name TO called",),
+            [],
+        ),
+        (
+            standing({"people": 3, "pets": 2}, without(NAME, NOT_NULL, INDEX) | RENAMED | CALLED),
+            ('ALTER TABLE "people" RENAME COLUMN "name" TO "called"',),
+            [],
+        ),
+        (
+            standing({"people": 3, "pets": 2}, without(NAME, NOT_NULL, INDEX) | RENAMED | CALLED),
+            ("ALTER TABLE people CHANGE name first TEXT", "ALTER TABLE people RENAME first TO called"),
+            [],
+        ),
+        (
+            standing({"people": 3, "pets": 2}, without(NAME, NOT_NULL, INDEX) | RENAMED | CALLED),
+            ("ALTER TABLE people ADD COLUMN called TEXT", "ALTER TABLE people DROP COLUMN name"),
+            [
+                "column people.name is gone, as r2 says",
+                "index by_name of people is create index by_name on people (called),"
+                " it was create index by_name on people (name), as r2 says",
+            ],
+        ),
+        (
+            standing({"people": 3, "pets": 2}, without(NAME, NOT_NULL, INDEX) | RENAMED | CALLED),
+            ("ALTER TABLE pets RENAME name TO called",),
+            [
+                "column people.name is gone",
+                "index by_name of people is create index by_name on people (called),"
+                " it was create index by_name on people (name)",
+            ],
+        ),
+        (
+            standing({"people": 3, "pets": 2}, without(NAME, NOT_NULL, INDEX) | {NAME: "TEXT"}),
+            (
+                "ALTER TABLE people RENAME name TO called",
+                "ALTER TABLE people DROP called",
+                "ALTER TABLE people ADD name",
+            ),
+            ["column people.name is gone, as r2 says", "index by_name of people is gone, as r2 says"],
+        ),
+        (
+            standing({"people": 3, "animals": 2}, without(NAME, NOT_NULL, INDEX, KEY)),
+            ("ALTER TABLE people DROP name", "ALTER TABLE pets RENAME TO animals", "ALTER TABLE animals DROP person"),
+            [
+                "column people.name is gone, as r2 says",
+                "foreign key (person) -> people(id) of pets is gone, as r2 says",
+                "index by_name of people is gone, as r2 says",
+            ],
+        ),
+        (
+            standing({"persons": 3, "pets": 2}, OF_PERSONS),
+            ("ALTER TABLE people RENAME TO persons",),
             [],
         ),
     ],

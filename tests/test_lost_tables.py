@@ -2,10 +2,8 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +11,17 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from tasks.recovery import Found, what_became_of
+from tasks.outcome import Found, what_became_of
 from tests.shell import Place, family, upkeep
-from upkeep.changes import Mended, put_changes
+from tests.surgeries import Surgery, in_a_file
+from upkeep.changes import put_changes
 from upkeep.databases import Reading
-from upkeep.databases.sqlite import SqliteDatabase
 from upkeep.equipment import equip
 from upkeep.errors import Refused
-from upkeep.finding import find, keys_of, with_tables_back
 from upkeep.journal import Intention
-from upkeep.lost_tables import LostTables, look_for_tables
-from upkeep.making import comeback_of
 from upkeep.older_backups import CannotTell, Older
-from upkeep.plan import Plan, beyond
-from upkeep.planning import Planner
+from upkeep.plan import beyond
 from upkeep.policy import Limits, Policy
-from upkeep.remaking import as_if_made, carry_out
-from upkeep.searching import search
-from upkeep.undoing import Deed, draw_back
 
 RESTORES = Policy.model_validate({"rule": [{"child": "*", "orphan": ["restore", "nullify"]}]})
 SURGERY = """
@@ -52,87 +43,17 @@ SURGERY = """
 """Nobody points at row 7; note 21 is an orphan before the table goes."""
 
 
-class Surgery:
-    """A database file with older copies of it that stand for backups, newest first; it remembers which were opened."""
-
-    def __init__(self, folder: Path, script: str) -> None:
-        self.database = SqliteDatabase("surgery", folder / "now.db")
-        self.older: list[Older] = []
-        self.opened: list[str] = []
-        self.run(script)
-
-    def run(self, script: str) -> None:
-        with closing(sqlite3.connect(self.database.path)) as connection:
-            connection.executescript(script)
-
-    def night(self, *, known: bool = True) -> None:
-        """A backup; ``known``: its census says what tables it has."""
-        name = f"{len(self.older):02}"
-        copy = SqliteDatabase(name, self.database.path.with_name(f"{name}.db"))
-        copy.path.write_bytes(self.database.path.read_bytes())
-        with copy.reading() as reading:
-            tables = frozenset(table.lower() for table in reading.catalog().tables)
-        self.older.insert(0, Older(name, partial(self._open, copy), tables if known else None))
-
-    @contextmanager
-    def _open(self, copy: SqliteDatabase) -> Iterator[Reading]:
-        self.opened.append(copy.name)
-        with copy.reading() as reading:
-            yield reading
-
-    def lost(self, by: Policy) -> LostTables:
-        with self.database.reading() as now:
-            return look_for_tables(now, keys_of(now, by), by, self.older, self.database.unmakeable)
-
-    def planned(self, by: Policy) -> Plan:
-        lost = self.lost(by)
-        comebacks = [one.comeback for one in lost.found]
-        with self.database.reading() as now:
-            findings = tuple(find(now, key, limit=0) for key in keys_of(now, by))
-        with as_if_made(self.database, comebacks) as now:
-            keys = keys_of(now, by)
-            origins = search(now, keys, by, self.older, lost.found)
-            origins = type(origins)(
-                origins.found, origins.of, origins.unproven, origins.why_not, origins.tables, lost.why_not
-            )
-            findings = with_tables_back(now, keys, findings, {one.table for one in comebacks})
-            return Planner(now, keys, by, (), origins).plan("surgery", findings, None)
-
-    def performed(self, plan: Plan, by: Policy) -> Mended:
-        with self.database.writing() as writing:
-            return carry_out(writing, plan, lambda reading: keys_of(reading, by))
-
-    def undo_of(self, plan: Plan, mended: Mended, by: Policy) -> Plan:
-        """As it is drawn up of the plan's own JSON."""
-        tables = [comeback_of(said) for said in json.loads(json.dumps(plan.document())).get("tables", ())]
-        with self.database.reading() as reading:
-            there = reading.catalog().tables
-        tables = [one for one in tables if one.goes != (one.table in there)]
-        with as_if_made(self.database, [one.reversed for one in tables if one.goes]) as reading:
-            deed = Deed("run", mended.changes, tables=tuple(tables))
-            return draw_back(reading, "surgery", deed, keys_of(reading, by))
-
-    def content(self) -> list[str]:
-        """All that the file says, schema and rows, as SQLite itself writes it down."""
-        with closing(sqlite3.connect(self.database.path)) as connection:
-            return sorted(connection.iterdump())
-
-    def ask(self, sql: str) -> list[tuple[Any, ...]]:
-        with closing(sqlite3.connect(self.database.path)) as connection:
-            return connection.execute(sql).fetchall()
-
-
 @pytest.fixture
 def surgery(tmp_path: Path) -> Surgery:
     """A surgery, a night, and its doctors are gone as a whole."""
-    made = Surgery(tmp_path, SURGERY)
+    made = in_a_file(tmp_path, SURGERY)
     made.night()
     made.run("DROP TABLE doctors")
     return made
 
 
 def test_p109_a_table_that_is_gone_comes_back_as_it_was_and_an_undo_takes_it_away_again(tmp_path: Path) -> None:
-    surgery = Surgery(tmp_path, SURGERY)
+    surgery = in_a_file(tmp_path, SURGERY)
     whole = surgery.content()
     surgery.night()
     surgery.run("DROP TABLE doctors")
@@ -198,7 +119,7 @@ def test_a_table_of_more_rows_than_the_limit_is_told_and_left(surgery: Surgery) 
 
 
 def test_a_table_that_was_empty_is_told_and_left(tmp_path: Path) -> None:
-    surgery = Surgery(tmp_path, SURGERY + "DROP TRIGGER fired; DELETE FROM doctors;")
+    surgery = in_a_file(tmp_path, SURGERY + "DROP TRIGGER fired; DELETE FROM doctors;")
     surgery.night()
     surgery.run("DROP TABLE doctors")
     plan = surgery.planned(RESTORES)
@@ -292,7 +213,7 @@ def test_whatever_tables_are_dropped_the_database_is_afterwards_what_it_was(
         *(f"INSERT INTO b VALUES ({one}, {pointer(above)});" for one in ids["b"]),
         *(f"INSERT INTO c VALUES ({one}, {pointer('a')}, {pointer('b')});" for one in ids["c"]),
     ]
-    surgery = Surgery(tmp_path_factory.mktemp("surgery"), "".join(script))
+    surgery = in_a_file(tmp_path_factory.mktemp("surgery"), "".join(script))
     whole = surgery.content()
     for _ in range(data.draw(st.integers(1, 2))):
         surgery.night()
@@ -318,6 +239,7 @@ def test_whatever_tables_are_dropped_the_database_is_afterwards_what_it_was(
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
+@pytest.mark.usefixtures("prefect_here")
 def test_a_run_brings_a_table_back_says_so_and_is_undone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     place = family(tmp_path / "surgery", SURGERY)
@@ -357,14 +279,14 @@ def test_p95_of_a_run_that_died_it_is_found_out_whether_the_table_is_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    surgery = Surgery(tmp_path, SURGERY)
+    surgery = in_a_file(tmp_path, SURGERY)
     surgery.night()
     surgery.run("DROP TABLE doctors")
-    damaged = surgery.database.path.read_bytes()
+    damaged = (tmp_path / "now.db").read_bytes()
     plan = surgery.planned(RESTORES)
     mended = surgery.performed(plan, RESTORES)
     place = family(tmp_path / "place", "CREATE TABLE other (id)")
-    place.set(DATABASE_URL=f"sqlite:///{surgery.database.path}")
+    place.set(DATABASE_URL=surgery.place.url)
     equipment = equip()
     intention = Intention(
         run="killed",
@@ -377,5 +299,5 @@ def test_p95_of_a_run_that_died_it_is_found_out_whether_the_table_is_back(
         begun=datetime(2026, 7, 1, tzinfo=UTC),
     )
     assert what_became_of(equipment, intention, {}) is Found.PERFORMED
-    surgery.database.path.write_bytes(damaged)
+    (tmp_path / "now.db").write_bytes(damaged)
     assert what_became_of(equipment, intention, {}) is Found.UNTOUCHED

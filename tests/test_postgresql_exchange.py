@@ -227,6 +227,37 @@ def test_what_cannot_be_done_in_a_transaction_is_refused_by_the_server_and_told(
     assert application.rows() == before
 
 
+BESIDE = (
+    "with op.get_context().autocommit_block():\n    op.execute('CREATE INDEX CONCURRENTLY i ON parents (name)')\n"
+    "    said = op.get_bind().exec_driver_sql(\"SELECT current_setting('lock_timeout')\").scalar()\n"
+    "    assert said == '2s', said\n"
+    "    held = \"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()\"\n"
+    "    assert op.get_bind().exec_driver_sql(held).scalar() == 1"
+)
+
+
+@pytest.mark.parametrize(
+    ("driver", "env", "more"),
+    [
+        ("postgresql+psycopg", ENV, ""),
+        ("postgresql+psycopg2", ENV, "transaction_per_migration=True"),
+        ("postgresql+asyncpg", ASYNC_ENV, ""),
+    ],
+)
+def test_beside_the_application_only_the_next_revision_is_done_by_its_own_driver_and_waits_no_longer_than_we_p84(
+    application: Application, driver: str, env: str, more: str
+) -> None:
+    mine = Application(application.server, application.base, application.folder, driver)
+    with mine.door(BESIDE, ADDS, env=env, more=more) as door, mine.database.beside(mine.folder) as bench:
+        with bench.lent() as lent:
+            (ran,) = door.upgrade(lent, "r3", ("r2",))
+        assert ran.revision == "r2"
+        assert revision(bench) == ("r2",)
+    assert application.server.run(
+        application.base, "SELECT indisvalid FROM pg_index WHERE indexrelid = 'i'::regclass"
+    ) == [(True,)]
+
+
 def test_a_commit_that_nobody_can_keep_back_is_noticed_and_said(application: Application) -> None:
     body = "op.execute('CREATE TABLE escaped (id int); COMMIT; CREATE TABLE after (id int)')"
     env = ENV.replace("from sqlalchemy import", "from sqlalchemy import text\nfrom sqlalchemy import")

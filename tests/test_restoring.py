@@ -5,7 +5,7 @@ import random
 import sqlite3
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tests.history_model import History, State
 from tests.repair_model import Model, Reference, SomeRule, TableShape
-from upkeep.databases import Reading
+from upkeep.databases import Database, Reading
 from upkeep.databases.sqlite import SqliteDatabase
 from upkeep.finding import find, keys_of
 from upkeep.fixpoint import Spot
@@ -121,7 +121,7 @@ def rows_of(database: SqliteDatabase, story: Story) -> dict[str, Counter[tuple[A
         return {table: Counter(connection.execute(f"SELECT * FROM {table}")) for table in story.required}
 
 
-def drawn_up(database: SqliteDatabase, policy: Policy, older: list[Older], first: Plan | None = None) -> Plan:
+def drawn_up(database: Database, policy: Policy, older: list[Older], first: Plan | None = None) -> Plan:
     """A plan with what older backups give back."""
     with database.reading() as now:
         keys = keys_of(now, policy)
@@ -135,11 +135,11 @@ def put_back_by(plan: Plan | None) -> set[Spot]:
     return {Spot(one.table, one.row) for one in (plan.repairs if plan else ()) if one.action is Action.RESTORE}
 
 
-def backups(databases: list[SqliteDatabase]) -> list[Older]:
+def backups(databases: Sequence[Database]) -> list[Older]:
     """Databases, oldest first, as backups, newest first."""
 
     @contextmanager
-    def opened(database: SqliteDatabase) -> Iterator[Reading]:
+    def opened(database: Database) -> Iterator[Reading]:
         with database.reading() as reading:
             yield reading
 

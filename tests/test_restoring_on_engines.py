@@ -14,16 +14,13 @@ from hypothesis import strategies as st
 from tests.engines import ENGINES, Base, Engine, Key, Table
 from tests.history_model import History, State
 from tests.repair_model import Model
-from tests.test_restoring import COLUMNS, Story, put_back_by, stories
-from upkeep.databases import Database, Reading
+from tests.test_restoring import COLUMNS, Story, backups, drawn_up, stories
+from upkeep.databases import Database
 from upkeep.databases.opening import open_database
-from upkeep.finding import find, keys_of
+from upkeep.finding import keys_of
 from upkeep.mending import mend
-from upkeep.older_backups import Older
 from upkeep.plan import Plan
-from upkeep.planning import Planner
 from upkeep.policy import Policy
-from upkeep.searching import search
 from upkeep.undoing import Deed, draw_back
 from upkeep.values import Row
 
@@ -60,26 +57,6 @@ def rows_of(base: Base, story: Story) -> dict[str, Counter[tuple[Any, ...]]]:
     return {table: Counter(map(tuple, base.ask(f"SELECT {asked} FROM {table}"))) for table in story.required}
 
 
-def drawn_up(database: Database, policy: Policy, older: list[Older], first: Plan | None = None) -> Plan:
-    """A plan with what older states give back."""
-    with database.reading() as now:
-        keys = keys_of(now, policy)
-        origins = search(now, keys, policy, older, put_back=lambda: put_back_by(first))
-        findings = tuple(find(now, key, limit=0) for key in keys)
-        return Planner(now, keys, policy, (), origins).plan("small", findings, None)
-
-
-def older_of(databases: list[Database]) -> list[Older]:
-    """Databases, oldest first, as backups, newest first."""
-
-    @contextmanager
-    def opened(database: Database) -> Iterator[Reading]:
-        with database.reading() as reading:
-            yield reading
-
-    return [Older(f"{n:02}", lambda one=one: opened(one)) for n, one in reversed(list(enumerate(databases)))]  # type: ignore[misc]
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @settings(
@@ -97,7 +74,7 @@ def test_what_is_put_back_is_what_the_model_says_and_an_undo_gives_back_the_dama
     model = Model(today, story.shapes, story.keys, story.rules, order.randrange, history)
     expected, kept = model.repair()
     with ExitStack() as stack:
-        older = older_of([stack.enter_context(made(engine, story, state))[1] for state in past])
+        older = backups([stack.enter_context(made(engine, story, state))[1] for state in past])
         base, database = stack.enter_context(made(engine, story, today))
         damaged = base.listing()
         plan = drawn_up(database, story.policy, older)

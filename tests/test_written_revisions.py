@@ -18,7 +18,9 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from tests.alembic_projects import ENV, project
+from tests.clinics import perform_at, rehearse_at
 from tests.shell import PROGRAM, Said, upkeep
+from upkeep.equipment import equip
 
 CASCADES = '[[rule]]\nchild = "child*"\nondelete = "CASCADE"\nwhy = "it goes with it"\n'
 # SQLite's own traps (P-77, P-78): a trigger, an unnamed CHECK, collations, AUTOINCREMENT, indexes of every sort, a
@@ -233,7 +235,11 @@ def test_on_postgresql_a_key_whose_rows_violate_it_stays_unproven_and_indexes_co
     assert {row[1]: row[3] for row in made.schema() if row[1] in ("one", "two")} == {"one": False, "two": True}
     file = written(upkeep("policy", "indexes", "--write", "--concurrently", "--json"))
     assert "postgresql_concurrently=True" in file.read_text()
-    made.alembic(command.upgrade, "head")
+    equipment = equip()
+    night = rehearse_at(equipment, tmp_path)
+    assert night.rehearsed.verdict.passed, night.rehearsed.verdict.failed
+    assert perform_at(equipment, tmp_path, night).stopped == "", "what Upkeep writes it performs"
+    night.scratch.discard()
     assert {"ix_child_parent_id", "ix_child_other_id"} <= {row[1] for row in made.schema()}
     made.alembic(command.downgrade, "r1")
     assert [row[:2] for row in made.schema()] == [row[:2] for row in before]

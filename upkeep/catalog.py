@@ -111,7 +111,8 @@ class ForeignKey:
     as they say that a declared one should be, where it points elsewhere (P-108); ``confirmed``: they say the same.
     ``names`` are those of its constraints, several where it is declared more than once, '' for one that has none.
     ``validated``: the engine holds that all rows keep it, which proves nothing (P-46). ``emptied``: the columns that
-    ON DELETE SET NULL or SET DEFAULT is about; () where it is about all of them.
+    ON DELETE SET NULL or SET DEFAULT is about; () where it is about all of them. ``last_in`` is the newest backup that
+    declares a key which went with its parent table, where nobody else knows of it.
     """
 
     child: str
@@ -138,6 +139,7 @@ class ForeignKey:
     names: tuple[str, ...] = field(default=(), compare=False)
     validated: bool = field(default=True, compare=False)
     emptied: tuple[str, ...] = field(default=(), compare=False)
+    last_in: str = field(default="", compare=False)
 
     def with_twin(self, other: "ForeignKey") -> "ForeignKey":
         """This key, also by the names of another declaration of the same."""

@@ -22,10 +22,23 @@ class Count(BaseModel):
         return (self.digest or "").rpartition(":")[0]
 
 
+class Declared(BaseModel):
+    """One foreign key that the schema declares."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    child: str
+    columns: tuple[str, ...]
+    parent: str
+    parent_columns: tuple[str, ...]
+
+
 class Census(BaseModel):
     """Rows and content digest per table, the digest of the schema and the Alembic revision.
 
-    ``beside`` counts what is in no table, ``counters`` says how far the generators of keys had come.
+    ``beside`` counts what is in no table, ``counters`` says how far the generators of keys had come. ``keys`` are told
+    although the digest of the schema speaks of them too: with a parent table some engines drop them, and then no schema
+    of later says what has become an orphan.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -35,6 +48,7 @@ class Census(BaseModel):
     revision: tuple[str, ...] = ()
     beside: dict[str, Count] = {}
     counters: dict[str, Counter] = {}
+    keys: tuple[Declared, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -68,6 +82,11 @@ def take_census(
         revision=reading.revision(),
         beside={name: Count(rows=counted.rows, digest=counted.digest) for name, counted in beside.items()},
         counters=reading.counters(),
+        keys=tuple(
+            Declared(child=key.child, columns=key.columns, parent=key.parent, parent_columns=key.parent_columns)
+            for key in catalog.keys
+            if key.parent in catalog.tables
+        ),
     )
 
 

@@ -99,7 +99,8 @@ def _missing(key: ForeignKey, share: Share, facts: Facts) -> tuple[Diagnosis, st
     point = _rows(key, share.orphans, "points", "point")
     if key.parent_missing:
         keys = several(share.missing_keys, "key")
-        return Diagnosis.PARENT_TABLE_MISSING, f"the whole table {key.parent} is gone: {point} into it by {keys}"
+        since = f"; the key went with it, and backup {key.last_in} is the last that has them" if key.last_in else ""
+        return Diagnosis.PARENT_TABLE_MISSING, f"the whole table {key.parent} is gone: {point} into it by {keys}{since}"
     if key.fault is not None:
         finds = _rows(key, share.orphans, "finds", "find")
         return Diagnosis.UNUSABLE_KEY, f"the database itself cannot use the key: {key.fault}; {finds} nothing"

@@ -73,7 +73,7 @@ def _pieces(text: str) -> Iterator[str]:
 def draft_indexes(indexes: Iterable[MissingIndex], dialect: Dialect, *, concurrently: bool = False) -> Draft:
     """The indexes made one after the other, and taken away; ``concurrently`` as the engine does it beside writers.
 
-    That can be done in no transaction, and so in no migration of which Upkeep keeps all or nothing: it is asked for.
+    That can be done in no transaction, so the migration is done in stages and not all or nothing: it is asked for.
     """
     more = f", {dialect.beside_writers}" if concurrently else ""
     made, removed = [], []

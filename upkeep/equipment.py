@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from upkeep.adopting import NOT_LOOKED_BACK, LookedBack
+from upkeep.backups import list_backups
 from upkeep.clock import utc_now
 from upkeep.databases import Database, Reading
 from upkeep.databases.opening import backend_of, open_database
@@ -18,6 +19,7 @@ from upkeep.findings import Finding
 from upkeep.history import History, Record
 from upkeep.holds import Hold, hold_for
 from upkeep.ledger import Evidence, Kind, Link
+from upkeep.lost_keys import lost_keys
 from upkeep.marks import Marks
 from upkeep.models import SILENT, Models
 from upkeep.policy import Policy
@@ -70,6 +72,18 @@ class Equipment:
     def recall(self, reading: Reading) -> Recall:
         """What older backups are known not to have, for the database as ``reading`` shows it."""
         return Recall.in_(self.store, self.settings.database, reading, self._secret)
+
+    def with_lost_keys(self) -> "Equipment":
+        """The same, with what its backups know of keys that went with their parent table, if the engine drops any."""
+        if not self.database.drops_keys:
+            return self
+        found = list_backups(self.store, self.settings.database)
+        newest_first = sorted((one.manifest for one in found if one.manifest), key=lambda one: one.order, reverse=True)
+        if not any(one.census.keys for one in newest_first):
+            return self
+        with self.database.reading() as reading:
+            lost = lost_keys(reading.catalog(), reading.revision(), newest_first)
+        return replace(self, models=self.models.model_copy(update={"lost": lost}))
 
     @property
     def _secret(self) -> str:

@@ -28,6 +28,10 @@ class Busy(Unreachable):
     """Others hold what is needed, or won the race for it; the transaction was undone whole, and nothing is lost."""
 
 
+class Unfinished(Unreachable):
+    """What was begun in no transaction could be neither completed nor put back yet; the next run does."""
+
+
 class Refused(UpkeepError):
     """Upkeep will not do this as asked: a person has to decide or to correct something."""
 

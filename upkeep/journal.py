@@ -9,6 +9,7 @@ from upkeep.changes import Record
 from upkeep.documents import put_document
 from upkeep.errors import Damaged
 from upkeep.marks import Marks
+from upkeep.stages import Stage
 from upkeep.stores import Store
 
 
@@ -32,6 +33,9 @@ class Intention(BaseModel):
     begun: datetime
     enforced: tuple[str, ...] = ()
     marks: Marks | None = None
+    stages: tuple[Stage, ...] = ()
+    found: tuple[str, ...] = ()
+    there: tuple[str, ...] = ()
 
 
 def _name(database: str, run: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from upkeep.catalog import Part
 from upkeep.policy import Limits
+from upkeep.renames import Renames
 from upkeep.sayings import Saying, Verb, plain
 from upkeep.standing import VERSIONS, Columns, Content, Standing
 
@@ -68,16 +69,15 @@ class _Words:
     def __init__(self, said: tuple[Saying, ...], after: Standing) -> None:
         self._said = said
         self._after = {plain(name): name for name in after.tables}
-        self._renamed = {one.name: one.to for one in said if one.verb is Verb.RENAME and one.to and not one.table}
+        self.renames = Renames(said, after)
 
     def became(self, table: str) -> str | None:
         """The name that a table has afterwards; None if it is gone."""
-        name = plain(table)
-        return self._after.get(name) or self._after.get(self._renamed.get(name, ""))
+        return self.renames.table(table)
 
     def of_rows(self, table: str, *verbs: Verb) -> str | None:
         """The revision that says one of this of the table, or of another that then took its name."""
-        names = {plain(table)} | {old for old, new in self._renamed.items() if new == plain(table)}
+        names = {plain(table)} | {old for old, new in self.renames.tables.items() if new == plain(table)}
         return next((one.revision for one in self._said if one.verb in verbs and one.name in names), None)
 
     def dropped(self, table: str) -> str | None:
@@ -92,25 +92,27 @@ class _Words:
         """
         anew = self.of_rows(part.table, Verb.CREATE) if part.kind == "column" and not gone else None
         away = {one.name for one in self._said if one.verb is Verb.RENAME and not one.table} & self._after.keys()
+        tables = self.renames.names(part.table) if part.table else {""}
         speaking = (
             one.revision
             for one in self._said
-            if not (one.verb is Verb.RENAME and one.name in away) and _speaks_of(one, part, wording)
+            if not (one.verb is Verb.RENAME and one.name in away) and _speaks_of(one, part, wording, tables)
         )
         return next(speaking, anew)
 
 
-def _speaks_of(one: Saying, part: Part, wording: str) -> bool:
+def _speaks_of(one: Saying, part: Part, wording: str, tables: set[str]) -> bool:
+    """``tables``: by which names revisions may speak of the part's table."""
     if one.verb in (Verb.WRITE, Verb.DELETE, Verb.CREATE):
         return False
-    table = plain(part.table) if part.table else ""
     if part.kind in ("grant", "owner"):
-        return one.verb is Verb.REVOKE and one.name == table
+        return one.verb is Verb.REVOKE and one.name in tables
     if one.verb is Verb.REVOKE:
         return False
-    if one.verb is Verb.RENAME and _mentions(f"{part} {wording}", one.name):
+    of_another = one.is_of_column and one.table not in tables and not _mentions(f"{part} {wording}", one.table)
+    if one.verb is Verb.RENAME and not of_another and _mentions(f"{part} {wording}", one.name):
         return True
-    if one.table and one.table != table:
+    if one.table and one.table not in tables:
         return False
     has_no_name = bool(part.name) and not _is_named(part)
     if one.name in (plain(part.name) if _is_named(part) else "", part.column.lower()):
@@ -148,47 +150,63 @@ def _rows(before: Standing, after: Standing, words: _Words) -> Iterator[Loss]:
             yield Loss(told, words.of_rows(name, Verb.DELETE), name, lost, is_of_schema=False, is_for_good=True)
         elif name in before.contents and now in after.contents:
             by = words.of_rows(name, Verb.WRITE, Verb.DELETE)
-            for what in _values(name, before.contents[name], after.contents[now]):
+            for what in _values(name, before.contents[name], after.contents[now], words):
                 yield Loss(what, by, name, is_of_schema=False)
 
 
-def _values(table: str, before: Content, after: Content) -> list[str]:
+def _values(table: str, before: Content, after: Content, words: _Words) -> list[str]:
     """Where the values of a table that has kept its rows are fewer or others."""
     told = []
     for column, count in before.values.items():
-        lost = count - after.values.get(column, count)
+        now = words.renames.column(table, column)
+        lost = count - after.values.get(now, count)
         if lost > 0:
             told.append(f"{table}.{column} has lost {lost:,} value{'' if lost == 1 else 's'}")
-        elif (kinds := before.kinds.get(column, 0)) > (now := after.kinds.get(column, kinds)):
-            told.append(f"{table}.{column} has {now:,} different value{'' if now == 1 else 's'}, it had {kinds:,}")
+        elif (kinds := before.kinds.get(column, 0)) > (left := after.kinds.get(now, kinds)):
+            told.append(f"{table}.{column} has {left:,} different value{'' if left == 1 else 's'}, it had {kinds:,}")
     if not told and before.digest and after.digest and before.digest != after.digest:
         told.append(f"the values of {table} are others")
     return told
 
 
 def _parts(before: Standing, after: Standing, words: _Words) -> Iterator[Loss]:
-    gone = {part for part in before.parts if part.kind == "column" and _now(part, words) not in after.parts}
+    gone = {part for part in before.parts if part.kind == "column" and not _stays(part, before, after, words)}
     columns = {(part.table, part.column) for part in gone}
     for part, wording in sorted(before.parts.items()):
-        now = _now(part, words)
-        if now is None or after.parts.get(now) == wording or part.table == VERSIONS:
+        if part.table == VERSIONS or _is_as_before(part, wording, after, words):
             continue
         if part not in gone and (part.table, part.column) in columns:
             continue  # it went with its column
-        if now not in after.parts and _has_another_name(now, wording, before, after):
+        now = next((one for one, _ in words.renames.of(part, wording) if one in after.parts), None)
+        if now is None and _has_another_name(part, wording, before, after, words):
             continue
-        by = words.of_part(part, wording, gone=now not in after.parts)
-        if now in after.parts:
+        by = words.of_part(part, wording, gone=now is None)
+        if now is not None:
             yield Loss(f"{part} is {after.parts[now] or 'otherwise'}, it was {wording or 'otherwise'}", by)
         else:
             yield Loss(f"{part} is gone", by, is_for_good=part.kind == "column")
 
 
-def _has_another_name(part: Part, wording: str, before: Standing, after: Standing) -> bool:
-    """Is there a new part that says the very same of the same table, but for its own name?"""
-    said = wording.replace(part.name, "")
-    return bool(part.table and _is_named(part) and wording) and any(
-        (other.kind, other.table) == (part.kind, part.table) and text.replace(other.name, "") == said
+def _stays(part: Part, before: Standing, after: Standing, words: _Words) -> bool:
+    return any(one in after.parts for one, _ in words.renames.of(part, before.parts[part]))
+
+
+def _is_as_before(part: Part, wording: str, after: Standing, words: _Words) -> bool:
+    """Does it say the same, but for names that a revision has changed? What went with its table is told there."""
+    ways = tuple(words.renames.of(part, wording))
+    return not ways or any(after.parts.get(one) == said for one, said in ways)
+
+
+def _has_another_name(part: Part, wording: str, before: Standing, after: Standing, words: _Words) -> bool:
+    """Is there a new part that says the very same of the same table, but for its own name?
+
+    Not of a column: another of the same type holds other values.
+    """
+    if part.column or not part.table or not _is_named(part) or not wording:
+        return False
+    ways = {(one.table, said.replace(one.name, "")) for one, said in words.renames.of(part, wording)}
+    return any(
+        other.kind == part.kind and (other.table, text.replace(other.name, "")) in ways
         for other, text in after.parts.items()
         if other not in before.parts and _is_named(other)
     )
@@ -197,11 +215,3 @@ def _has_another_name(part: Part, wording: str, before: Standing, after: Standin
 def _is_named(part: Part) -> bool:
     """Has it a name of its own? What has none is called by what it says, in brackets."""
     return bool(part.name) and not part.name.startswith("(")
-
-
-def _now(part: Part, words: _Words) -> Part | None:
-    """The part by the name that its table has afterwards; None where the table is gone, which is told by itself."""
-    if not part.table:
-        return part
-    table = words.became(part.table)
-    return replace(part, table=table) if table else None

@@ -2,12 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from upkeep.catalog import ForeignKey
 from upkeep.databases import Reading
+from upkeep.errors import Refused
 from upkeep.fixpoint import Spot
-from upkeep.making import Comeback
+from upkeep.making import Bond, Comeback, Making
 from upkeep.older_backups import CannotTell, Older
 from upkeep.origins import Lost, Pointing
 from upkeep.orphans import counting
@@ -34,7 +35,7 @@ def look_for_tables(
     """
     by_table = _wanted(now, keys, policy)
     if unmakeable:
-        return LostTables((), dict.fromkeys(by_table, f"the table is gone, and {unmakeable}"))
+        return LostTables((), {name: _by_hand(name, older, unmakeable) for name in by_table})
     found: dict[str, Lost] = {}
     why_not: dict[str, str] = {}
     while waiting := [name for name in by_table if name.lower() not in found and name not in why_not]:
@@ -53,6 +54,15 @@ def look_for_tables(
     return LostTables(tuple(found.values()), why_not)
 
 
+def _by_hand(name: str, older: Sequence[Older], unmakeable: str) -> str:
+    """Why the engine does not make it, with the words to type; by what the censuses say, for no backup is opened."""
+    newest = next((one.backup for one in older if one.tables is not None and name.lower() in one.tables), None)
+    if newest is None:
+        return f"the table is gone, and no backup is known to have it; {unmakeable}"
+    into = f"`upkeep restore {newest} --to URL` puts all of it into another database"
+    return f"the table is gone, and {unmakeable}; {into}"
+
+
 def _wanted(now: Reading, keys: tuple[ForeignKey, ...], policy: Policy) -> dict[str, list[ForeignKey]]:
     wanted: dict[str, list[ForeignKey]] = defaultdict(list)
     for key in keys:
@@ -65,8 +75,14 @@ def _wanted(now: Reading, keys: tuple[ForeignKey, ...], policy: Policy) -> dict[
 
 
 def _is_to_come_back(key: ForeignKey, policy: Policy) -> bool:
-    """Is to restore the first thing that its rule says? A key whose meaning depends on its row tells of no table."""
-    return policy.rule_for(key)[1].orphan[:1] == (Action.RESTORE,) and not (key.when or key.deleted or key.meant)
+    """Is to restore the first thing that its rule says? A key whose meaning depends on its row tells of no table.
+
+    That a backup declared the key is no word for it: the table may have been dropped on purpose. Then the rule has to
+    be one for that very key.
+    """
+    rule = policy.rule_for(key)[1]
+    wanted = rule.orphan[:1] == (Action.RESTORE,) and not (key.when or key.deleted or key.meant)
+    return wanted and (not key.last_in or rule.names(key))
 
 
 def _look(
@@ -108,12 +124,31 @@ def _whole(
         if key.child == name and key.parent not in now.catalog().tables and key.parent != name
     ]
     further = [key for key in gone if not key.parent_missing and _is_to_come_back(key, policy)]
+    try:
+        making = older.making(name)
+    except Refused as fault:
+        return f"the table is gone: {fault.message}; {fault.hint}", []
     lost = Lost(
-        Comeback(name, backup, older.making(name)),
+        Comeback(name, backup, _for_today(making, older, now)),
         tuple(_images(older, name)),
         dict(_pointing(older, now, keys)),
     )
     return lost, further
+
+
+def _for_today(making: Making, older: Reading, now: Reading) -> Making:
+    """With the foreign keys alone that their tables of today lack, and with what else is gone and stays so."""
+    bonds = tuple(bond for bond in making.bonds if _is_loose(bond, now))
+    there, here = older.parts(), now.parts()
+    views = [f"the {part}, which is gone too" for part in there if part.kind == "view" and part not in here]
+    return replace(making, bonds=bonds, lacks=(*making.lacks, *sorted(views)))
+
+
+def _is_loose(bond: Bond, now: Reading) -> bool:
+    """Are the columns there, and has nobody let them point elsewhere since?"""
+    child = now.catalog().tables.get(bond.child)
+    pointing = ((key.child, key.columns) for key in now.catalog().keys)
+    return child is not None and {*bond.columns} <= {*child.stored} and (bond.child, bond.columns) not in pointing
 
 
 def _images(older: Reading, name: str) -> Iterator[Image]:

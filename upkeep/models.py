@@ -38,10 +38,24 @@ class ModelledTable(_Frozen):
     foreign_keys: tuple[ModelledKey, ...] = ()
 
 
+class LostKey(_Frozen):
+    """A foreign key that was dropped together with its parent table; ``backup`` is the newest that declares it."""
+
+    child: str
+    columns: tuple[str, ...]
+    parent: str
+    parent_columns: tuple[str, ...]
+    backup: str
+
+
 class Models(_Frozen):
-    """All tables that the models know; none where no models are set: then they are silent about everything."""
+    """All tables that the models know; none where no models are set: then they are silent about everything.
+
+    ``lost`` is what is known beside them of keys that the schema has lost, see ``upkeep.lost_keys``.
+    """
 
     tables: tuple[ModelledTable, ...] = ()
+    lost: tuple[LostKey, ...] = ()
 
     def references(self, catalog: Catalog) -> tuple[ForeignKey, ...]:
         """The models' foreign keys in the names of the database, those whose child is not there left out.
@@ -61,6 +75,23 @@ class Models(_Frozen):
             for table in self.tables
             if (child := shown_as(table.name, table.namespace, catalog)) is not None
             for key in table.foreign_keys
+        )
+
+    def lost_references(self, catalog: Catalog) -> tuple[ForeignKey, ...]:
+        """The keys that only backups know, as far as their columns are there."""
+        return tuple(
+            ForeignKey(
+                key.child,
+                key.columns,
+                key.parent,
+                key.parent_columns,
+                ondelete="",
+                declared=False,
+                stated_by=f"backup {key.backup}",
+                last_in=key.backup,
+            )
+            for key in self.lost
+            if key.child in catalog.tables and {*key.columns} <= {*catalog.tables[key.child].stored}
         )
 
 

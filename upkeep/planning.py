@@ -36,7 +36,7 @@ from upkeep.plan import Healed, Kept, Migration, Plan, Repair
 from upkeep.policy import Action, Policy
 from upkeep.possible import Choice
 from upkeep.repair import HEALED, REPAIRS
-from upkeep.rows import images_of, orphans_among
+from upkeep.rows import images_of, orphans_among, orphans_with
 from upkeep.rulings import rulings
 from upkeep.spilled import Spilled, arranged
 from upkeep.telling import SILENCE, Tell
@@ -81,7 +81,7 @@ class Planner:
             for orphan in self._healed_by(restored)
             if not web.goes(orphan.spot)
         ]
-        kept = self._kept(web, orphaned, healed)
+        kept = self._kept(web, orphaned, healed, restored)
         assigns = any(action is Action.REASSIGN for _, action in done)
         told = chain(healed, self._reassigned(repairs) if assigns else ())
         return Plan(
@@ -237,7 +237,9 @@ class Planner:
         rule, choice = self._rules[due.key][0] or 0, due.choice
         return Repair(*due.spot, choice.action, choice.columns, due.key, rule, due.wave, before, choice.values)
 
-    def _kept(self, web: Web, orphaned: dict[str, int], healed: list[Healed]) -> Counter[tuple[str, str]]:
+    def _kept(
+        self, web: Web, orphaned: dict[str, int], healed: list[Healed], restored: Collection[Spot]
+    ) -> Counter[tuple[str, str]]:
         """Orphans that stay, by key and reason."""
         kept: Counter[tuple[str, str]] = Counter({(key, reason): rows for key, reason, rows in web.kept()})
         for name, orphans in orphaned.items():
@@ -245,9 +247,18 @@ class Planner:
                 key = self._keys[name]
                 locator = self._catalog.tables[key.child].locator
                 less = orphans_among(self._reading, key, locator, web.going(key.child)) if locator else 0
-                less += sum(one.key == name for one in healed)
+                less += sum(one.key == name for one in healed) if locator else self._finding(key, restored)
                 kept[name, self._choices[name][0].reason] += orphans - less
         return kept
+
+    def _finding(self, key: ForeignKey, restored: Collection[Spot]) -> int:
+        """How many orphans of a table whose rows cannot be told apart find a row that is put back."""
+        images = (self._origins.found[spot] for spot in restored if spot.table == key.parent)
+        held = (dict(zip(image.columns, image.values, strict=True)) for image in images)
+        values = {
+            tuple(row[name] for name in key.parent_columns) for row in held if {*key.parent_columns} <= row.keys()
+        }
+        return orphans_with(self._reading, key, values) if values else 0
 
 
 def _order(repair: Repair) -> tuple[int, str, str, str]:

@@ -80,6 +80,8 @@ def _impossible(
         return f"the rows of {key.child} cannot be told apart"
     if (fault := _fault_of_the_schema(key)) and not rule.names(key):
         return f"{fault}, and no rule was written for that very key"
+    if key.last_in and key.parent_missing and action is not Action.RESTORE:
+        return f"only backup {key.last_in} knows of the key: state it as a [[reference]]"
     if action is Action.NULLIFY and not nullable_columns(key, catalog, keys):
         return f"no column of {', '.join(key.columns)} may be NULL and is free of other keys"
     if action in (Action.RESTORE, Action.REASSIGN):

@@ -28,7 +28,9 @@ def known_keys(reading: Reading, policy: Policy, models: Models) -> tuple[Foreig
             said[_place(key)].append(key)
     declared = tuple(_judged(reading, key, said[_place(key)]) for key in catalog.keys)
     taken = {_place(key) for key in (*catalog.keys, *stated)}
-    undeclared = (key for key in modelled if _place(key) not in taken and _is_there(key, catalog))
+    undeclared = [key for key in modelled if _place(key) not in taken and _is_there(key, catalog)]
+    taken |= {_place(key) for key in undeclared}
+    undeclared += [key for key in models.lost_references(catalog) if _place(key) not in taken]
     return all_keys(replace(catalog, keys=declared), (*stated, *map(reading.stated, undeclared)))
 
 

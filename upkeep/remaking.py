@@ -25,6 +25,8 @@ def carry_out(
     """
     for one in plan.tables:
         _begin(writing, one)
+    for one in plan.tables:
+        writing.define(() if one.goes else one.making.binding)
     mended = mend(writing, plan, keys_of(writing), tell)
     for one in plan.tables:
         _end(writing, one)
@@ -38,13 +40,21 @@ def _begin(writing: Writing, one: Comeback) -> None:
         raise Refused(f"the table {one.table} {what} since the rehearsal", _AGAIN)
     if one.goes and not is_as_made(writing, one):
         raise Refused(f"the table {one.table} has another schema since the rehearsal", _AGAIN)
-    writing.define(one.making.loosen if one.goes else (*one.making.make, *one.making.counters))
+    writing.define(one.making.loosening if one.goes else (*one.making.make, *one.making.counters))
 
 
 def _end(writing: Writing, one: Comeback) -> None:
     if one.goes and writing.count(one.table, digest=False).rows:
         raise Refused(f"the table {one.table} has other rows since the rehearsal", _AGAIN)
     writing.define(one.making.drop if one.goes else one.making.finish)
+
+
+class CannotMake(Refused):
+    """A table cannot be made as a backup has it, for the reason that the engine gives."""
+
+    def __init__(self, message: str, hint: str, table: str = "") -> None:
+        super().__init__(message, hint)
+        self.table = table
 
 
 class _TakenBack(Exception):
@@ -55,7 +65,7 @@ class _TakenBack(Exception):
 def as_if_made(target: Database, tables: Sequence[Comeback]) -> Iterator[Reading]:
     """Look at ``target`` as if these tables were there again, empty; nothing of it stays.
 
-    Only for a copy: while it lasts the engine's write lock is held.
+    Only for a copy: while it lasts the engine's write lock is held. Raises CannotMake where one cannot be made.
     """
     if not tables:
         with target.reading() as reading:
@@ -64,8 +74,17 @@ def as_if_made(target: Database, tables: Sequence[Comeback]) -> Iterator[Reading
     try:
         with target.writing() as writing:
             for one in tables:
-                writing.define(one.making.make)
+                _tried(writing, one, one.making.make)
+            for one in tables:
+                _tried(writing, one, one.making.binding)
             yield writing
             raise _TakenBack
     except _TakenBack:
         return
+
+
+def _tried(writing: Writing, one: Comeback, statements: Sequence[str]) -> None:
+    try:
+        writing.define(statements)
+    except Refused as fault:
+        raise CannotMake(fault.message, fault.hint, one.table) from None

@@ -88,7 +88,8 @@ class RunReport:
     ``recipients`` are the public keys to which its backups are encrypted, none where they are not.
     ``look`` is the verdict of a run that restored nothing, ``told`` in words what it looked at. ``migrate``: it was
     asked to migrate, ``clean_up``: and to repair rows; ``revision`` is where it began, ``revisions`` what is pending,
-    ``unmigratable``: why the migration of its plan cannot be performed here, ``taken``: what it takes for good.
+    ``unmigratable``: why the migration of its plan cannot be performed here, ``taken``: what it takes for good,
+    ``stopped``: where it has stopped although a part of it was performed.
     ``undoes``: the run that it takes back, if it is an undo, with ``only_possible`` but for the rows that cannot be
     put back.
     ``receipt`` is the one that was written when all else was.
@@ -107,6 +108,7 @@ class RunReport:
     revisions: tuple[Explained, ...] = ()
     unmigratable: str = ""
     taken: tuple[str, ...] = ()
+    stopped: str = ""
     undoes: str = ""
     only_possible: bool = False
     detected: Detected | None = None
@@ -164,6 +166,7 @@ class RunReport:
             "from": list(self.revision),
             "to": [self.plan.migration.head] if self.plan and self.plan.migration else list(self.revision),
             "taken": list(self.taken),
+            "stopped": self.stopped or None,
             "revisions": [one.document() for one in self.revisions],
             "recovered": list(self.recovered),
             "removed": list(self.removed),

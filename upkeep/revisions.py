@@ -5,13 +5,34 @@ from typing import Any
 
 from upkeep.catalog import ForeignKey
 
+Named = tuple[str, str]
+"""A name as the engine keeps it, with its schema before it; '' where none is said."""
+
+
+@dataclass(frozen=True)
+class Apart:
+    """What a revision does in no transaction, because the engine can do it in none (P-84).
+
+    ``makes`` are the indexes that it makes, each with its table, ``drops`` those that it drops, ``renews`` indexes, and
+    tables whose indexes, it makes anew: what of these is left half done can be told by its name. ``repeats`` says what
+    is not taken back when the rest is, but done again the next time. ``wrong`` is why it may not be performed: it does
+    what can be neither repeated nor taken back; '' where it may.
+    """
+
+    makes: tuple[tuple[Named, Named], ...] = ()
+    drops: tuple[Named, ...] = ()
+    renews: tuple[Named, ...] = ()
+    repeats: tuple[str, ...] = ()
+    wrong: str = ""
+
 
 @dataclass(frozen=True)
 class Revision:
     """One revision. ``sql`` is what it would say, ``keys`` the foreign keys that it would declare.
 
     ``unforeseen`` tells why not all of that is known: most often it asks the database first (P-86). ``loses`` are the
-    losses that its author has written down as ``upkeep_loses`` because they are meant.
+    losses that its author has written down as ``upkeep_loses`` because they are meant. ``apart`` stands where it leaves
+    the transaction of the others.
     """
 
     name: str
@@ -20,6 +41,7 @@ class Revision:
     keys: tuple[ForeignKey, ...] = ()
     unforeseen: str | None = None
     loses: tuple[str, ...] = ()
+    apart: Apart | None = None
 
 
 def revision_of(said: dict[str, Any]) -> Revision:
@@ -76,6 +98,7 @@ class Explained:
             "says": self.revision.doc,
             "sql": list(self.revision.sql),
             "unforeseen": self.revision.unforeseen,
+            "in_a_transaction": self.revision.apart is None,
             "seconds": round(self.ran.seconds, 3) if self.ran else None,
             "locks": list(self.locks),
             "writes_anew": list(self.writes_anew),

@@ -35,3 +35,14 @@ def orphans_among(reading: Reading, key: ForeignKey, locator: tuple[str, ...], r
             (found,) = reading.numbers(f"SELECT COUNT(*) FROM {picked} {condition(key, dialect)}")
             orphans += found
     return orphans
+
+
+def orphans_with(reading: Reading, key: ForeignKey, values: Collection[Row]) -> int:
+    """How many orphans of ``key`` have one of these in its columns, however many rows that is for each."""
+    dialect, orphans = reading.dialect, 0
+    for piece in in_pieces(values):
+        with reading.chosen(key.child, key.columns, piece) as relation:
+            which = among("c", key.columns, relation, dialect)
+            sql = f"SELECT COUNT(*) FROM {dialect.source(key.child)} AS c WHERE {which} AND {condition(key, dialect)}"
+            orphans += reading.numbers(sql)[0]
+    return orphans

@@ -22,7 +22,10 @@ class Verb(StrEnum):
 
 @dataclass(frozen=True)
 class Saying:
-    """One thing that a revision says. Names are plain and folded; ``to`` is the new one where something is renamed."""
+    """One thing that a revision says. Names are plain and folded; ``to`` is the new one where something is renamed.
+
+    ``is_of_constraint``: by DROP or ADD CONSTRAINT; ``is_of_column``: of a column that is called otherwise.
+    """
 
     revision: str
     verb: Verb
@@ -30,6 +33,7 @@ class Saying:
     table: str = ""
     to: str = ""
     is_of_constraint: bool = False
+    is_of_column: bool = False
 
 
 _PART = r'(?:"(?:[^"]|"")+"|`[^`]+`|\[[^\]]+\]|[\w$?]+)'
@@ -80,12 +84,12 @@ _INSIDE = {
         rf"\b(?:ALTER|MODIFY)\s+{_COLUMN}{_NAME}",
         rf"\bCHANGE\s+{_COLUMN}{_NAME}",
         rf"\b(?:DISABLE|ENABLE)\s+(?:TRIGGER|RULE)\s+{_NAME}",
-        rf"\bADD\s+(?P<constraint>CONSTRAINT)\s+{_NAME}",
+        rf"\b(?:ADD|VALIDATE)\s+(?P<constraint>CONSTRAINT)\s+{_NAME}",
     ),
     Verb.RENAME: (
-        rf"\bRENAME\s+(?:COLUMN|INDEX|KEY|CONSTRAINT)\s+{_NAME}\s+TO\s+{_TO}",
-        rf"\bRENAME\s+(?!(?:TO|AS|COLUMN|INDEX|KEY|CONSTRAINT)\b){_NAME}\s+TO\s+{_TO}",
-        rf"\bCHANGE\s+{_COLUMN}{_NAME}\s+{_TO}",
+        rf"\bRENAME\s+(?:INDEX|KEY|CONSTRAINT)\s+{_NAME}\s+TO\s+{_TO}",
+        rf"\bRENAME\s+(?P<column>COLUMN\s+|(?!(?:TO|AS|COLUMN|INDEX|KEY|CONSTRAINT)\b)){_NAME}\s+TO\s+{_TO}",
+        rf"\bCHANGE\s+(?P<column>{_COLUMN}){_NAME}\s+{_TO}",
     ),
 }
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
@@ -112,7 +116,8 @@ def _said(revision: str, statement: str) -> Iterator[Saying]:
         yield Saying(revision, Verb.ALTER, table)
         for verb, found in _matches(_INSIDE, altered["rest"]):
             to = plain(found["to"]) if "to" in found else ""
-            yield Saying(revision, verb, plain(found["name"]), table, to, bool(found.get("constraint")))
+            is_of_column = found.get("column") is not None
+            yield Saying(revision, verb, plain(found["name"]), table, to, bool(found.get("constraint")), is_of_column)
 
 
 def _matches(patterns: dict[Verb, tuple[str, ...]], text: str) -> Iterator[tuple[Verb, dict[str, str]]]:

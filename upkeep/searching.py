@@ -253,6 +253,8 @@ class _Search:
             for missed in several:
                 orphan = Orphan(Spot(self._keys[name].child, missed.row), name)
                 spot = next((spot for spot in self._spots.get(missed, ()) if spot in found), None)
+                if spot and not missed.row:
+                    continue  # rows that cannot be told apart find it too, and no plan can name them
                 if spot:
                     of[orphan] = spot
                     if self._judged(missed).image is None:

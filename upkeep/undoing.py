@@ -181,8 +181,7 @@ def _tables_back(
 
 def is_as_made(reading: Reading, one: Comeback) -> bool:
     """Does the table stand there with the schema with which it came back? Its generator may have given numbers."""
-    now, then = reading.making(one.table), one.making
-    return (now.make, now.finish) == (then.make, then.finish)
+    return reading.making(one.table).is_like(one.making)
 
 
 def _as_it_was_read(image: Row | None, table: Table, columns: tuple[str, ...]) -> Row | None:

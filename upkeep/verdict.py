@@ -211,14 +211,48 @@ def judge_failed_migration(said: str) -> Check:
     return Check(claim=_ARRIVED, holds=False, seen=said)
 
 
-def judge_migration(migration: Migration, after: Standing, losses: tuple[Loss, ...]) -> list[Check]:
-    """Is the database at the head, and is nothing gone of which no revision speaks? No exit code proves it (P-115)."""
+_REPEATABLE = "what is done in no transaction can be repeated or taken back"
+
+
+def judge_apart(wrong: tuple[str, ...], apart: int) -> tuple[Check, ...]:
+    """May each revision that leaves the transaction be performed? () where none does."""
+    if not apart:
+        return ()
+    seen = "; ".join(wrong) or f"{several(apart, 'revision')}, of which nothing is undone with the others"
+    return (Check(claim=_REPEATABLE, holds=not wrong, seen=seen),)
+
+
+def judge_heard(revision: str, wrong: str) -> Check:
+    """Has a revision that left the transaction said nothing but what it had foretold, or what is as harmless?"""
+    return Check(claim=_REPEATABLE, holds=not wrong, seen=f"{revision} {wrong or 'said nothing else'}")
+
+
+def joined(checks: Iterable[Check]) -> tuple[Check, ...]:
+    """The claims of several stages, each once: it holds where it held in all of them."""
+    by_claim: dict[str, list[Check]] = {}
+    for check in checks:
+        by_claim.setdefault(check.claim, []).append(check)
+    return tuple(
+        Check(
+            claim=claim,
+            holds=False if any(one.holds is False for one in same) else all(one.holds for one in same) or None,
+            seen="; ".join(dict.fromkeys(one.seen for one in same)),
+            owner=same[0].owner,
+        )
+        for claim, same in by_claim.items()
+    )
+
+
+def judge_migration(migration: Migration, last: str, after: Standing, losses: tuple[Loss, ...]) -> list[Check]:
+    """Is the database at the head, and is nothing gone of which no revision speaks? No exit code proves it (P-115).
+
+    ``last`` is the revision that was to be done last: the head, but for a migration in stages.
+    """
+    arrived = after.revision == (last,) if last == migration.head else last in after.revision
     rows = [loss for loss in losses if not loss.is_of_schema]
     schema = [loss for loss in losses if loss.is_of_schema]
     return [
-        Check(
-            claim=_ARRIVED, holds=after.revision == (migration.head,), seen=", ".join(after.revision) or "no revision"
-        ),
+        Check(claim=_ARRIVED, holds=arrived, seen=", ".join(after.revision) or "no revision"),
         _unsaid("the migration lost no row and no value without a word", rows),
         _unsaid("the migration lost nothing of the schema without a word", schema),
     ]

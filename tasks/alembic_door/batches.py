@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from alembic.operations.batch import BatchOperationsImpl
 
@@ -12,15 +13,21 @@ def words_of(batch: BatchOperationsImpl) -> Iterator[str]:
     for verb, arguments, more in batch.batch:
         last = arguments[-1]
         name = getattr(last, "name", last)
-        if verb == "alter_column" and (more.get("name") or name) != name:
-            yield f'ALTER TABLE "{table}" RENAME COLUMN "{name}" TO "{more["name"]}"'
-        elif verb == "alter_column":
-            kind = f" TYPE {more['type_']!r}" if more.get("type_") is not None else ""
-            yield f'ALTER TABLE "{table}" ALTER COLUMN "{name}"{kind}'
+        if verb == "alter_column":
+            yield from _altered(table, name, more)
         elif verb.endswith("_index"):
             yield f'{verb.split("_")[0].upper()} INDEX "{name}"'
         else:
             yield f'ALTER TABLE "{table}" {verb.replace("_", " ").upper()} "{name}"'
+
+
+def _altered(table: str, name: str, more: dict[str, Any]) -> Iterator[str]:
+    """What is asked for one column: another name, another type or more, or both."""
+    renamed, kind = more.get("name") or name, more.get("type_")
+    if renamed != name:
+        yield f'ALTER TABLE "{table}" RENAME COLUMN "{name}" TO "{renamed}"'
+    if renamed == name or kind is not None:
+        yield f'ALTER TABLE "{table}" ALTER COLUMN "{name}"{"" if kind is None else f" TYPE {kind!r}"}'
 
 
 @contextmanager

@@ -9,7 +9,10 @@ from sqlalchemy.pool import Pool
 
 
 def comparing(asked: dict[str, Any], strangers: list[str]) -> Callable[[Any], None]:
-    """Is a connection one to the database with the fingerprint? What is wrong is told in ``strangers`` too."""
+    """Is a connection one to the database with the fingerprint? What is wrong is told in ``strangers`` too.
+
+    What is to be said first on each is said then, and kept: what a driver sets is gone with a transaction undone.
+    """
     query, expected = asked["fingerprint"]
 
     def compare(connection: Any) -> None:
@@ -24,8 +27,20 @@ def comparing(asked: dict[str, Any], strangers: list[str]) -> Callable[[Any], No
         if row is None or str(row[0]) != expected:
             strangers.append("env.py connected to another database than the one it was given")
             raise RuntimeError(strangers[0])
+        if first := asked.get("first"):
+            _say(connection, first)
 
     return compare
+
+
+def _say(connection: Any, statements: list[str]) -> None:
+    cursor = connection.cursor()
+    try:
+        for statement in statements:
+            cursor.execute(statement)
+    finally:
+        cursor.close()
+    connection.commit()
 
 
 @contextmanager

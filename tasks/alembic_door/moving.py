@@ -17,7 +17,10 @@ from .faults import said_of, state_of
 
 
 def move(config: Config, asked: dict[str, Any]) -> dict[str, Any]:
-    """Upgrade to the head, or downgrade to ``to``; on no other database than the one with this fingerprint (P-87)."""
+    """Upgrade to the head, or downgrade to ``to``; on no other database than the one with this fingerprint (P-87).
+
+    ``only``: the revisions at which it ends, although the head is further; none: it goes there.
+    """
     strangers: list[str] = []
     ears = Ears(asked["watch"])
     failed, state = None, ""
@@ -26,7 +29,9 @@ def move(config: Config, asked: dict[str, Any]) -> dict[str, Any]:
         revisions = scripts._downgrade_revs if asked["verb"] == "downgrade" else scripts._upgrade_revs
 
         def steps(found: Any, context: MigrationContext) -> list[Any]:
-            return [ears.listening(step, context) for step in revisions(to, found)]
+            only = asked.get("only")
+            wanted = (step for step in revisions(to, found) if not only or step.revision.revision in only)
+            return [ears.listening(step, context) for step in wanted]
 
         event.listen(Engine, "before_cursor_execute", ears.hear)
         with at_each_connection(comparing(asked, strangers)), rebuilding(ears.rebuild):

@@ -139,7 +139,7 @@ def perform(migrate: bool) -> Said:
     with workplace(equipment.settings.scratch, equipment.settings.database, "bench") as folder:
         manifest = take_backup(equipment.database, equipment.store, folder, run="bench", now=utc_now())
         found = manifest.census.revision
-        migration = pending_migration(equipment.settings, found, folder) if migrate else None
+        migration = pending_migration(equipment.settings, equipment.database, found, folder) if migrate else None
         scratch = equipment.database.scratch(folder)
         bring_back(equipment.store, manifest, scratch)
         prove(equipment.store, manifest, scratch, run="bench", now=utc_now(), seconds=0)

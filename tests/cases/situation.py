@@ -25,7 +25,7 @@ class Case(BaseModel):
     run is refused, with ``live`` among its words; or it passes and is performed. ``says`` must be told (one of several,
     with | between), and ``hint`` where it is refused. ``at`` is what alembic_version holds (there is none where it is
     empty), ``family`` puts people and pets there first, ``settings`` are more of the environment, ``after`` queries
-    with the rows that they give when all is done.
+    with the rows that they give when all is done. ``meanwhile`` is run between the rehearsal and the live run.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -38,6 +38,7 @@ class Case(BaseModel):
     says: str = ""
     hint: str = ""
     live: str = ""
+    meanwhile: tuple[str, ...] = ()
     policy: str = ""
     settings: dict[str, str] = {}
     after: dict[str, list[list[Any]]] = {}

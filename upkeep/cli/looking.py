@@ -126,14 +126,14 @@ def _write_baseline(found: Detected, path: Path) -> None:
 
 
 def equipped_with_models() -> Equipment:
-    """What the settings name, with what the application's models say where they name any."""
+    """What the settings name, with what the application's models and older backups say of foreign keys."""
     equipment = equip()
     if equipment.settings.metadata is None:
-        return equipment
+        return equipment.with_lost_keys()
     from tasks.models import with_models
 
     with equipment.workplace("models") as folder:
-        return with_models(equipment, folder)
+        return with_models(equipment, folder).with_lost_keys()
 
 
 @contextmanager

@@ -68,7 +68,7 @@ def indexes(
     write: Write = False,
     concurrently: Annotated[
         bool,
-        typer.Option("--concurrently", help="With --write: beside writers. Then run Alembic yourself."),
+        typer.Option("--concurrently", help="With --write: beside writers, in no transaction."),
     ] = False,
     as_json: Json = False,
 ) -> None:

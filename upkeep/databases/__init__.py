@@ -14,7 +14,7 @@ from upkeep.databases.verbs.changing import Writing
 from upkeep.databases.verbs.looks import Counter, Reading, TableCount
 from upkeep.databases.verbs.snapshots import Beside, Snapshot
 from upkeep.enforcement import Enforced, Lapse
-from upkeep.revisions import Lint
+from upkeep.revisions import Apart, Lint
 
 __all__ = [
     "Behind",
@@ -131,6 +131,10 @@ class Database(Protocol):
         """Why a table that is gone cannot be made again in the transaction that brings its rows back; '' if it can."""
 
     @property
+    def drops_keys(self) -> bool:
+        """Does a foreign key go with the table that it points at, so that no schema says of its orphans any more?"""
+
+    @property
     def unenforceable(self) -> str:
         """Why no foreign key can be brought into force while the application writes; '' where one can."""
 
@@ -191,6 +195,28 @@ class Database(Protocol):
         """A bench for a clean-up and a migration; what was done there is kept when the context ends well.
 
         All or nothing: the database is as before or as after, also when the process is killed.
+        """
+
+    def apart(self, sql: Sequence[str]) -> Apart | None:
+        """What a revision that says this does in no transaction; None where it can be kept or undone with the others.
+
+        ``sql`` is what Alembic writes without a database, or what was heard while it ran.
+        """
+
+    def beside(self, workplace: Path) -> AbstractContextManager[Bench]:
+        """A bench for a revision that is done ``apart``: on the database itself, and nothing of it is undone.
+
+        Beside a working application: who reads and writes is not held up, and locks are waited for patiently.
+        """
+
+    def standing(self, apart: Apart) -> tuple[str, ...]:
+        """What of that is there, half done or whole, by name: whoever asks before he begins knows what is not his."""
+
+    def take_back(self, apart: Apart, there: Collection[str]) -> tuple[str, ...]:
+        """Drop what a revision that was cut short has left of it, by name, but for what was ``there`` before.
+
+        Sessions in which it may still go on are ended first. The second time nothing is done. Raises Unfinished where
+        others are in the way.
         """
 
     def lapses(self, keys: Collection[ForeignKey]) -> dict[str, Lapse]:

@@ -10,6 +10,7 @@ import pymysql
 from sqlalchemy.engine import URL, make_url
 
 from upkeep.databases import Bench, Identity, Sight, Snapshot
+from upkeep.databases.apart_nothing import ApartNothing
 from upkeep.databases.copy_bench import CopyBench
 from upkeep.databases.enforcing_nothing import EnforcingNothing
 from upkeep.databases.linting_nothing import LintingNothing
@@ -48,7 +49,7 @@ _HOLDER = "SELECT HOST, TIME FROM information_schema.PROCESSLIST WHERE ID = IS_U
 
 
 @dataclass(frozen=True)
-class MariadbDatabase(EnforcingNothing, LintingNothing, ThrowingAway[Scratches, Place]):
+class MariadbDatabase(ApartNothing, EnforcingNothing, LintingNothing, ThrowingAway[Scratches, Place]):
     """One database of a server. ``programs`` is the folder of its own programs where the settings name one.
 
     ``follows`` is the live database where this one is a replica of it.
@@ -76,9 +77,10 @@ class MariadbDatabase(EnforcingNothing, LintingNothing, ThrowingAway[Scratches, 
     )
 
     unmakeable: ClassVar[str] = (
-        "MariaDB commits when it makes a table, so that nothing could be undone if its rows were refused: use "
-        "`upkeep restore` to another database and bring it over with mariadb-dump"
+        "MariaDB commits when it makes a table, so that nothing could be undone if its rows were refused: bring it "
+        "over by hand, `mariadb-dump OTHER TABLE | mariadb THIS`"
     )
+    drops_keys: ClassVar[bool] = False
     unenforceable: ClassVar[str] = (
         "MariaDB has no NOT VALID: a foreign key that it adds without looking at the rows claims that they keep it"
     )

@@ -71,7 +71,7 @@ def judge_key(key: ForeignKey, sides: Mapping[str, Side], relations: Mapping[str
         fault = lacking or (f"{key.parent} is gone, or this role may not read it" if is_there else None)
         return replace(key, parent_missing=parent is None and not is_there, fault=fault, askable=fault is None)
     named = _columns(sides[parent], key.parent_columns) or sides[parent].table.primary_key
-    key = replace(key, parent=parent, parent_columns=named)
+    key = replace(key, parent=parent, parent_columns=named, parent_missing=False)
     fault = _lacking(sides[parent], named) or _ill_matched(key)
     if fault:
         return replace(key, fault=fault, askable=False)

@@ -11,6 +11,8 @@ from sqlalchemy.engine import URL, make_url
 
 from upkeep.catalog import ForeignKey
 from upkeep.databases import Beside, Identity, Means, Sight, Snapshot
+from upkeep.databases.postgresql_apart import apart_of
+from upkeep.databases.postgresql_beside import PostgresqlBeside
 from upkeep.databases.postgresql_dump import dumped
 from upkeep.databases.postgresql_errors import speaking
 from upkeep.databases.postgresql_exchange import PostgresqlBench, one_transaction
@@ -25,12 +27,13 @@ from upkeep.databases.postgresql_reading import PostgresqlReading
 from upkeep.databases.postgresql_restore import holds_anything, pour, refuse_what_is_there
 from upkeep.databases.postgresql_schema import UNCOMPARED
 from upkeep.databases.postgresql_scratch import Scratches, lock_key
+from upkeep.databases.postgresql_taking_back import standing, take_back
 from upkeep.databases.postgresql_tools import find_program
 from upkeep.databases.postgresql_writing import PostgresqlWriting, commit
 from upkeep.databases.scratches import ThrowingAway
 from upkeep.enforcement import Enforced, Lapse
 from upkeep.errors import Refused
-from upkeep.revisions import Lint
+from upkeep.revisions import Apart, Lint
 
 _OLDEST = 13
 _ITSELF = Means()
@@ -74,10 +77,8 @@ class PostgresqlDatabase(ThrowingAway[Scratches, Place]):
         "a second at a time"
     )
     unmigratable: ClassVar[str] = ""
-    unmakeable: ClassVar[str] = (
-        "a table has owners, grants and sequences here that only pg_restore brings back: use `upkeep restore` to "
-        "another database and bring it over with pg_dump -t"
-    )
+    unmakeable: ClassVar[str] = ""
+    drops_keys: ClassVar[bool] = True
     unenforceable: ClassVar[str] = ""
 
     @classmethod
@@ -232,6 +233,24 @@ class PostgresqlDatabase(ThrowingAway[Scratches, Place]):
         with one_transaction(self.place, self._work) as bench:
             yield bench
 
+    def apart(self, sql: Sequence[str]) -> Apart | None:
+        """See ``postgresql_apart``: CONCURRENTLY, VACUUM, and what a project does in a block of its own."""
+        return apart_of(sql)
+
+    @contextmanager
+    def beside(self, workplace: Path) -> Iterator[PostgresqlBeside]:
+        """See ``postgresql_beside``: the database as it is; nothing is written to ``workplace``."""
+        del workplace
+        yield PostgresqlBeside(self.place, self._apart)
+
+    def standing(self, apart: Apart) -> tuple[str, ...]:
+        """The indexes that it names."""
+        return standing(self.place, apart)
+
+    def take_back(self, apart: Apart, there: Collection[str]) -> tuple[str, ...]:
+        """DROP INDEX CONCURRENTLY, for others read and write."""
+        return take_back(self.place, self._apart, apart, there)
+
     def lapses(self, keys: Collection[ForeignKey]) -> dict[str, Lapse]:
         """As the server's catalog says it: not declared, switched off, NOT VALID, and what the role may not mend."""
         with self._connected() as connection:
@@ -279,6 +298,10 @@ class PostgresqlDatabase(ThrowingAway[Scratches, Place]):
             reading = PostgresqlReading(connection)
             keys = reading.catalog().keys
             return try_a_violation(connection, reading.dialect, keys)
+
+    @property
+    def _apart(self) -> int:
+        return lock_key(f"upkeep:{self.name}:apart")
 
     @property
     def _work(self) -> int:

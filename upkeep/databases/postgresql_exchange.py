@@ -2,8 +2,8 @@
 
 Where SQLite exchanges the file for a copy, nothing is copied here: the session in which rows are cleaned up is lent to
 the migration's process (``postgresql_relay``), so that both are one transaction, which the server itself keeps whole or
-undoes, also when everybody is killed. What cannot be done in a transaction, CREATE INDEX CONCURRENTLY say, fails in it:
-in the rehearsal already, which goes the same way.
+undoes, also when everybody is killed. What cannot be done in a transaction, CREATE INDEX CONCURRENTLY say, is done in a
+stage of its own (``postgresql_beside``); where nobody could foretell it, it fails in the rehearsal.
 """
 
 from collections.abc import Collection, Iterator
@@ -48,11 +48,34 @@ _WATCH = f"""
 """
 
 
-_IN_A_TRANSACTION = "25001"
-_BY_ITSELF = (
-    "Upkeep does nothing that it cannot undo with the rest: write the revision without CONCURRENTLY, or run it by "
-    "Alembic itself after `upkeep backup`"
+_FORETOLD = (
+    "Upkeep does in no transaction what it knows beforehand and can repeat or take back: write it in an "
+    "autocommit_block(), in a revision of its own that asks the database nothing, "
 )
+ADVICE = {
+    "25001": f"{_FORETOLD}or run it by Alembic itself after `upkeep backup`",
+    "55P04": f"{_FORETOLD}as ALTER TYPE ... ADD VALUE IF NOT EXISTS",
+}
+"""By SQLSTATE: what can be run in no transaction, and a value of a type that is used in the one that adds it."""
+
+
+def may_pass(state: str) -> bool:
+    """A lock that was not had in time, a statement cut short, a deadlock, a race that was lost."""
+    return state in (*LOCKED, *CUT_SHORT, *RACED)
+
+
+def tallies_of(
+    connection: Connection[Any], reading: PostgresqlReading, counted: Collection[str] | None
+) -> dict[str, Tally]:
+    """By the server's own count of what the transaction does; TRUNCATE shows in the storage alone."""
+    told = {str(name): (str(storage), int(str(moved))) for name, storage, moved in fetched(connection, _TOLD)}
+    tallies = {}
+    for name in reading.catalog().tables:
+        storage, moved = told.get(reading.dialect.table(name), ("", 0))
+        if counted is None or name in counted:
+            moved = reading.count(name, digest=False).rows
+        tallies[name] = Tally(moved, storage)
+    return tallies
 
 
 class PostgresqlBench:
@@ -131,23 +154,16 @@ class PostgresqlBench:
 
     def may_pass(self, state: str) -> bool:
         """A lock that was not had in time, a statement cut short, a deadlock, a race that was lost."""
-        return state in (*LOCKED, *CUT_SHORT, *RACED)
+        return may_pass(state)
 
     def advice(self, state: str) -> str:
-        """What wants to be its own transaction could not be undone with the rest (P-84)."""
-        return _BY_ITSELF if state == _IN_A_TRANSACTION else ""
+        """What wants no transaction, or one of its own, is done apart where it can be foretold (P-84)."""
+        return ADVICE.get(state, "")
 
     def tallies(self, counted: Collection[str] | None) -> dict[str, Tally]:
-        """By the server's own count of what the transaction does; TRUNCATE shows in the storage alone."""
-        told = {str(name): (str(storage), int(str(moved))) for name, storage, moved in fetched(self._connection, _TOLD)}
+        """What the transaction has put in and taken out, but for tables that are counted."""
         with self.reading() as reading:
-            tallies = {}
-            for name in reading.catalog().tables:
-                storage, moved = told.get(reading.dialect.table(name), ("", 0))
-                if counted is None or name in counted:
-                    moved = reading.count(name, digest=False).rows
-                tallies[name] = Tally(moved, storage)
-            return tallies
+            return tallies_of(self._connection, reading, counted)
 
 
 @contextmanager

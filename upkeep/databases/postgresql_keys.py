@@ -86,13 +86,14 @@ def judge_key(
     the parent's primary key.
     """
     child, parent = _spelt(key.child, shown), _spelt(key.parent, shown)
+    key = replace(key, parent_missing=parent is None)  # another look may have found otherwise
     if child is None or child not in catalog.tables:
-        return replace(key, parent_missing=parent is None, fault=f"there is no table {key.child}", askable=False)
+        return replace(key, fault=f"there is no table {key.child}", askable=False)
     names = _columns(catalog, child, (key.array,) if key.elements else key.columns)
     key = replace(key, child=child, columns=(f"{names[0]}[]",) if key.elements else names)
     lacking = _lacking(catalog, child, names) or _no_array(catalog, key)
     if lacking or parent is None or parent not in catalog.tables:
-        return replace(key, parent_missing=parent is None, fault=lacking, askable=lacking is None)
+        return replace(key, fault=lacking, askable=lacking is None)
     named = _columns(catalog, parent, key.parent_columns) or catalog.tables[parent].primary_key
     key = replace(key, parent=parent, parent_columns=named)
     fault = _lacking(catalog, parent, named) or _ill_matched(key) or _incomparable(connection, shown, key)

@@ -9,7 +9,6 @@ from psycopg import Connection
 
 from upkeep.catalog import Catalog, ForeignKey, Part
 from upkeep.databases import Counter, TableCount
-from upkeep.databases.making_nothing import MakingNothing
 from upkeep.databases.postgresql_asking import fetched, quoted, room_for, settle, streamed
 from upkeep.databases.postgresql_catalog import Look, look
 from upkeep.databases.postgresql_counters import read_counters
@@ -19,16 +18,18 @@ from upkeep.databases.postgresql_drafts import draft_ondelete
 from upkeep.databases.postgresql_health import read_complaints, read_half_built
 from upkeep.databases.postgresql_keys import judge_key
 from upkeep.databases.postgresql_large_objects import read_large_objects
+from upkeep.databases.postgresql_making import read_making
 from upkeep.databases.postgresql_parts import read_parts
 from upkeep.databases.postgresql_sums import RowSum
 from upkeep.drafts import Draft
+from upkeep.making import Making
 from upkeep.orphans import Known
 from upkeep.values import Row
 
 _ESCAPED = str.maketrans({"\\": r"\\", '"': r"\""})
 
 
-class PostgresqlReading(MakingNothing):
+class PostgresqlReading:
     """One look, on a connection that somebody else opens, with a transaction begun, and closes.
 
     For the look to be consistent that transaction is REPEATABLE READ; it may be READ ONLY, and on a replica. ``home``
@@ -64,6 +65,11 @@ class PostgresqlReading(MakingNothing):
     def kept_as(self, ondelete: str) -> str:
         """As it is said: RESTRICT differs from NO ACTION in what may be put off to the end of a transaction."""
         return ondelete
+
+    def making(self, table: str) -> Making:
+        """See ``postgresql_making``; raises Refused for a table that no plan could make as it is."""
+        relations = self._look().relations
+        return read_making(self._connection, relations[table], relations)
 
     def draft_ondelete(self, wanted: Mapping[ForeignKey, str]) -> Draft:
         """See ``postgresql_drafts``."""

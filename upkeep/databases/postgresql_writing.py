@@ -9,13 +9,13 @@ from psycopg import Connection
 
 from upkeep.catalog import ForeignKey
 from upkeep.databases.chosen_rows import delete_chosen, nullify_chosen
-from upkeep.databases.postgresql_asking import fetched, run
+from upkeep.databases.postgresql_asking import fetched, run, without_search_path
 from upkeep.databases.postgresql_counters import move_on
 from upkeep.databases.postgresql_enforcing import unenforced
 from upkeep.databases.postgresql_errors import refusal_of
 from upkeep.databases.postgresql_locks import patient
 from upkeep.databases.postgresql_reading import PostgresqlReading
-from upkeep.errors import Refused, RowRefused
+from upkeep.errors import Damaged, Refused, RowRefused, Unreachable
 from upkeep.orphans import among
 from upkeep.values import Row, in_pieces
 
@@ -71,6 +71,24 @@ class PostgresqlWriting(PostgresqlReading):
                 which = among("c", locator, relation, self.dialect)
                 held = f"SELECT 1 FROM {self.dialect.source(table)} AS c WHERE {which} FOR UPDATE OF c"
                 yield f"SELECT COUNT(*) FROM ({held}) AS held"
+
+    def define(self, statements: Sequence[str]) -> None:
+        """Each in its order, by names with their schemas; the locks on tables that are there are tried for (P-84).
+
+        Raises psycopg.errors.LockNotAvailable when patience is at its end.
+        """
+        self._looked = self._counters = None
+        try:
+            with without_search_path(self._connection):
+                patient(self._connection, lambda: statements, self._patience)
+        except psycopg.Error as fault:
+            if isinstance(refusal_of(fault, ""), Unreachable | Damaged):
+                raise
+            said = fault.diag.message_primary or type(fault).__name__
+            hint = (
+                "set DATABASE_URL to the role that owns the tables" if fault.sqlstate == _MAY_NOT else "do it by hand"
+            )
+            raise Refused(f"PostgreSQL refuses to make or drop it: {said}", hint) from None
 
     def change(self, sql: str) -> int:
         """Run one statement; the number of rows that it named. A refused statement leaves the transaction as it was.

@@ -12,6 +12,7 @@ from typing import BinaryIO, ClassVar
 from sqlalchemy.engine import URL
 
 from upkeep.databases import Beside, Identity, Sight, Snapshot
+from upkeep.databases.apart_nothing import ApartNothing
 from upkeep.databases.copy_bench import CopyBench
 from upkeep.databases.enforcing_nothing import EnforcingNothing
 from upkeep.databases.linting_nothing import LintingNothing
@@ -29,7 +30,7 @@ _HEADER = b"SQLite format 3\x00"
 
 
 @dataclass(frozen=True)
-class SqliteDatabase(EnforcingNothing, LintingNothing):
+class SqliteDatabase(ApartNothing, EnforcingNothing, LintingNothing):
     """One SQLite file. ``patience`` is how many seconds to wait for a lock of the application's."""
 
     name: str
@@ -44,6 +45,7 @@ class SqliteDatabase(EnforcingNothing, LintingNothing):
     unmigratable: ClassVar[str] = ""
     while_migrating: ClassVar[str] = "writers wait from the beginning to the end, and at the end readers too"
     unmakeable: ClassVar[str] = ""
+    drops_keys: ClassVar[bool] = False
     unenforceable: ClassVar[str] = "SQLite adds a foreign key only by making its table anew: that is for a migration"
 
     @classmethod

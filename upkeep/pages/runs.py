@@ -35,7 +35,7 @@ class Run:
         end = self.of(*ENDS)
         if performed := self.of("performed"):
             return performed
-        if end and (answer(end.contents, "performed") or text(end.contents, "outcome", "found") == "performed"):
+        if end and (answer(end.contents, "performed") or text(end.contents, "outcome", "found") in _DONE):
             return end
         return None
 
@@ -59,8 +59,16 @@ class Run:
         if end.kind == "ended":
             return text(end.contents, "how") or "ended"
         found = text(end.contents, "outcome", "found")
-        became = {"performed": "it had performed its plan", "untouched": "it had changed nothing"}.get(found, "")
+        became = _BECAME.get(found, "")
         return f"died; {became}" if became else "died"
+
+
+_DONE = ("performed", "in part")
+_BECAME = {
+    "performed": "it had performed its plan",
+    "in part": "it had performed a part of its plan",
+    "untouched": "it had changed nothing",
+}
 
 
 def runs_of(told: Iterable[Told]) -> tuple[Run, ...]:
@@ -181,7 +189,7 @@ def migration_rows(runs: Iterable[Run]) -> list[Row]:
             "when": done.written,
             "run": run.name,
             "from": ", ".join(str(one) for one in listed(plan.contents, "plan", "migration", "from")) or "nothing",
-            "to": text(plan.contents, "plan", "migration", "to"),
+            "to": _arrived(plan, done),
             "revisions": len(listed(plan.contents, "plan", "migration", "pending")),
             "digest": text(plan.contents, "plan", "migration", "sha256"),
             "receipts": _numbers(plan, done),
@@ -189,6 +197,12 @@ def migration_rows(runs: Iterable[Run]) -> list[Row]:
         for run, plan, done in _performed(runs)
         if part(plan.contents, "plan", "migration")
     ]
+
+
+def _arrived(plan: Told, done: Told) -> str:
+    """Where the migration has come to, by the backup that was taken after it; else where it was to go."""
+    stands = ", ".join(str(one) for one in listed(done.contents, "backup", "revision"))
+    return stands or text(plan.contents, "plan", "migration", "to")
 
 
 def claim_rows(runs: Iterable[Run]) -> list[Row]:

@@ -14,6 +14,7 @@ from upkeep.wording.sentences import (
     encrypted_to,
     enforcement,
     in_a_word,
+    in_stages,
     lint_in_short,
     mark,
     outcome,
@@ -37,7 +38,12 @@ def summary(report: RunReport) -> str:
     if report.plan:
         parts.append(f"## The plan\n\n{plan_in_short(report.plan)}\n\n{_lines(plan_table(report.plan))}")
         parts += [_taken(report.taken) if report.taken else "", lint_in_short(report.revisions)]
-        parts += [slow_deletions(report.plan), _foreign_keys(report.plan), _conflicts(report.plan)]
+        parts += [
+            in_stages(report.plan),
+            slow_deletions(report.plan),
+            _foreign_keys(report.plan),
+            _conflicts(report.plan),
+        ]
     parts += [f"## The {name}\n\n{_lines(verdict_table(verdict))}" for name, verdict in report.verdicts]
     steps = [{"step": step.name, "seconds": f"{step.seconds:.2f}"} for step in report.steps]
     parts.append(f"## The steps\n\n{_lines(steps)}")
@@ -128,6 +134,7 @@ def approval_form(plan: Plan, verdict: Verdict, taken: tuple[str, ...], evidence
     keys = f"\n\n{_foreign_keys(plan)}" if plan.enforced or plan.unenforced else ""
     slow = f"\n\nBeware: {slow_deletions(plan)}" if plan.scans else ""
     gone = f"\n\n{_taken(taken)}" if taken else ""
+    gone += f"\n\n{staged}" if (staged := in_stages(plan)) else ""
     stays = f"\n\n{_conflicts(plan)}" if plan.undo else ""
     held = sum(check.holds is True for check in verdict.checks)
     another = f" {duty.requested_by} asked for it, so somebody else has to approve it." if duty.two_persons else ""

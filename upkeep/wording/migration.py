@@ -1,9 +1,10 @@
 """What pending revisions do, as text for the shell."""
 
 from upkeep.report import RunReport
-from upkeep.revisions import Explained
+from upkeep.revisions import Apart, Explained
 from upkeep.wording.lines import folded
 from upkeep.wording.next_steps import next_step
+from upkeep.wording.sentences import in_stages
 
 _MOST = 12
 """So many statements of one revision are shown; all stand in the JSON."""
@@ -17,6 +18,7 @@ def explanation(report: RunReport, while_migrating: str) -> str:
         lines += folded("who waits: ", while_migrating)
     else:
         lines = [f"{report.database}: nothing to migrate: the database is at {here}, the head"]
+    lines += folded("in stages: ", staged) if report.plan and (staged := in_stages(report.plan)) else []
     for one in report.revisions:
         lines += ["", *_revision(one)]
     for check in report.verdict.failed if report.verdict else ():
@@ -33,6 +35,19 @@ def _lint(one: Explained) -> list[str]:
     return lines + (folded("  hints         ", f"not asked: {one.lint.unasked}") if one.lint.unasked else [])
 
 
+def _apart(apart: Apart) -> str:
+    """What becomes of a revision that is done in no transaction, when it comes to no end."""
+    if apart.wrong:
+        return f"not performed: it {apart.wrong}"
+    made = ", ".join(name for _, (_, name) in apart.makes)
+    told = [f"the index {made} is dropped"] if made else []
+    told += ["what it has begun to drop is dropped"] if apart.drops else []
+    told += ["indexes that it has made beside others are dropped"] if apart.renews else []
+    return "; ".join(["in no transaction: nobody waits for it, and where it fails", *told, *apart.repeats]).replace(
+        "fails; ", "fails ", 1
+    )
+
+
 def _revision(one: Explained) -> list[str]:
     lines = [f"{one.revision.name}  {one.revision.doc.splitlines()[0] if one.revision.doc else ''}".rstrip()]
     took = (
@@ -42,6 +57,7 @@ def _revision(one: Explained) -> list[str]:
     for title, names in (("locks", one.locks), ("writes anew", one.writes_anew), ("drops", one.gone)):
         if names:
             lines += folded(f"  {title:12}  ", "; ".join(names))
+    lines += folded("  apart         ", _apart(apart)) if (apart := one.revision.apart) else []
     lines += _lint(one)
     for number, statement in enumerate(one.revision.sql[:_MOST]):
         lines += folded("  says          " if not number else " " * 16, " ".join(statement.split())[:400])

@@ -8,6 +8,11 @@ def next_step(report: RunReport) -> str:
     plan = report.plan
     if report.performed and report.passed:
         return f"nothing; every changed row stands in the store below {report.database}/repairs/{report.run}"
+    if report.stopped:
+        return (
+            "correct what does not hold, then run it again: it goes on from where it stopped; every changed row stands "
+            f"in {report.database}/repairs/{report.run}"
+        )
     if report.performed:
         return f"look at what does not hold; every changed row stands in {report.database}/repairs/{report.run}"
     if plan is None:

@@ -15,6 +15,7 @@ from upkeep.wording.sentences import (
     adoption,
     encrypted_to,
     enforcement,
+    in_stages,
     lint_in_short,
     mark,
     outcome,
@@ -81,6 +82,7 @@ def _head(report: RunReport) -> list[str]:
     if report.plan:
         lines.append(f"plan {report.plan.digest[:12]}: {plan_in_short(report.plan)}")
     lines += folded("  for good  ", f"{'; '.join(report.taken)}: no undo brings it back") if report.taken else []
+    lines += folded("  in stages ", staged) if report.plan and (staged := in_stages(report.plan)) else []
     return [*lines, f"next: {next_step(report)}", *_past(report.detected)]
 
 

@@ -5,11 +5,13 @@ from collections.abc import Iterable
 from upkeep.catalog import ForeignKey
 from upkeep.enforcement import How
 from upkeep.findings import Diagnosis, Finding
+from upkeep.making import Comeback
 from upkeep.numbers import listed, several
 from upkeep.plan import Plan
 from upkeep.policy import Action
 from upkeep.report import Detected, RunReport
 from upkeep.revisions import Explained
+from upkeep.stages import stages_of
 from upkeep.undo import Undo
 from upkeep.values import decode, encode
 from upkeep.verdict import Check
@@ -103,6 +105,21 @@ def plan_in_short(plan: Plan) -> str:
     return ", ".join(said) or "nothing to do"
 
 
+def in_stages(plan: Plan) -> str:
+    """What cannot be undone as a whole, because revisions leave the transaction; '' where none does."""
+    stages = stages_of(plan)
+    apart = tuple(str(stage) for stage in stages if stage.apart)
+    if not apart:
+        return ""
+    rows = " The clean-up is kept with the first stage and `upkeep undo` takes it back." if plan.repairs else ""
+    return (
+        f"The migration cannot be undone as a whole: {listed(apart)} can be done in no transaction. So it is done in "
+        f"{several(len(stages), 'stage')} ({'; '.join(map(str, stages))}), and what was done by then stays when a "
+        f"later one fails or is killed: the database is then at the revision before it, what it has left half done is "
+        f"dropped, and the next run goes on from there.{rows}"
+    )
+
+
 def lint_in_short(revisions: tuple[Explained, ...]) -> str:
     """How many hints a linter has about what is pending, and what it was not asked; '' where it has nothing to say."""
     lints = [one.lint for one in revisions if one.lint]
@@ -135,9 +152,13 @@ def whole_tables(plan: Plan) -> list[str]:
     """The tables that come back as a whole, or go again, a sentence for each."""
     return [
         f"table {one.table} {'goes again' if one.goes else 'comes back'} with {several(plan.rows_of(one.table), 'row')}"
-        + ("" if one.goes else f" from backup {one.backup}")
+        + ("" if one.goes else f" from backup {one.backup}{_lacking(one)}")
         for one in plan.tables
     ]
+
+
+def _lacking(one: Comeback) -> str:
+    return f", without {'; without '.join(one.making.lacks)}" if one.making.lacks else ""
 
 
 def slow_deletions(plan: Plan) -> str:

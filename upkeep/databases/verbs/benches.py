@@ -22,13 +22,15 @@ class Lent:
     """For a migration's process: a URL, which is secret, and a query with its answer to know the place by (P-87).
 
     ``watch`` is a query that gives pairs, what and of which table, of what the process keeps others from or has
-    written anew so far; '' where there is nothing of the kind.
+    written anew so far; '' where there is nothing of the kind. ``first`` is said on each of its connections, and kept,
+    before anything else is.
     """
 
     url: str = field(repr=False)
     query: str
     answer: str
     watch: str = ""
+    first: tuple[str, ...] = ()
 
 
 class Bench(Protocol):
