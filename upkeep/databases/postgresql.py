@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, ClassVar
 
@@ -10,13 +11,12 @@ from psycopg import IsolationLevel
 from sqlalchemy.engine import URL, make_url
 
 from upkeep.catalog import ForeignKey
-from upkeep.databases import Beside, Identity, Means, Sight, Snapshot
+from upkeep.databases import Identity, Means, Sight, Snapshot
 from upkeep.databases.postgresql_apart import apart_of
 from upkeep.databases.postgresql_beside import PostgresqlBeside
-from upkeep.databases.postgresql_dump import dumped
 from upkeep.databases.postgresql_errors import speaking
 from upkeep.databases.postgresql_exchange import PostgresqlBench, one_transaction
-from upkeep.databases.postgresql_globals import HOLDS, NAME, globals_of
+from upkeep.databases.postgresql_identity import ENGINE, identity_of
 from upkeep.databases.postgresql_in_force import hold_back, lapses, validate
 from upkeep.databases.postgresql_lint import lint
 from upkeep.databases.postgresql_locks import begin_work, wait_for_work
@@ -27,6 +27,7 @@ from upkeep.databases.postgresql_reading import PostgresqlReading
 from upkeep.databases.postgresql_restore import holds_anything, pour, refuse_what_is_there
 from upkeep.databases.postgresql_schema import UNCOMPARED
 from upkeep.databases.postgresql_scratch import Scratches, lock_key
+from upkeep.databases.postgresql_snapshot import PostgresqlSnapshot
 from upkeep.databases.postgresql_taking_back import standing, take_back
 from upkeep.databases.postgresql_tools import find_program
 from upkeep.databases.postgresql_writing import PostgresqlWriting, commit
@@ -35,18 +36,9 @@ from upkeep.enforcement import Enforced, Lapse
 from upkeep.errors import Refused
 from upkeep.revisions import Apart, Lint
 
-_OLDEST = 13
 _ITSELF = Means()
 _STATEMENTS = 20
 """So many times the patience for a lock may one statement of a change take."""
-_IDENTITY = """
-    SELECT current_setting('server_version'), current_setting('server_version_num')::int / 10000,
-           (SELECT system_identifier FROM pg_control_system()), pg_database_size(current_database())
-"""
-_BLINDED = """
-    SELECT c.oid::regclass::text FROM pg_class c
-    WHERE c.relrowsecurity AND c.relkind IN ('r', 'p') AND row_security_active(c.oid) ORDER BY 1 LIMIT 1
-"""
 _HOLDER = """
     SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid)
     WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
@@ -68,7 +60,7 @@ class PostgresqlDatabase(ThrowingAway[Scratches, Place]):
     is_scratch: bool = False
     scratches: Scratches | None = field(default=None, repr=False, compare=False)
     follows: Place | None = None
-    engine: ClassVar[str] = "postgresql"
+    engine: ClassVar[str] = ENGINE
     uncompared: ClassVar[tuple[str, ...]] = UNCOMPARED
     copies: ClassVar[int] = 0
     copies_to_observe: ClassVar[int] = 0
@@ -101,22 +93,7 @@ class PostgresqlDatabase(ThrowingAway[Scratches, Place]):
         with self._connected(autocommit=True) as connection:
             if self.follows:
                 refuse_strangers(connection, self.place, self.follows)
-            return self._identity(connection)
-
-    def _identity(self, connection: Connection) -> Identity:
-        row = connection.execute(_IDENTITY).fetchone()
-        assert row is not None  # noqa: S101  # a SELECT without FROM has one row
-        version, major, system, size = row
-        if major < _OLDEST:
-            raise Refused(
-                f"the server of {self.place} is PostgreSQL {version}", f"Upkeep needs {_OLDEST} or newer: upgrade it"
-            )
-        if blinded := connection.execute(_BLINDED).fetchone():
-            raise Refused(
-                f"row security hides rows of {blinded[0]} from the role {connection.info.user}",
-                f"ALTER ROLE {connection.info.user} BYPASSRLS, or look with the tables' owner",
-            )
-        return Identity(self.engine, version, f"{self.place} of system {system}", size)
+            return identity_of(connection, self.place)
 
     def is_empty(self) -> bool:
         """Is there nothing but what every new database of the server has?"""
@@ -128,7 +105,7 @@ class PostgresqlDatabase(ThrowingAway[Scratches, Place]):
         """One read-only transaction that sees one state from begin to end; it hinders no writer."""
         with self._connected() as connection:
             _look_only(connection)
-            self._identity(connection)
+            identity_of(connection, self.place)
             yield PostgresqlReading(connection)
 
     @contextmanager
@@ -137,7 +114,7 @@ class PostgresqlDatabase(ThrowingAway[Scratches, Place]):
         with closing(self.place.connect("upkeep", statement_seconds=_STATEMENTS * self.place.patience)) as connection:
             with speaking(str(self.place)):
                 connection.isolation_level, connection.read_only = IsolationLevel.READ_COMMITTED, False
-                self._identity(connection)
+                identity_of(connection, self.place)
                 begin_work(connection, self._work)
                 yield PostgresqlWriting(connection, patience=self.place.patience)
             commit(connection, str(self.place))
@@ -157,7 +134,7 @@ class PostgresqlDatabase(ThrowingAway[Scratches, Place]):
     def observed(self, workplace: Path, seconds: float) -> Iterator[Sight]:
         """One read-only REPEATABLE READ transaction, whose snapshot the suites are given; it hinders no writer."""
         del workplace
-        with observe(self.place, self.follows, seconds, self._identity) as sight:
+        with observe(self.place, self.follows, seconds, partial(identity_of, place=self.place)) as sight:
             yield sight
 
     @contextmanager
@@ -169,7 +146,7 @@ class PostgresqlDatabase(ThrowingAway[Scratches, Place]):
         del workplace
         with self._connected() as connection:
             _look_only(connection)
-            size = self._identity(connection).size
+            size = identity_of(connection, self.place).size
             look = PostgresqlReading(connection)
             # No transaction holds sequences still: read now, after what is in the tables and before pg_dump reads them,
             # they are ahead of the one and not of the other.
@@ -311,38 +288,6 @@ class PostgresqlDatabase(ThrowingAway[Scratches, Place]):
     def _connected(self, *, autocommit: bool = False) -> Iterator[Connection]:
         with closing(self.place.connect(autocommit=autocommit)) as connection, speaking(str(self.place)):
             yield connection
-
-
-@dataclass(frozen=True)
-class PostgresqlSnapshot:
-    """A transaction that sees one state, which pg_dump can be made to see too."""
-
-    connection: Connection
-    look: PostgresqlReading
-    size: int
-    programs: Path | None
-    patience: float
-    dump_is_the_content: ClassVar[bool] = False
-
-    @contextmanager
-    def reading(self) -> Iterator[PostgresqlReading]:
-        """Look at the state, in the transaction that holds it."""
-        yield self.look
-
-    @contextmanager
-    def dump(self) -> Iterator[BinaryIO]:
-        """What pg_dump writes of that state; Refused where the programs that are here do not fit the server (P-12)."""
-        program = find_program("pg_dump", self.connection.info.server_version // 10000, self.programs)
-        find_program("pg_restore", program.major, self.programs)  # what cannot be restored need not be dumped
-        row = self.connection.execute("SELECT pg_export_snapshot()").fetchone()
-        assert row is not None  # noqa: S101  # a SELECT without FROM has one row
-        with dumped(self.connection, row[0], program, self.patience) as dump:
-            yield dump
-
-    def companions(self) -> Iterator[Beside]:
-        """What belongs to the whole server, of which roles may not see all (P-17)."""
-        with globals_of(self.connection, self.programs) as (content, missing):
-            yield Beside(NAME, HOLDS, content, missing)
 
 
 def _look_only(connection: Connection) -> None:
