@@ -38,12 +38,12 @@ from tasks.verification import verify
 from tasks.work import Worked
 from upkeep.approval import Approval, Duty, judge_approval, judge_within_limits, refuse_unnamed
 from upkeep.assurance import proven_tonight
-from upkeep.backups import Manifest
 from upkeep.clock import named_by_time, utc_now
 from upkeep.databases import Database
 from upkeep.environment import load_settings
 from upkeep.equipment import Equipment, equip
 from upkeep.errors import Refused, UpkeepError
+from upkeep.manifests import Manifest
 from upkeep.plan import Migration, Plan
 from upkeep.report import Detected, RunReport
 from upkeep.verdict import Verdict

@@ -12,10 +12,10 @@ from tasks.accounting import Asked
 from tasks.rehearsal import Rehearsed
 from tasks.undoing import read_deed, rehearse_undo, verify_undo
 from tasks.work import Worked
-from upkeep.backups import Manifest
 from upkeep.clock import named_by_time, utc_now
 from upkeep.databases import Database
 from upkeep.equipment import Equipment, equip
+from upkeep.manifests import Manifest
 from upkeep.plan import Migration, Plan
 from upkeep.report import Detected
 from upkeep.undoing import Deed

@@ -9,11 +9,11 @@ from tasks.rehearsal import Rehearsed
 from tasks.step import step
 from upkeep import attestations
 from upkeep.approval import Approval
-from upkeep.backups import Manifest
 from upkeep.databases import Identity
 from upkeep.equipment import Equipment
 from upkeep.journal import intentions
 from upkeep.ledger import Kind, Link
+from upkeep.manifests import Manifest
 from upkeep.plan import Migration, Plan
 from upkeep.proofs import manifest_evidence, proof_of
 from upkeep.receipts import evidence_of

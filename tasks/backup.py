@@ -5,12 +5,13 @@ from pathlib import Path
 
 from tasks.progress import progress_of
 from tasks.step import step
-from upkeep.backups import Manifest, bring_back, prove, take_backup
+from upkeep.backups import bring_back, prove, take_backup
 from upkeep.census import Census
 from upkeep.clock import utc_now
 from upkeep.databases import Database
 from upkeep.equipment import Equipment
 from upkeep.errors import Damaged
+from upkeep.manifests import Manifest
 
 
 @step("back up", retried=True)

@@ -3,13 +3,13 @@
 import shutil
 from datetime import timedelta
 
-from upkeep.backups import find_backup
 from upkeep.catalog import Catalog
 from upkeep.clock import utc_now
 from upkeep.databases import Database
 from upkeep.equipment import Equipment
 from upkeep.errors import Refused
 from upkeep.losses import LEFT_BEHIND
+from upkeep.manifests import find_backup
 from upkeep.numbers import several
 from upkeep.policy import Policy
 from upkeep.proofs import proof_of

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from tasks.origins import older_than, opened
 from upkeep.adopting import LookedBack, Then, adopted_since
-from upkeep.backups import Manifest
 from upkeep.births import given_again, newest_rows
 from upkeep.catalog import ForeignKey
 from upkeep.databases import Database, Reading
@@ -13,6 +12,7 @@ from upkeep.equipment import Equipment
 from upkeep.errors import Damaged
 from upkeep.finding import keys_of
 from upkeep.history import Moment, Newest, Record
+from upkeep.manifests import Manifest
 from upkeep.older_backups import CannotTell
 from upkeep.remembering import latest_record, runs_that_looked
 from upkeep.vanishing import Secret, repaired_since

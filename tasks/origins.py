@@ -7,13 +7,14 @@ from functools import partial
 from pathlib import Path
 
 from tasks.migration import MigrationFailed, alembic, pending_migration
-from upkeep.backups import Manifest, bring_back, list_backups
+from upkeep.backups import bring_back
 from upkeep.databases import Database, Reading
 from upkeep.encryption import CANNOT_READ
 from upkeep.equipment import Equipment
 from upkeep.errors import Refused
 from upkeep.finding import keys_of
 from upkeep.lost_tables import LostTables, look_for_tables
+from upkeep.manifests import Manifest, list_backups
 from upkeep.older_backups import CannotTell, Older
 from upkeep.origins import Origins
 from upkeep.recall import Recall

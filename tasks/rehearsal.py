@@ -12,7 +12,6 @@ from tasks.step import step
 from tasks.trials import there_and_back
 from tasks.work import Worked, with_keys_validated, work_on
 from upkeep.adopting import NOT_LOOKED_BACK
-from upkeep.backups import Manifest
 from upkeep.changes import Refusal, RowsRefused
 from upkeep.databases import Database
 from upkeep.encryption import CANNOT_READ
@@ -20,6 +19,7 @@ from upkeep.equipment import Equipment
 from upkeep.errors import Refused
 from upkeep.finding import keys_of, with_tables_back
 from upkeep.losses import beyond_limits
+from upkeep.manifests import Manifest
 from upkeep.numbers import several
 from upkeep.origins import Origins
 from upkeep.plan import Migration, Plan, beyond

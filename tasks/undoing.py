@@ -12,7 +12,6 @@ from tasks.recovery import outcome_name
 from tasks.rehearsal import ATTEMPTS, Rehearsed
 from tasks.step import step
 from tasks.work import Worked, work_on
-from upkeep.backups import Manifest
 from upkeep.changes import CHANGES, Change, Record, Refusal, RowsRefused, stored_changes
 from upkeep.databases import Database
 from upkeep.equipment import Equipment
@@ -21,6 +20,7 @@ from upkeep.finding import keys_of
 from upkeep.gathered import Gathered
 from upkeep.ledger import ENDS, Receipt
 from upkeep.making import comeback_of
+from upkeep.manifests import Manifest
 from upkeep.plan import Plan
 from upkeep.policy import Action
 from upkeep.receipts import attested, receipts_back_to

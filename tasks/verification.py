@@ -4,9 +4,9 @@ from tasks.origins import origins_for
 from tasks.rehearsal import drawn_up, measured
 from tasks.step import step
 from tasks.work import Worked
-from upkeep.backups import Manifest
 from upkeep.databases import Database
 from upkeep.equipment import Equipment
+from upkeep.manifests import Manifest
 from upkeep.plan import Plan
 from upkeep.report import Detected
 from upkeep.verdict import Check, Verdict, judge_backup, judge_keys_asked

@@ -23,10 +23,11 @@ from tasks.recovery import recover_runs
 from tasks.rehearsal import Rehearsed, look, rehearse
 from tasks.work import Worked
 from tests.damaged_clinic import ROOT
-from upkeep.backups import Manifest, bring_back, prove, take_backup
+from upkeep.backups import bring_back, prove, take_backup
 from upkeep.clock import utc_now
 from upkeep.databases import Database
 from upkeep.equipment import Equipment
+from upkeep.manifests import Manifest
 
 RUN = "20260401T020000Z-tested"
 

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 
 from tests.engines import Base, Engine, unless_it_cannot
 from tests.engines.house import BY_DELETION, NOW, House, engine, house, orphans
-from upkeep.backups import Manifest, bring_back, take_backup
+from upkeep.backups import bring_back, take_backup
 from upkeep.census import take_census
 from upkeep.databases import Database, Reading
 from upkeep.databases.opening import open_database
 from upkeep.errors import Damaged, Refused, RowRefused, Unreachable, UpkeepError
+from upkeep.manifests import Manifest
 from upkeep.workplaces import workplace
 
 __all__ = ["engine", "house"]

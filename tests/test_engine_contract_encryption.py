@@ -9,13 +9,14 @@ import pytest
 from tests.age_by_hand import opened
 from tests.engines.house import BY_DELETION, NOW, House, engine, house
 from tests.every_byte import telling
-from upkeep.backups import Manifest, bring_back, prove, proving_again, take_backup
+from upkeep.backups import bring_back, prove, proving_again, take_backup
 from upkeep.changes import put_changes, stored_changes
 from upkeep.databases.opening import open_database
 from upkeep.encryption import PLAIN, Keyring
 from upkeep.encryption.files import keyring_from
 from upkeep.errors import Damaged, Refused
 from upkeep.finding import keys_of
+from upkeep.manifests import Manifest
 from upkeep.mending import mend
 
 __all__ = ["engine", "house"]

@@ -10,12 +10,13 @@ import pytest
 from tests.engines import Engine, Key, Table
 from tests.engines.house import BY_NULL, NOW, House, engine, house, policy
 from tests.test_engine_contract_repair import a_house
-from upkeep.backups import Manifest, take_backup
+from upkeep.backups import take_backup
 from upkeep.changes import RowsRefused
 from upkeep.databases import Reading
 from upkeep.errors import Refused
 from upkeep.finding import find, keys_of
 from upkeep.lost_tables import look_for_tables
+from upkeep.manifests import Manifest
 from upkeep.older_backups import Older
 from upkeep.origins import Origins
 from upkeep.plan import Plan, Repair

@@ -16,11 +16,12 @@ import pytest
 from tests.clinics import Night, Runs, perform_at, recover_at, rehearse_at, settings_set_back
 from tests.damaged_clinic import MODES, PLACES, SERVERS, Clinic, Content, asked
 from tests.engines.postgresql import PostgresqlBase
-from upkeep.backups import bring_back, list_backups, prove
+from upkeep.backups import bring_back, prove
 from upkeep.clock import utc_now
 from upkeep.databases.opening import open_database
 from upkeep.equipment import Equipment
 from upkeep.errors import Unreachable
+from upkeep.manifests import list_backups
 
 pytest_plugins = ("tests.clinics",)
 

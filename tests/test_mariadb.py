@@ -18,11 +18,12 @@ import pytest
 from sqlalchemy.engine import URL
 
 from tests.servers.mariadb import MariadbServer
-from upkeep.backups import Manifest, bring_back, list_backups, prove, take_backup
+from upkeep.backups import bring_back, prove, take_backup
 from upkeep.databases import Database, Reading, Writing
 from upkeep.databases.mariadb import MariadbDatabase
 from upkeep.databases.opening import open_database
 from upkeep.errors import Damaged, Refused, Unreachable, UpkeepError
+from upkeep.manifests import Manifest, list_backups
 from upkeep.rows import images_of
 from upkeep.stores import Store, open_store
 

@@ -15,11 +15,12 @@ import psycopg
 import pytest
 
 from tests.servers.postgresql import PostgresServer, system_programs, wheel_programs
-from upkeep.backups import Manifest, bring_back, list_backups, prove, take_backup
+from upkeep.backups import bring_back, prove, take_backup
 from upkeep.databases import Database, Reading, Writing
 from upkeep.databases.opening import open_database
 from upkeep.databases.postgresql import PostgresqlDatabase
 from upkeep.errors import Damaged, Refused, Unreachable, UpkeepError
+from upkeep.manifests import Manifest, list_backups
 from upkeep.stores import Store, open_store
 
 NOW = datetime(2026, 4, 1, 2, tzinfo=UTC)

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from tests.servers.postgresql import PostgresServer
 from tests.shell import upkeep
 from tests.test_postgresql import NOW, House, house, one_house
-from upkeep.backups import Manifest, bring_back, find_backup, list_backups, remove_backup, take_backup
+from upkeep.backups import bring_back, take_backup
 from upkeep.databases import Counter, Database
 from upkeep.databases.opening import open_database
+from upkeep.manifests import Manifest, find_backup, list_backups, remove_backup
 from upkeep.readers import buffered
 from upkeep.streams import Unpacking
 

@@ -13,12 +13,13 @@ from sqlalchemy.engine import make_url
 
 from tests.servers.postgresql import PostgresServer, postgresql_server
 from tests.test_postgresql import ORPHAN, SHAPES, TABLES, House, one_house
-from upkeep.backups import bring_back, list_backups
+from upkeep.backups import bring_back
 from upkeep.databases import Database
 from upkeep.databases.opening import open_database
 from upkeep.databases.postgresql_place import Place
 from upkeep.databases.postgresql_scratch_probe import Server, judge_server
 from upkeep.errors import Refused, Unreachable
+from upkeep.manifests import list_backups
 from upkeep.stores import open_store
 
 __all__ = ["one_house"]

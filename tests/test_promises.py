@@ -18,13 +18,13 @@ from tests.clinics import RUN, Night, Runs, perform_at, recover_at, rehearse_at
 from tests.damaged_clinic import Clinic, build_clinic, content
 from tests.engines.sqlite import bytes_of
 from upkeep.approval import judge_approval
-from upkeep.backups import Backup, Manifest, list_backups
 from upkeep.census import Census
 from upkeep.changes import Change, Record, stored_changes
 from upkeep.cli.entry import main
 from upkeep.cli.saying import DAMAGED, DOES_NOT_HOLD, HOLDS, REFUSED
 from upkeep.equipment import Equipment
 from upkeep.errors import Refused
+from upkeep.manifests import Backup, Manifest, list_backups
 from upkeep.retention import MOST_AT_ONCE, judge_retention
 from upkeep.verdict import Verdict
 

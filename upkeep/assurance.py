@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from upkeep.backups import Manifest, Proof, folder, list_backups
+from upkeep.manifests import Manifest, Proof, folder, list_backups
 from upkeep.policy import Restores
 from upkeep.stores import Store
 from upkeep.verdict import Check

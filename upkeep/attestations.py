@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import Any
 
 from upkeep import __version__
-from upkeep.backups import Manifest, Proof
 from upkeep.census import Census
 from upkeep.databases import Identity
 from upkeep.encryption import Sealed
 from upkeep.making import Comeback
+from upkeep.manifests import Manifest, Proof
 from upkeep.plan import Plan
 from upkeep.policy import Policy
 from upkeep.pruning import Pruning

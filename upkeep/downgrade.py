@@ -2,9 +2,9 @@
 
 from pydantic import ValidationError
 
-from upkeep.backups import Manifest, folder
 from upkeep.encryption import Keyring
 from upkeep.errors import Refused
+from upkeep.manifests import Manifest, folder
 from upkeep.stores import Store
 
 

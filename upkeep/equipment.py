@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from upkeep.adopting import NOT_LOOKED_BACK, LookedBack
-from upkeep.backups import list_backups
 from upkeep.clock import utc_now
 from upkeep.databases import Database, Reading
 from upkeep.databases.opening import backend_of, open_database
@@ -20,6 +19,7 @@ from upkeep.history import History, Record
 from upkeep.holds import Hold, hold_for
 from upkeep.ledger import Evidence, Kind, Link
 from upkeep.lost_keys import lost_keys
+from upkeep.manifests import list_backups
 from upkeep.marks import Marks
 from upkeep.models import SILENT, Models
 from upkeep.policy import Policy

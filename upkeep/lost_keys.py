@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from upkeep.backups import Manifest
 from upkeep.catalog import Catalog
+from upkeep.manifests import Manifest
 from upkeep.models import LostKey
 
 

@@ -1,7 +1,7 @@
 """What the store holds beside the dump of a backup: its manifest as evidence, and its proof."""
 
-from upkeep.backups import Manifest, Proof, folder
 from upkeep.ledger import Evidence
+from upkeep.manifests import Manifest, Proof, folder
 from upkeep.receipts import attested
 from upkeep.stores import Store
 

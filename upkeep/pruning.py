@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from upkeep.backups import list_backups, remove_backup, unfinished_backups
+from upkeep.manifests import list_backups, remove_backup, unfinished_backups
 from upkeep.retention import Judgement, judge_retention
 from upkeep.stores import Store
 

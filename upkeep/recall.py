@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from upkeep.backups import folder
 from upkeep.databases import Reading
 from upkeep.documents import put_document
+from upkeep.manifests import folder
 from upkeep.sightings import Missed
 from upkeep.stores import Store
 from upkeep.values import digest, encode

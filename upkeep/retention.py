@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from upkeep.backups import Backup
+from upkeep.manifests import Backup
 
 MOST_AT_ONCE = 50
 """No run removes more backups than this: a wrong clock or a wrong setting does not empty a store (P-30)."""

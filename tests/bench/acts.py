@@ -83,8 +83,9 @@ def back_up(database: str, programs: str | None, store: str, workplace: str) -> 
 
 def restore(manifest: Said, programs: str | None, store: str, target: str) -> Said:
     """The kernel's way back: every byte compared, then the content proven."""
-    from upkeep.backups import Manifest, bring_back, prove
+    from upkeep.backups import bring_back, prove
     from upkeep.clock import utc_now
+    from upkeep.manifests import Manifest
     from upkeep.stores import open_store
 
     place, wanted = open_store(store), Manifest.model_validate(manifest)

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from tests.engines import ENGINES, Base, Engine, Key, Table
-from upkeep.backups import Manifest, bring_back, list_backups, prove, take_backup
+from upkeep.backups import bring_back, prove, take_backup
 from upkeep.changes import Change, Mended, Record, RowsRefused, put_changes, stored_changes
 from upkeep.databases import Database, Reading
 from upkeep.databases.opening import open_database
 from upkeep.finding import find, keys_of
+from upkeep.manifests import Manifest, list_backups
 from upkeep.mending import mend
 from upkeep.plan import Plan
 from upkeep.planning import Planner

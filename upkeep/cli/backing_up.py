@@ -6,16 +6,7 @@ from typing import Annotated
 import typer
 
 from upkeep.attestations import Contents, backed_up, proven, pruned, restored
-from upkeep.backups import (
-    Backup,
-    Manifest,
-    bring_back,
-    find_backup,
-    list_backups,
-    prove,
-    proving_again,
-    take_backup,
-)
+from upkeep.backups import bring_back, prove, proving_again, take_backup
 from upkeep.census import differences, take_census
 from upkeep.cli.documents import backup_document, pruning_document
 from upkeep.cli.saying import Json, end_badly, say
@@ -28,6 +19,7 @@ from upkeep.environment import load_settings
 from upkeep.equipment import equip
 from upkeep.errors import Damaged, Refused, UpkeepError
 from upkeep.holds import hold_for
+from upkeep.manifests import Backup, Manifest, find_backup, list_backups
 from upkeep.proofs import manifest_evidence
 from upkeep.pruning import judge_store, remove_old
 from upkeep.receipts import write_receipt

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from upkeep.backups import Backup
+from upkeep.manifests import Backup
 from upkeep.pruning import Pruning
 
 

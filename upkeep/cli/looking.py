@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from upkeep.backups import bring_back, find_backup, list_backups
+from upkeep.backups import bring_back
 from upkeep.baseline import against
 from upkeep.cli.documents import backup_document
 from upkeep.cli.saying import DOES_NOT_HOLD, HOLDS, Json, end, end_badly, say
@@ -18,6 +18,7 @@ from upkeep.equipment import Equipment, equip
 from upkeep.errors import Damaged, Refused, Unreachable
 from upkeep.finding import detected, diagnosed, find, keys_of, with_adopted
 from upkeep.history import Moment, Record
+from upkeep.manifests import find_backup, list_backups
 from upkeep.remembering import read_baseline
 from upkeep.report import Detected, detected_document
 from upkeep.wording import backups as wording

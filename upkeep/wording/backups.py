@@ -1,6 +1,6 @@
 """What is said of backups: one that was taken, those that there are, which go and why."""
 
-from upkeep.backups import Backup, Manifest
+from upkeep.manifests import Backup, Manifest
 from upkeep.numbers import several
 from upkeep.pruning import Pruning
 from upkeep.wording.lines import folded
