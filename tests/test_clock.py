@@ -16,9 +16,11 @@ def test_names_sort_in_the_order_in_which_they_are_given() -> None:
 
 
 def test_one_whose_second_is_over_sorts_after_all_of_that_second_and_before_the_next() -> None:
-    now = utc_now()
-    while utc_now() == now:
-        in_time = named_by_time(now)
+    before = now = utc_now()
+    while now == before:
+        now = utc_now()
+    in_time = named_by_time(now)  # the second has just begun
+    time.sleep(1.1)
     late, next_one = named_by_time(now), named_by_time(utc_now())
     assert in_time < late < next_one
 
