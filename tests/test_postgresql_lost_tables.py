@@ -14,7 +14,7 @@ from tests.shell import upkeep
 from tests.surgeries import ServerPlace, Surgery, Ward, on_postgresql
 from upkeep.equipment import Equipment
 from upkeep.errors import Refused
-from upkeep.policy import Policy
+from upkeep.policy import Action, Policy
 from upkeep.remaking import CannotMake, as_if_made
 from upkeep.wording.sentences import whole_tables
 
@@ -141,7 +141,7 @@ def clinic(server: PostgresServer, more: str = "") -> Surgery:
 def test_a_key_of_which_an_orphan_stays_comes_back_not_valid(system_postgresql: PostgresServer) -> None:
     surgery = clinic(system_postgresql)
     surgery.run("INSERT INTO visits VALUES (12, 99)")  # no key forbids it any more
-    by = RESTORES.model_copy(update={"rule": (RESTORES.rule[0].model_copy(update={"orphan": ("restore",)}),)})
+    by = RESTORES.model_copy(update={"rule": (RESTORES.rule[0].model_copy(update={"orphan": (Action.RESTORE,)}),)})
     surgery.performed(surgery.planned(by), by)
     assert surgery.ask("SELECT conname, convalidated FROM pg_constraint WHERE contype = 'f'") == [
         ("visits_doctor_id_fkey", False)

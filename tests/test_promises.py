@@ -306,9 +306,11 @@ def test_promise_5_retention_never_removes_the_last_verified_backup_p30(
     if not usable:
         assert kept == {backup.id for backup in backups}, "without a verified backup nothing goes"
     else:
-        assert max(usable, key=lambda one: one.taken).id in kept
+        assert max(usable, key=lambda one: (one.taken, one.id)).id in kept
     if past := [one for one in usable if one.taken <= now]:
-        assert max(past, key=lambda one: one.taken).id in kept, "one that claims to be of the future protects nothing"
+        assert max(past, key=lambda one: (one.taken, one.id)).id in kept, (
+            "one that claims to be of the future protects nothing"
+        )
     for backup in backups:
         if backup.id not in kept:
             assert backup.manifest is not None
