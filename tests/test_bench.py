@@ -100,6 +100,7 @@ def test_postgresql_is_left_out_aloud_where_there_is_none(
     assert "- postgresql-detection is left out: no PostgreSQL server is installed" in page(document)
 
 
+@pytest.mark.exhaustive
 def test_one_figure_can_be_measured_anew_and_the_others_stay(tmp_path: Path) -> None:
     before, _ = measured(tmp_path, "many-keys", "write-lock")
     after, _ = measured(tmp_path, "many-keys", more=("--keep",))

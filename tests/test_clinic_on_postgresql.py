@@ -110,7 +110,7 @@ def test_maintain_from_rehearsal_to_a_second_run_that_finds_nothing_promise_2(cl
     assert PostgresqlBase(clinic.server, clinic.base).scratches(HOUSE) == set()
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.usefixtures("prefect_here")
 def test_repaired_and_migrated_to_the_head_in_one_transaction(clinic: Clinic) -> None:
     """By `migrate` alone it is refused, for its orphans would make the migration dangerous (P-91)."""

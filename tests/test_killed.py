@@ -340,7 +340,7 @@ def test_promise_4_killed_at_every_boundary_of_a_whole_run_and_the_next_run_carr
 @pytest.mark.parametrize(
     ("damaged", "moment", "said"),
     [
-        ("delete", "return upkeep/mending.py:mend 2", "had changed nothing"),
+        pytest.param("delete", "return upkeep/mending.py:mend 2", "had changed nothing", marks=pytest.mark.exhaustive),
         pytest.param(
             "delete",
             f"return upkeep/databases/sqlite_exchange.py:look 60 in {PERFORMS}",
@@ -355,7 +355,9 @@ def test_promise_4_killed_at_every_boundary_of_a_whole_run_and_the_next_run_carr
         pytest.param("system", "return upkeep/mending.py:mend 2", "had changed nothing", marks=pytest.mark.exhaustive),
         ("system", "return tasks/work.py:work_on 2", "had been performed whole"),
         pytest.param("mariadb", "return upkeep/mending.py:mend 2", "had changed nothing", marks=pytest.mark.exhaustive),
-        ("mariadb", "return tasks/work.py:work_on 2", "had been performed whole"),
+        pytest.param(
+            "mariadb", "return tasks/work.py:work_on 2", "had been performed whole", marks=pytest.mark.exhaustive
+        ),
     ],
     indirect=["damaged"],
 )

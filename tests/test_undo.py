@@ -37,7 +37,9 @@ def approved(damaged: Clinic, runs: Runs, run: str, digest: str, **more: Any) ->
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("damaged", ["delete", "system", "mariadb"], indirect=True)
+@pytest.mark.parametrize(
+    "damaged", ["delete", "system", pytest.param("mariadb", marks=pytest.mark.exhaustive)], indirect=True
+)
 def test_promise_3_an_undo_gives_back_the_damaged_clinic_and_its_undo_the_repaired_one(
     damaged: Clinic, runs: Runs
 ) -> None:
@@ -87,7 +89,7 @@ def test_promise_10_an_undo_tells_no_value_of_a_row(damaged: Clinic, runs: Runs)
     ("moment", "said"),
     [
         ("return upkeep/mending.py:mend 2", "had changed nothing"),
-        ("return tasks/work.py:work_on 2", "had been performed whole"),
+        pytest.param("return tasks/work.py:work_on 2", "had been performed whole", marks=pytest.mark.exhaustive),
     ],
 )
 def test_promise_4_an_undo_that_is_killed_is_before_or_after_and_the_next_one_carries_on(
