@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 
 from tasks.migration import MigrationFailed, alembic, pending_migration
@@ -14,7 +15,7 @@ from upkeep.equipment import Equipment
 from upkeep.errors import Refused
 from upkeep.finding import keys_of
 from upkeep.lost_tables import LostTables, look_for_tables
-from upkeep.manifests import Manifest, list_backups
+from upkeep.manifests import Manifest, list_backups, newest_first
 from upkeep.older_backups import CannotTell, Older
 from upkeep.origins import Origins
 from upkeep.recall import Recall
@@ -78,11 +79,9 @@ def _that_can_be_made(target: Database, lost: LostTables) -> LostTables:
 
 def older_than(equipment: Equipment, manifest: Manifest) -> list[Manifest]:
     """Newest first. One of another engine ends the history: its rows are not comparable with those of today."""
-    backups = list_backups(equipment.store, equipment.settings.database)
-    older = [b.manifest for b in backups if b.manifest and b.manifest.order < manifest.order]
-    newest_first = sorted(older, key=lambda one: one.order, reverse=True)
-    ends = next((n for n, one in enumerate(newest_first) if one.engine != manifest.engine), len(newest_first))
-    return newest_first[:ends]
+    known = newest_first(list_backups(equipment.store, equipment.settings.database))
+    older = (one for one in known if one.order < manifest.order)
+    return list(takewhile(lambda one: one.engine == manifest.engine, older))
 
 
 @contextmanager

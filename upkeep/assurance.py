@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from upkeep.manifests import Manifest, Proof, folder, list_backups
+from upkeep.manifests import Manifest, Proof, folder, list_backups, newest_first
 from upkeep.policy import Restores
 from upkeep.stores import Store
 from upkeep.verdict import Check
@@ -91,8 +91,7 @@ def find_assurance(store: Store, database: str, *, wanted: Restores, now: dateti
 
     A proof of tomorrow speaks of a wrong clock, and would put off the next one for who knows how long (P-30).
     """
-    manifests = [one.manifest for one in list_backups(store, database) if one.verified and one.manifest]
-    for manifest in sorted(manifests, key=lambda one: one.order, reverse=True):
+    for manifest in newest_first(one for one in list_backups(store, database) if one.verified):
         proven = _proven_when(store, database, manifest.id)
         if proven is not None and max(manifest.taken, proven) <= now:
             return Assurance(wanted, now, Proven(manifest.id, manifest.taken, proven))

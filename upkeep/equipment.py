@@ -19,7 +19,7 @@ from upkeep.history import History, Record
 from upkeep.holds import Hold, hold_for
 from upkeep.ledger import Evidence, Kind, Link
 from upkeep.lost_keys import lost_keys
-from upkeep.manifests import list_backups
+from upkeep.manifests import list_backups, newest_first
 from upkeep.marks import Marks
 from upkeep.models import SILENT, Models
 from upkeep.policy import Policy
@@ -77,12 +77,11 @@ class Equipment:
         """The same, with what its backups know of keys that went with their parent table, if the engine drops any."""
         if not self.database.drops_keys:
             return self
-        found = list_backups(self.store, self.settings.database)
-        newest_first = sorted((one.manifest for one in found if one.manifest), key=lambda one: one.order, reverse=True)
-        if not any(one.census.keys for one in newest_first):
+        manifests = newest_first(list_backups(self.store, self.settings.database))
+        if not any(one.census.keys for one in manifests):
             return self
         with self.database.reading() as reading:
-            lost = lost_keys(reading.catalog(), reading.revision(), newest_first)
+            lost = lost_keys(reading.catalog(), reading.revision(), manifests)
         return replace(self, models=self.models.model_copy(update={"lost": lost}))
 
     @property

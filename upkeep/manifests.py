@@ -1,6 +1,6 @@
 """What a store holds of backups: their manifests and proofs, how they are found, and how one goes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -104,17 +104,22 @@ def _backups(store: Store, database: str, names: set[str]) -> Iterator[Backup]:
         yield Backup(backup, None if fault else manifest, verified and not fault, fault)
 
 
+def newest_first(backups: Iterable[Backup]) -> list[Manifest]:
+    """The manifests of those that can be used."""
+    return sorted((one.manifest for one in backups if one.manifest), key=lambda one: one.order, reverse=True)
+
+
 def find_backup(store: Store, database: str, wanted: str) -> Manifest:
     """The manifest of a backup by its id, or of the newest one that was verified for ``latest``."""
     backups = list_backups(store, database)
     if wanted == "latest":
-        good = [b.manifest for b in backups if b.manifest and b.verified]
+        good = newest_first(one for one in backups if one.verified)
         if not good:
             raise Refused(
                 f"there is no verified backup of {database} in {store.url}",
                 "run `upkeep backup`, then `upkeep verify latest`",
             )
-        return max(good, key=lambda manifest: manifest.order)
+        return good[0]
     for backup in backups:
         if backup.id == wanted:
             if backup.manifest is None:

@@ -19,7 +19,7 @@ from upkeep.environment import load_settings
 from upkeep.equipment import equip
 from upkeep.errors import Damaged, Refused, UpkeepError
 from upkeep.holds import hold_for
-from upkeep.manifests import Backup, Manifest, find_backup, list_backups
+from upkeep.manifests import Backup, Manifest, find_backup, list_backups, newest_first
 from upkeep.proofs import manifest_evidence
 from upkeep.pruning import judge_store, remove_old
 from upkeep.receipts import write_receipt
@@ -90,10 +90,10 @@ def _to_verify(store: Store, name: str, wanted: str) -> Manifest:
     """The backup of this id; for ``latest`` the newest one that is whole, verified before or not."""
     if wanted != "latest":
         return find_backup(store, name, wanted)
-    usable = [one.manifest for one in list_backups(store, name) if one.manifest]
+    usable = newest_first(list_backups(store, name))
     if not usable:
         raise Refused(f"there is no backup of {name} in {store.url}", "run `upkeep backup` first")
-    return max(usable, key=lambda one: one.order)
+    return usable[0]
 
 
 def prune(
