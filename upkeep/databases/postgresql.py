@@ -21,7 +21,7 @@ from upkeep.databases.postgresql_in_force import hold_back, lapses, validate
 from upkeep.databases.postgresql_lint import lint
 from upkeep.databases.postgresql_locks import begin_work, wait_for_work
 from upkeep.databases.postgresql_observing import observe, refuse_strangers
-from upkeep.databases.postgresql_place import FINGERPRINT, Connection, Place, fingerprint_of
+from upkeep.databases.postgresql_place import FINGERPRINT, Connection, Place, fingerprint_of, look_only
 from upkeep.databases.postgresql_probe import try_a_violation
 from upkeep.databases.postgresql_reading import PostgresqlReading
 from upkeep.databases.postgresql_restore import holds_anything, pour, refuse_what_is_there
@@ -104,7 +104,7 @@ class PostgresqlDatabase(ThrowingAway[Scratches, Place]):
     def reading(self) -> Iterator[PostgresqlReading]:
         """One read-only transaction that sees one state from begin to end; it hinders no writer."""
         with self._connected() as connection:
-            _look_only(connection)
+            look_only(connection)
             identity_of(connection, self.place)
             yield PostgresqlReading(connection)
 
@@ -145,7 +145,7 @@ class PostgresqlDatabase(ThrowingAway[Scratches, Place]):
         """
         del workplace
         with self._connected() as connection:
-            _look_only(connection)
+            look_only(connection)
             size = identity_of(connection, self.place).size
             look = PostgresqlReading(connection)
             # No transaction holds sequences still: read now, after what is in the tables and before pg_dump reads them,
@@ -231,7 +231,7 @@ class PostgresqlDatabase(ThrowingAway[Scratches, Place]):
     def lapses(self, keys: Collection[ForeignKey]) -> dict[str, Lapse]:
         """As the server's catalog says it: not declared, switched off, NOT VALID, and what the role may not mend."""
         with self._connected() as connection:
-            _look_only(connection)
+            look_only(connection)
             return lapses(connection, keys)
 
     def hold_back(self, keys: Collection[Enforced]) -> None:
@@ -288,8 +288,3 @@ class PostgresqlDatabase(ThrowingAway[Scratches, Place]):
     def _connected(self, *, autocommit: bool = False) -> Iterator[Connection]:
         with closing(self.place.connect(autocommit=autocommit)) as connection, speaking(str(self.place)):
             yield connection
-
-
-def _look_only(connection: Connection) -> None:
-    connection.isolation_level = IsolationLevel.REPEATABLE_READ
-    connection.read_only = True

@@ -9,12 +9,10 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
-from psycopg import IsolationLevel
-
 from upkeep.databases import Lent, Reading, Tally, Writing
 from upkeep.databases.postgresql_errors import speaking
 from upkeep.databases.postgresql_exchange import ADVICE, may_pass, tallies_of
-from upkeep.databases.postgresql_place import FINGERPRINT, Place, fingerprint_of
+from upkeep.databases.postgresql_place import FINGERPRINT, Place, fingerprint_of, look_only
 from upkeep.databases.postgresql_reading import PostgresqlReading
 
 
@@ -33,7 +31,7 @@ class PostgresqlBeside:
     def reading(self) -> Iterator[Reading]:
         """One read-only transaction, which is over when the look is."""
         with closing(self.place.connect()) as connection, speaking(str(self.place)):
-            connection.isolation_level, connection.read_only = IsolationLevel.REPEATABLE_READ, True
+            look_only(connection)
             yield PostgresqlReading(connection)
 
     def writing(self) -> AbstractContextManager[Writing]:
@@ -64,5 +62,5 @@ class PostgresqlBeside:
     def tallies(self, counted: Collection[str] | None) -> dict[str, Tally]:
         """Where rows are kept; how many there are of those tables alone that are counted."""
         with closing(self.place.connect()) as connection, speaking(str(self.place)):
-            connection.isolation_level, connection.read_only = IsolationLevel.REPEATABLE_READ, True
+            look_only(connection)
             return tallies_of(connection, PostgresqlReading(connection), counted)

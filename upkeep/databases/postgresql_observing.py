@@ -5,12 +5,11 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
 import psycopg
-from psycopg import IsolationLevel
 
 from upkeep.databases import Behind, Identity, Sight
 from upkeep.databases.postgresql_asking import quoted, run
 from upkeep.databases.postgresql_errors import speaking
-from upkeep.databases.postgresql_place import Connection, Place, fingerprint_of
+from upkeep.databases.postgresql_place import Connection, Place, fingerprint_of, look_only
 from upkeep.databases.postgresql_reading import PostgresqlReading
 from upkeep.errors import Refused, Unreachable
 
@@ -38,7 +37,7 @@ def observe(
     connected = place.connect("upkeep look", statement_seconds=milliseconds / 1000)
     with _speaking(place, seconds), closing(connected) as connection:
         behind = _checked(connection, place, follows) if follows else None
-        connection.isolation_level, connection.read_only = IsolationLevel.REPEATABLE_READ, True
+        look_only(connection)
         identity(connection)
         exported = connection.execute("SELECT pg_export_snapshot()").fetchone()
         assert exported is not None  # noqa: S101  # a SELECT without FROM has one row

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg import sql
+from psycopg import IsolationLevel, sql
 from psycopg.conninfo import make_conninfo
 from sqlalchemy.engine import URL
 
@@ -140,3 +140,8 @@ def _settle(connection: Connection, patience: float, statement_seconds: float) -
         connection.execute(sql.SQL("SET {} = {}").format(sql.Identifier(name), int(seconds * 1000)))
     connection.execute("SET idle_in_transaction_session_timeout = 0")
     connection.execute("SET row_security = off")
+
+
+def look_only(connection: Connection) -> None:
+    """Have its next transaction change nothing and see one state from begin to end."""
+    connection.isolation_level, connection.read_only = IsolationLevel.REPEATABLE_READ, True

@@ -65,7 +65,7 @@ def take_back(place: Place, key: int, apart: Apart, there: Collection[str]) -> t
                     dropped.append(one.place)
     except (UpkeepError, psycopg.Error) as fault:
         said = fault.message if isinstance(fault, UpkeepError) else type(fault).__name__
-        names = ", ".join(_name for _, (_, _name) in apart.makes) or "nothing by name"
+        names = ", ".join(name for _, (_, name) in apart.makes) or "nothing by name"
         raise Unfinished(
             f"what a revision has left half done could not be taken back ({names}): {said}",
             "`upkeep recover` does it when nobody is in the way",
