@@ -202,6 +202,31 @@ def on_postgresql(server: PostgresServer, script: str) -> Surgery:
     return Surgery(ServerPlace(PostgresqlBase(server, server.make_database())), script)
 
 
+def missed_of(surgery: Surgery, gone: set[str], above: str) -> set[str]:
+    """Which of the tables a and b that are gone rows still want: c points at both, b at the one ``above`` it."""
+    missed = {name for name in gone if surgery.ask(f"SELECT 1 FROM c WHERE {name} IS NOT NULL")}
+    if above in gone and "b" not in gone and surgery.ask("SELECT 1 FROM b WHERE up IS NOT NULL"):
+        missed.add(above)
+    if above in gone and "b" in missed:
+        missed.add(above)
+    return missed
+
+
+def comes_back_and_goes_again(surgery: Surgery, by: Policy, whole: list[str] | None, missed: set[str]) -> Plan:
+    """Those tables, and no others, come back; then all is ``whole``, if that is told, and an undo takes it back."""
+    damaged = surgery.content()
+    plan = surgery.planned(by)
+    assert {one.table for one in plan.tables} == missed
+    mended = surgery.performed(plan, by)
+    if whole is not None:
+        assert surgery.content() == whole
+    assert surgery.planned(by).is_empty
+    if plan.tables:
+        surgery.performed(surgery.undo_of(plan, mended, by), by)
+        assert surgery.content() == damaged
+    return plan
+
+
 @dataclass(frozen=True)
 class Ward:
     """A small database that has lost a table, its store, and the settings that point there."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tasks.outcome import Found, what_became_of
 from tests.shell import Place, family, upkeep
-from tests.surgeries import Surgery, in_a_file
+from tests.surgeries import Surgery, comes_back_and_goes_again, in_a_file, missed_of
 from upkeep.changes import put_changes
 from upkeep.databases import Reading
 from upkeep.equipment import equip
@@ -219,22 +219,9 @@ def test_whatever_tables_are_dropped_the_database_is_afterwards_what_it_was(
         surgery.night()
     gone = data.draw(st.sets(st.sampled_from("ab"), min_size=1))
     surgery.run("".join(f"DROP TABLE {name};" for name in gone))
-    damaged = surgery.content()
-    missed = {name for name in gone if surgery.ask(f"SELECT 1 FROM c WHERE {name} IS NOT NULL")}
-    if above in gone and "b" not in gone and surgery.ask("SELECT 1 FROM b WHERE up IS NOT NULL"):
-        missed.add(above)
-    if above in gone and "b" in missed:
-        missed.add(above)
-    plan = surgery.planned(RESTORES)
+    missed = missed_of(surgery, gone, above)
+    plan = comes_back_and_goes_again(surgery, RESTORES, whole if missed == gone else None, missed)
     event(f"tables {len(plan.tables)}, rows {min(plan.rows, 5)}")
-    assert {one.table for one in plan.tables} == missed
-    mended = surgery.performed(plan, RESTORES)
-    if missed == gone:
-        assert surgery.content() == whole
-    assert surgery.planned(RESTORES).is_empty
-    if plan.tables:
-        surgery.performed(surgery.undo_of(plan, mended, RESTORES), RESTORES)
-        assert surgery.content() == damaged
 
 
 @pytest.mark.slow

@@ -11,7 +11,7 @@ from tests.clinics import Night, perform_at, rehearse_at
 from tests.engines.postgresql import PostgresqlBase
 from tests.servers.postgresql import PostgresServer
 from tests.shell import upkeep
-from tests.surgeries import ServerPlace, Surgery, Ward, on_postgresql
+from tests.surgeries import ServerPlace, Surgery, Ward, comes_back_and_goes_again, missed_of, on_postgresql
 from upkeep.equipment import Equipment
 from upkeep.errors import Refused
 from upkeep.policy import Action, Policy
@@ -185,12 +185,7 @@ def test_tables_that_point_at_each_other_in_a_circle_come_back_together(system_p
     whole = surgery.content()
     surgery.night()
     surgery.run("DROP TABLE wards, staff CASCADE")
-    damaged = surgery.content()
-    plan = surgery.planned(by)
-    mended = surgery.performed(plan, by)
-    assert surgery.content() == whole
-    surgery.performed(surgery.undo_of(plan, mended, by), by)
-    assert surgery.content() == damaged
+    comes_back_and_goes_again(surgery, by, whole, {"wards", "staff"})
 
 
 ODDLY = """ "W 'x"."Do'c%I%s{oid}{full}""rs" """
@@ -221,12 +216,7 @@ def test_p121_a_table_comes_back_by_whatever_names(system_postgresql: PostgresSe
     whole = surgery.content()
     surgery.night()
     surgery.run(f"DROP TABLE {ODDLY} CASCADE")
-    damaged = surgery.content()
-    plan = surgery.planned(by)
-    mended = surgery.performed(plan, by)
-    assert surgery.content() == whole
-    surgery.performed(surgery.undo_of(plan, mended, by), by)
-    assert surgery.content() == damaged
+    comes_back_and_goes_again(surgery, by, whole, {to.rpartition("(")[0]})
 
 
 def test_a_table_that_no_plan_makes_is_told_with_what_to_type(system_postgresql: PostgresServer) -> None:
@@ -421,19 +411,6 @@ def test_whatever_tables_are_dropped_the_database_is_afterwards_what_it_was(
     surgery.night()
     gone = data.draw(st.sets(st.sampled_from("ab"), min_size=1))
     surgery.run(f"DROP TABLE {', '.join(sorted(gone))} CASCADE")
-    damaged = surgery.content()
-    missed = {name for name in gone if surgery.ask(f"SELECT 1 FROM c WHERE {name} IS NOT NULL")}
-    if above in gone and "b" not in gone and surgery.ask("SELECT 1 FROM b WHERE up IS NOT NULL"):
-        missed.add(above)
-    if above in gone and "b" in missed:
-        missed.add(above)
-    plan = surgery.planned(by)
+    missed = missed_of(surgery, gone, above)
+    plan = comes_back_and_goes_again(surgery, by, whole if missed == gone else None, missed)
     event(f"tables {len(plan.tables)}, rows {min(plan.rows, 5)}")
-    assert {one.table for one in plan.tables} == missed
-    mended = surgery.performed(plan, by)
-    if missed == gone:
-        assert surgery.content() == whole
-    assert surgery.planned(by).is_empty
-    if plan.tables:
-        surgery.performed(surgery.undo_of(plan, mended, by), by)
-        assert surgery.content() == damaged
