@@ -12,7 +12,7 @@ from hypothesis import settings as hypothesis_settings
 pytest_plugins = ("tests.damaged_clinic", "tests.servers.plugin", "tests.prefect_server")
 
 hypothesis_settings.register_profile("dev", max_examples=25, deadline=None)
-hypothesis_settings.register_profile("ci", max_examples=200, deadline=None, print_blob=True)
+hypothesis_settings.register_profile("ci", max_examples=200, deadline=None, print_blob=True, derandomize=True)
 
 QUIET = {
     "DO_NOT_TRACK": "1",

@@ -103,7 +103,7 @@ class Origins:
     def with_needs(self, spots: Collection[Spot]) -> dict[Spot, tuple[int, str | None]]:
         """These rows and all that have to come with them: how far from the first, and by which foreign key."""
         reached: dict[Spot, tuple[int, str | None]] = dict.fromkeys(spots, (0, None))
-        frontier = sorted(spots)
+        frontier = sorted(spots, key=repr)
         while frontier:
             further: dict[Spot, str] = {}
             for spot in frontier:

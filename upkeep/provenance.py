@@ -87,6 +87,15 @@ def newest_of(glimpses: Sequence[Glimpse]) -> Judgement:
     return Judgement(NOWHERE)
 
 
+def strongest(proofs: Sequence[Judgement]) -> Judgement:
+    """Of what proves one row for several orphans the one to tell, in whatever order they come: the newest proof.
+
+    In one backup to have been seen side by side says more than to have been there before; what no proof was asked for
+    says least.
+    """
+    return max(proofs, key=lambda one: (one.reason != AS_THE_RULE_SAYS, one.backup, one.reason == SIDE_BY_SIDE))
+
+
 def _is_same(older: Image | None, newer: Image | None) -> bool:
     """The same row? Equal is the same; one that was changed is, where its number cannot have come again."""
     if older is None or newer is None or older.spot != newer.spot:

@@ -1,5 +1,6 @@
 """The rows of parent tables that come back whole: which of them an orphan points at."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from upkeep.catalog import ForeignKey
@@ -19,14 +20,14 @@ def side(key: ForeignKey, values: Iterable[Value]) -> Side:
     return key.parent, key.parent_columns, tuple(map(str, values))
 
 
-def by_side(key: ForeignKey, images: Iterable[Image]) -> dict[Side, Spot]:
-    """Rows by what ``key`` points at; without those in which a column for that is not known."""
-    held: dict[Side, Spot] = {}
-    for image in images:
+def by_side(pointed: Iterable[tuple[ForeignKey, Image]]) -> dict[Side, Spot]:
+    """Rows by what each one's key points at; without those that look alike, or lack a column for that."""
+    held: dict[Side, set[Spot]] = defaultdict(set)
+    for key, image in pointed:
         values = dict(zip(image.columns, image.values, strict=True))
         if values.keys() >= {*key.parent_columns}:
-            held[side(key, [values[column] for column in key.parent_columns])] = image.spot
-    return held
+            held[side(key, [values[column] for column in key.parent_columns])].add(image.spot)
+    return {at: min(spots) for at, spots in held.items() if len(spots) == 1}
 
 
 class Returning:
@@ -62,5 +63,5 @@ class Returning:
     def _by_text(self, key: ForeignKey) -> dict[Side, Spot]:
         what = key.parent, key.parent_columns
         if what not in self._held:
-            self._held[what] = by_side(key, self._lost[key.parent].images)
+            self._held[what] = by_side((key, image) for image in self._lost[key.parent].images)
         return self._held[what]

@@ -20,6 +20,7 @@ from upkeep.provenance import (
     Judgement,
     judge,
     newest_of,
+    strongest,
 )
 from upkeep.recall import Memory
 from upkeep.returning import Returning, Side, by_side, side
@@ -157,10 +158,7 @@ class _Search:
 
     def _by_value(self, seen: Seen) -> dict[Side, Spot]:
         """The rows that were seen, by table and what others point at: for who points from a table that is newer."""
-        held: dict[Side, Spot] = {}
-        for (name, _), image in seen.parents.items():
-            held |= by_side(self._keys[name], [image])
-        return held
+        return by_side((self._keys[name], image) for (name, _), image in seen.parents.items())
 
     def _told(self, reading: Reading, missed: Missed, image: Image) -> Image:
         """The image; where a newer backup has it otherwise, with whether its number can have been given again."""
@@ -193,12 +191,12 @@ class _Search:
             for spot in spots:
                 (besides if missed in self._since else pointed)[spot].append(judged)
         proven = dict(self._returning.proven)
-        for spot in (pointed.keys() | besides.keys()) - self._returning.proven.keys():
+        for spot in sorted((pointed.keys() | besides.keys()) - self._returning.proven.keys(), key=repr):
             good = [one for one in pointed[spot] + besides[spot] if one.image and one.image.spot == spot]
             alike = len({one.image.values for one in good if one.image}) == 1
             # One that came when the parent was gone already proves nothing, but speaks for no other parent either.
             if alike and all(one in good or one.reason == NOWHERE for one in pointed[spot]):
-                proven[spot] = good[0]
+                proven[spot] = strongest(good)
         return proven
 
     def of_today(self) -> dict[Missed, bool]:
@@ -252,7 +250,7 @@ class _Search:
         for name, several in self._orphans.items():
             for missed in several:
                 orphan = Orphan(Spot(self._keys[name].child, missed.row), name)
-                spot = next((spot for spot in self._spots.get(missed, ()) if spot in found), None)
+                spot = min((spot for spot in self._spots.get(missed, ()) if spot in found), key=repr, default=None)
                 if spot and not missed.row:
                     continue  # rows that cannot be told apart find it too, and no plan can name them
                 if spot:
