@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -155,10 +155,7 @@ class Surgery:
             findings = tuple(find(now, key, limit=0) for key in keys_of(now, by))
         with as_if_made(self.database, comebacks) as now:
             keys = keys_of(now, by)
-            origins = search(now, keys, by, self.older, lost.found)
-            origins = type(origins)(
-                origins.found, origins.of, origins.unproven, origins.why_not, origins.tables, lost.why_not
-            )
+            origins = replace(search(now, keys, by, self.older, lost.found), gone=lost.why_not)
             findings = with_tables_back(now, keys, findings, {one.table for one in comebacks})
             return Planner(now, keys, by, (), origins).plan("surgery", findings, None)
 

@@ -1,6 +1,6 @@
 """What follows from what, among orphans and the rows that may go: sets alone, kept on disk (P-56, P-113)."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import NamedTuple
 
@@ -112,7 +112,7 @@ class Web:
         found = self._spill.rows("SELECT row FROM spots WHERE name = ? AND may_go", (table,))
         return (raised(raw) for (raw,) in found)
 
-    def settle(self, healed: Collection[Orphan], held: Mapping[Spot, str]) -> None:
+    def settle(self, healed: Iterable[Orphan], held: Mapping[Spot, str]) -> None:
         """Find the end; as if there were no orphans that are ``healed``, and no row might go that is ``held``."""
         run = self._spill.run
         self._turn = 0

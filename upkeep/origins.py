@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
+from upkeep.fates import Fates
 from upkeep.fixpoint import Orphan, Spot
 from upkeep.making import Comeback
 from upkeep.provenance import Image
@@ -74,17 +75,15 @@ class Origin:
 
 @dataclass(frozen=True)
 class Origins:
-    """All that older backups give back. ``of`` are the orphans that find their parent by it, ``why_not`` the others.
+    """All that older backups give back, and what that comes to for each orphan, its ``fates``.
 
-    For those of them that are ``unproven`` nothing is put back, each with the reason; what is put back for others they
-    find all the same. ``tables`` come back as a whole, with those of the rows ``found`` that are theirs, whoever misses
-    them; ``gone`` says of other tables why they do not.
+    For orphans whose fate has a reason nothing is put back; what is put back for others they find all the same.
+    ``tables`` come back as a whole, with those of the rows ``found`` that are theirs, whoever misses them; ``gone``
+    says of other tables why they do not.
     """
 
     found: Mapping[Spot, Origin] = field(default_factory=dict)
-    of: Mapping[Orphan, Spot] = field(default_factory=dict)
-    unproven: Mapping[Orphan, str] = field(default_factory=dict)
-    why_not: Mapping[Orphan, str] = field(default_factory=dict)
+    fates: Fates = field(default_factory=Fates)
     tables: tuple[Comeback, ...] = ()
     gone: Mapping[str, str] = field(default_factory=dict)
 
@@ -96,9 +95,8 @@ class Origins:
 
     def why_not_for(self, orphan: Orphan) -> str | None:
         """Why the parent of an orphan is not put back for its sake; None if it may be."""
-        if orphan in self.of:
-            return self.unproven.get(orphan)
-        return self.why_not.get(orphan, NOT_ASKED)
+        fate = self.fates.of(orphan)
+        return NOT_ASKED if fate is None else fate.why_not
 
     def with_needs(self, spots: Collection[Spot]) -> dict[Spot, tuple[int, str | None]]:
         """These rows and all that have to come with them: how far from the first, and by which foreign key."""
@@ -130,11 +128,8 @@ class Origins:
                     reasons[origin.spot] = f"a row of {pointer.to.table} that it needs is not put back"
                 elif pointer in found[origin.spot].needs:
                     found[origin.spot] = found[origin.spot].without(pointer)
-        return Origins(
-            {spot: origin for spot, origin in found.items() if spot not in reasons},
-            {orphan: spot for orphan, spot in self.of.items() if spot not in reasons},
-            self.unproven,
-            {**self.why_not, **{o: reasons[spot] for o, spot in self.of.items() if spot in reasons}},
-            self.tables,
-            self.gone,
+        return replace(
+            self,
+            found={spot: origin for spot, origin in found.items() if spot not in reasons},
+            fates=self.fates.without(reasons),
         )

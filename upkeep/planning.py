@@ -76,11 +76,9 @@ class Planner:
         restoring = sorted(self._restoring(web, restored), key=_order)
         done = {(one.table, one.action) for one in restoring}
         repairs = Spilled(chain(restoring, self._changing(web, done)), REPAIRS)
-        healed = [
-            Healed(orphan.key, *orphan.spot, self._origins.of[orphan])
-            for orphan in self._healed_by(restored)
-            if not web.goes(orphan.spot)
-        ]
+        finding = self._origins.fates.finding(restored)
+        found = ((orphan, fate.parent) for orphan, fate in finding if fate.parent and not web.goes(orphan.spot))
+        healed = Spilled((Healed(orphan.key, *orphan.spot, parent) for orphan, parent in found), HEALED)
         kept = self._kept(web, orphaned, healed, restored)
         assigns = any(action is Action.REASSIGN for _, action in done)
         told = chain(healed, self._reassigned(repairs) if assigns else ())
@@ -104,9 +102,9 @@ class Planner:
         restored: dict[Spot, tuple[int, str | None]] = {}
         web = self._reachable(orphaned)
         while True:
-            web.settle(self._healed_by(restored), self._named)
-            wanting = map(self._origins.of.__getitem__, web.coming_to(Action.RESTORE))
-            wanted = {*wanting, *self._origins.of_whole_tables}
+            web.settle((orphan for orphan, _ in self._origins.fates.finding(restored)), self._named)
+            fates = map(self._origins.fates.of, web.coming_to(Action.RESTORE))
+            wanted = {fate.parent for fate in fates if fate and fate.parent} | self._origins.of_whole_tables
             further = self._origins.with_needs(wanted | {spot for spot, (wave, _) in restored.items() if not wave})
             if further.keys() != restored.keys():
                 restored = further
@@ -121,17 +119,13 @@ class Planner:
         """Does a row go that this one points at and may not do without?"""
         return any(one.instead is None and web.goes(one.to) for one in self._origins.found[spot].stands_on)
 
-    def _healed_by(self, restored: Collection[Spot]) -> set[Orphan]:
-        return {orphan for orphan, spot in self._origins.of.items() if spot in restored}
-
     def _restoring(self, web: Web, restored: dict[Spot, tuple[int, str | None]]) -> Iterator[Repair]:
         """The rows that are put back. One that orphans miss is told for the first key whose rule may restore it."""
         wanting: dict[Spot, str] = {}
-        for orphan in self._healed_by(restored):
+        for orphan, (parent, why_not) in self._origins.fates.finding(restored):
             restores = any(choice.action is Action.RESTORE for choice in self._choices[orphan.key])
-            if restores and self._origins.why_not_for(orphan) is None:
-                spot = self._origins.of[orphan]
-                wanting[spot] = min(orphan.key, wanting.get(spot, orphan.key))
+            if parent and restores and not why_not:
+                wanting[parent] = min(orphan.key, wanting.get(parent, orphan.key))
         for spot, (wave, key) in restored.items():
             origin, by = self._origins.found[spot], key or wanting.get(spot) or self._restoring_key(spot.table)
             for pointer in origin.stands_on:
@@ -238,16 +232,17 @@ class Planner:
         return Repair(*due.spot, choice.action, choice.columns, due.key, rule, due.wave, before, choice.values)
 
     def _kept(
-        self, web: Web, orphaned: dict[str, int], healed: list[Healed], restored: Collection[Spot]
+        self, web: Web, orphaned: dict[str, int], healed: Iterable[Healed], restored: Collection[Spot]
     ) -> Counter[tuple[str, str]]:
         """Orphans that stay, by key and reason."""
         kept: Counter[tuple[str, str]] = Counter({(key, reason): rows for key, reason, rows in web.kept()})
+        finding = Counter(one.key for one in healed)
         for name, orphans in orphaned.items():
             if self._only_keeps(name):
                 key = self._keys[name]
                 locator = self._catalog.tables[key.child].locator
                 less = orphans_among(self._reading, key, locator, web.going(key.child)) if locator else 0
-                less += sum(one.key == name for one in healed) if locator else self._finding(key, restored)
+                less += finding[name] if locator else self._finding(key, restored)
                 kept[name, self._choices[name][0].reason] += orphans - less
         return kept
 

@@ -4,9 +4,11 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
+from itertools import islice
 
 from upkeep.catalog import ForeignKey
 from upkeep.databases import Reading
+from upkeep.fates import Fate, Fates
 from upkeep.fixpoint import Orphan, Spot
 from upkeep.namesakes import namesakes
 from upkeep.older_backups import CannotTell, Older
@@ -22,10 +24,11 @@ from upkeep.provenance import (
     newest_of,
     strongest,
 )
-from upkeep.recall import Memory
-from upkeep.returning import Returning, Side, by_side, side
+from upkeep.recall import MOST, Memory
+from upkeep.returning import Returning, by_side, side
 from upkeep.rulings import rulings
-from upkeep.sightings import Missed, Seen, kept_since, missed_by, parents_of, seen_in
+from upkeep.sightings import Missed, kept_since, missed_by, parents_of, seen_in
+from upkeep.sought import Line, Sought, Told
 from upkeep.tombstones import tombstones
 from upkeep.values import Value
 
@@ -48,12 +51,12 @@ def search(
     ``put_back`` tells the rows that earlier runs have put back, where that is asked.
     """
     looking = _Search(now, keys, policy, lost, put_back)
-    wanted = looking.begin()
-    while wanted:
-        looking.look_into(older, wanted)
-        wanted = looking.what_they_miss()
+    if looking.begin():
+        looking.look_into(older)
+        while looking.add_what_they_miss():
+            looking.look_into(older)
     if own and not lost:
-        own.keep(looking.of_today())
+        looking.remember(own)
     return looking.origins()
 
 
@@ -75,121 +78,142 @@ class _Search:
         self._keys = {
             name: key for name, key in self._rulings.keys.items() if key.askable and not (key.deleted or key.elements)
         }
-        self._glimpses: dict[Missed, list[Glimpse]] = {}  # newest first
-        self._spots: dict[Missed, set[Spot]] = defaultdict(set)
-        self._orphans: dict[str, set[Missed]] = {}
-        self._since: dict[Missed, str] = {}  # rows that are put back themselves: out of which backup
+        self._sought = Sought(self._keys)
+        self._listed: set[str] = set()
+        self._judgements: dict[Told, Judgement] = {}
+        self._kept: dict[tuple[str, Spot], bool] = {}
         self._pointers: dict[Spot, list[Missed]] = {}
         self._stands_on: dict[Spot, list[Pointer]] = defaultdict(list)
         self._impossible: dict[Spot, str] = {}
-        self._ended: dict[Missed, str] = {}
         self._returning = Returning(lost)
 
-    def begin(self) -> set[Missed]:
-        """Orphans of the keys whose rules would restore, and of all others that point at the same tables."""
-        tables = {key.parent for name, key in self._keys.items() if self._restores(name)}
-        if not any(self._list(name) for name, key in self._keys.items() if self._restores(name)):
-            return set()
-        return self._orphans_into(tables)
+    def begin(self) -> bool:
+        """Orphans of the keys whose rules would restore, and of all others that point at the same tables; any?"""
+        restoring = [name for name in self._keys if self._restores(name)]
+        self._list(restoring)
+        if not self._sought.has_any:
+            return False
+        self._list_into({self._keys[name].parent for name in restoring})
+        return True
 
     def _restores(self, name: str) -> bool:
         return self._rulings.has(name, Action.RESTORE)
 
-    def _list(self, name: str) -> set[Missed]:
-        if name not in self._orphans:
-            self._orphans[name] = set(missed_by(self._now, self._keys[name]))
-        return self._orphans[name]
+    def _list(self, names: Iterable[str]) -> None:
+        for name in names:
+            if name not in self._listed:
+                self._listed.add(name)
+                key = self._keys[name]
+                # What points into a table that comes back as a whole no other backup is asked for.
+                self._sought.add(missed_by(self._now, key), is_asked=key.parent not in self._returning)
 
-    def _orphans_into(self, tables: Iterable[str]) -> set[Missed]:
-        wide = set(tables)
-        return {missed for name, key in self._keys.items() if key.parent in wide for missed in self._list(name)}
+    def _list_into(self, tables: Collection[str]) -> None:
+        self._list(name for name, key in self._keys.items() if key.parent in tables)
 
-    def look_into(self, older: Sequence[Older], wanted: set[Missed]) -> None:
-        """Each backup once, until all is known that they can tell of what is wanted."""
-        wanted = {missed for missed in wanted if missed not in self._glimpses and not self._is_into_a_lost(missed)}
-        self._glimpses.update({missed: [] for missed in wanted})
-        undecided = set(wanted)
+    def look_into(self, older: Sequence[Older]) -> None:
+        """Each backup once, until all is known that they can tell of what was added last."""
+        added = self._sought.begin_turn()
         for backup in older:
-            if not undecided:
-                return
-            if (recalled := backup.recalled(wanted)) is not None:
-                undecided = self._enter(backup.backup, undecided, {}, recalled)
+            if not self._sought.has_open:
+                break
+            pointing = backup.recalled(self._asked()) if added <= MOST else None
+            if pointing is not None:
+                self._enter(backup.backup, pointing)
                 continue
             try:
                 with backup.opened() as reading:
-                    undecided = self._look(reading, backup, wanted, undecided)
+                    self._look(reading, backup)
             except CannotTell as fault:
-                self._ended.update(dict.fromkeys(undecided, fault.message))
-                return
+                self._sought.end_turn(fault.message)
+        self._sought.end_turn()
 
-    def _is_into_a_lost(self, missed: Missed) -> bool:
-        """Does it point into a table that comes back as a whole? Then no other backup is asked for it."""
-        key = self._keys[missed.key]
-        if key.parent not in self._returning:
-            return False
-        spot = self._returning.row(key, missed)
-        self._spots[missed] = {spot} if spot else set()
-        return True
+    def _asked(self) -> Iterator[Missed]:
+        return (line.missed for piece in self._sought.of_this_turn() for line in piece)
 
-    def _look(self, reading: Reading, backup: Older, wanted: set[Missed], undecided: set[Missed]) -> set[Missed]:
-        """What one backup shows of all that is wanted, for ties; the answer is of what older ones have to tell more."""
-        seen = seen_in(reading, self._now, self._keys, wanted)
-        held = self._by_value(seen)
-        for missed in wanted:
-            image = seen.parents.get((missed.key, missed.values))
-            if image:
-                self._spots[missed].add(image.spot)
-            elif alike := held.get(side(self._keys[missed.key], missed.values)):
-                self._spots[missed].add(alike)
-        shown = {missed: seen.parents.get((missed.key, missed.values)) for missed in wanted}
-        if backup.memory:
-            backup.memory.keep({missed: missed in seen.pointing for missed, image in shown.items() if image is None})
-        told = {one: self._told(reading, one, image) for one in undecided if (image := shown[one]) is not None}
-        return self._enter(backup.backup, undecided, told, seen.pointing)
+    def _enter(self, backup: str, pointing: Collection[Missed]) -> None:
+        """What a backup is known not to have, and who pointed there already."""
+        for piece in self._sought.of_this_turn():
+            self._sought.tell(self._with_glimpse(line, backup, None, pointing) for line in piece if line.is_open)
 
-    def _enter(
-        self, backup: str, undecided: set[Missed], told: Mapping[Missed, Image], pointing: Collection[Missed]
-    ) -> set[Missed]:
-        """What one backup shows, written down; the answer is of what older ones have to tell more."""
-        for missed in undecided:
-            points = missed in pointing or backup >= self._since.get(missed, "~")
-            self._glimpses[missed].append(Glimpse(backup, told.get(missed), points))
-        return {missed for missed in undecided if not self._is_decided(missed)}
+    def _look(self, reading: Reading, backup: Older) -> None:
+        """What one backup shows of all that was added; of what is decided already too, for ties."""
+        parents: dict[tuple[str, Spot], Image] = {}
+        absent: dict[Missed, bool] = {}
+        for piece in self._sought.of_this_turn():
+            seen = seen_in(reading, self._now, self._keys, [line.missed for line in piece])
+            told = []
+            for line in piece:
+                name, _, values = line.missed
+                image = seen.parents.get((name, values))
+                if image:
+                    parents[name, image.spot] = image
+                    told.append(self._shown(reading, line, backup.backup, image, seen.pointing))
+                elif len(absent) <= MOST:
+                    absent[line.missed] = line.missed in seen.pointing
+                if not image and line.is_open:
+                    told.append(self._with_glimpse(line, backup.backup, None, seen.pointing))
+            self._sought.tell(told)
+        self._tie_by_value(backup.backup, parents)
+        if backup.memory and len(absent) <= MOST:
+            backup.memory.keep(absent)
 
-    def _by_value(self, seen: Seen) -> dict[Side, Spot]:
-        """The rows that were seen, by table and what others point at: for who points from a table that is newer."""
-        return by_side((self._keys[name], image) for (name, _), image in seen.parents.items())
+    def _shown(self, reading: Reading, line: Line, backup: str, image: Image, pointing: Collection[Missed]) -> Line:
+        line = line._replace(ties=self._sought.with_tie(line.ties, image.spot), shown_in=backup)
+        if not line.is_open:
+            return line
+        return self._with_glimpse(line, backup, self._told(reading, line, backup, image), pointing)
 
-    def _told(self, reading: Reading, missed: Missed, image: Image) -> Image:
+    def _with_glimpse(self, line: Line, backup: str, parent: Image | None, pointing: Collection[Missed]) -> Line:
+        points = line.missed in pointing or (line.since is not None and backup >= line.since)
+        story = self._sought.with_glimpse(line.story, Glimpse(backup, parent, points))
+        asks = self._rulings.needs_no_proof(line.missed.key) and not any(g.parent for g in self._sought.glimpses(story))
+        return line._replace(story=story, is_open=points or asks)
+
+    def _told(self, reading: Reading, line: Line, backup: str, image: Image) -> Image:
         """The image; where a newer backup has it otherwise, with whether its number can have been given again."""
-        newer = next((g.parent for g in reversed(self._glimpses[missed]) if g.parent), None)
+        newer = next((one.parent for one in self._sought.glimpses(line.story) if one.parent), None)
         if newer is None or newer.values == image.values:
             return image
-        return replace(image, is_kept=kept_since(reading, self._now, image, self._put_back()))
+        asked = backup, image.spot
+        if asked not in self._kept:
+            self._kept[asked] = kept_since(reading, self._now, image, self._put_back())
+        return replace(image, is_kept=self._kept[asked])
 
-    def _is_decided(self, missed: Missed) -> bool:
-        last = self._glimpses[missed][-1]
-        asks = self._rulings.needs_no_proof(missed.key) and not any(one.parent for one in self._glimpses[missed])
-        return not (last.points or asks)
+    def _tie_by_value(self, backup: str, parents: Mapping[tuple[str, Spot], Image]) -> None:
+        """Who points from a table that is newer finds by value the rows that were seen for others."""
+        held = by_side((self._keys[name], image) for (name, _), image in parents.items())
+        for piece in self._sought.of_this_turn() if held else ():
+            unseen = [line for line in piece if line.shown_in != backup]
+            found = [held.get(side(self._keys[line.missed.key], line.missed.values)) for line in unseen]
+            self._sought.tell(
+                line._replace(ties=self._sought.with_tie(line.ties, spot))
+                for line, spot in zip(unseen, found, strict=True)
+                if spot
+            )
 
-    def _judged(self, missed: Missed) -> Judgement:
+    def _judged(self, missed: Missed, told: Told | None) -> Judgement:
         key = self._keys[missed.key]
         if key.parent in self._returning:
             return self._returning.judged(key, missed)
-        glimpses = self._glimpses.get(missed, [])[::-1]
-        table = self._now.catalog().tables[key.child]
-        told_apart = bool(table.locator) and {*table.locator} <= {*table.stored}
-        judged = judge(glimpses) if told_apart or missed in self._since else Judgement(NOT_TOLD_APART)
-        return newest_of(glimpses) if judged.image is None and self._rulings.needs_no_proof(missed.key) else judged
+        return self._judged_by(told) if told else Judgement(NOWHERE)
+
+    def _judged_by(self, told: Told) -> Judgement:
+        if told not in self._judgements:
+            glimpses = list(self._sought.glimpses(told.story))
+            table = self._now.catalog().tables[self._keys[told.key].child]
+            told_apart = bool(table.locator) and {*table.locator} <= {*table.stored}
+            judged = judge(glimpses) if told_apart or told.comes_back else Judgement(NOT_TOLD_APART)
+            without = judged.image is None and self._rulings.needs_no_proof(told.key)
+            self._judgements[told] = newest_of(glimpses) if without else judged
+        return self._judgements[told]
 
     def _proven(self) -> dict[Spot, Judgement]:
         """Rows that are proven to be the parent of some orphans, or of rows put back, and of others not disproven."""
         pointed: dict[Spot, list[Judgement]] = defaultdict(list)
         besides: dict[Spot, list[Judgement]] = defaultdict(list)
-        for missed, spots in self._spots.items():
-            judged = self._judged(missed)
-            for spot in spots:
-                (besides if missed in self._since else pointed)[spot].append(judged)
+        for told in self._sought.told():
+            for spot in self._sought.tied(told.ties):
+                (besides if told.comes_back else pointed)[spot].append(self._judged_by(told))
         proven = dict(self._returning.proven)
         for spot in sorted((pointed.keys() | besides.keys()) - self._returning.proven.keys(), key=repr):
             good = [one for one in pointed[spot] + besides[spot] if one.image and one.image.spot == spot]
@@ -199,30 +223,33 @@ class _Search:
                 proven[spot] = strongest(good)
         return proven
 
-    def of_today(self) -> dict[Missed, bool]:
+    def remember(self, own: Memory) -> None:
         """What today's own state would show tomorrow of the orphans that were looked for: each misses its parent here.
 
         Whether it would be seen to point there is decided as ``seen_in`` decides it.
         """
         tables = self._now.catalog().tables
         answers = {}
-        for name, several in self._orphans.items():
-            child, parent = tables[self._keys[name].child], tables.get(self._keys[name].parent)
-            points = bool(parent and parent.locator) and {*child.locator} <= {*child.stored}
-            answers.update(dict.fromkeys(several, points))
-        return answers
+        for line in islice(self._sought.of_today(), MOST + 1):
+            key = self._keys[line.missed.key]
+            child, parent = tables[key.child], tables.get(key.parent)
+            answers[line.missed] = bool(parent and parent.locator) and {*child.locator} <= {*child.stored}
+        if len(answers) <= MOST:
+            own.keep(answers)
 
-    def what_they_miss(self) -> set[Missed]:
-        """What the rows that were found point at themselves and is gone, and others that point at the same tables."""
-        further: set[Missed] = set()
-        for spot, judged in self._proven().items():
-            if spot not in self._pointers and judged.image:
-                self._pointers[spot] = list(self._pointing(judged.image))
-                for missed in self._pointers[spot]:
-                    self._since[missed] = judged.backup
-                further.update(self._pointers[spot])
-        wanted = {missed for missed in further if self._restores(missed.key)}
-        return wanted | self._orphans_into({self._keys[missed.key].parent for missed in wanted}) if wanted else set()
+    def add_what_they_miss(self) -> bool:
+        """What rows that were found point at themselves and is gone, and others that point there; were any found?"""
+        tables = set()
+        found = {spot: one for spot, one in self._proven().items() if spot not in self._pointers}
+        for spot, judged in found.items():
+            self._pointers[spot] = list(self._pointing(_image(judged)))
+            for missed in self._pointers[spot]:
+                if self._restores(missed.key):
+                    key = self._keys[missed.key]
+                    tables.add(key.parent)
+                    self._sought.add([missed], judged.backup, is_asked=key.parent not in self._returning)
+        self._list_into(tables)
+        return bool(found)
 
     def _pointing(self, image: Image) -> Iterator[Missed]:
         """The foreign keys by which a row points at one that is not there."""
@@ -242,30 +269,35 @@ class _Search:
     def origins(self) -> Origins:
         """The answer."""
         proven = {spot: judged for spot, judged in self._proven().items() if spot in self._pointers}
-        images = [judged.image for judged in proven.values() if judged.image]
-        self._impossible.update(namesakes(self._now, images))
+        self._impossible.update(namesakes(self._now, map(_image, proven.values())))
         self._impossible.update(tombstones(self._now, self._policy, proven))
         found = self._complete({spot: judged for spot, judged in proven.items() if spot not in self._impossible})
-        of, unproven, why_not = {}, {}, {}
-        for name, several in self._orphans.items():
-            for missed in several:
-                orphan = Orphan(Spot(self._keys[name].child, missed.row), name)
-                spot = min((spot for spot in self._spots.get(missed, ()) if spot in found), key=repr, default=None)
-                if spot and not missed.row:
-                    continue  # rows that cannot be told apart find it too, and no plan can name them
-                if spot:
-                    of[orphan] = spot
-                    if self._judged(missed).image is None:
-                        unproven[orphan] = self._why_not(missed)
-                else:
-                    why_not[orphan] = self._why_not(missed)
-        return Origins(found, of, unproven, why_not, self._returning.comebacks)
+        return Origins(found, Fates(self._fates(found)), self._returning.comebacks)
 
-    def _why_not(self, missed: Missed) -> str:
-        judged = self._judged(missed)
+    def _fates(self, found: Collection[Spot]) -> Iterator[tuple[Orphan, Fate]]:
+        """What it all comes to for each orphan. Rows that cannot be told apart no plan can name: they are as one."""
+        alike: dict[str, list[str]] = defaultdict(list)
+        for line in self._sought.of_today():
+            fate = self._fate(line, found)
+            if line.missed.row:
+                yield Orphan(Spot(self._keys[line.missed.key].child, line.missed.row), line.missed.key), fate
+            elif fate.parent is None:
+                alike[line.missed.key].append(fate.why_not or "")
+        for name, reasons in alike.items():
+            yield Orphan(Spot(self._keys[name].child, ()), name), Fate(None, min(reasons))
+
+    def _fate(self, line: Line, found: Collection[Spot]) -> Fate:
+        key = self._keys[line.missed.key]
+        if key.parent in self._returning:
+            spot = self._returning.row(key, line.missed)
+            spots = {spot} if spot else set()
+        else:
+            spots = set(self._sought.tied(line.ties))
+        parent = min((spot for spot in spots if spot in found), key=repr, default=None)
+        judged = self._judged(line.missed, line.told)
         if judged.image is None:
-            return "; ".join(filter(None, [judged.reason, self._ended.get(missed, "")]))
-        return self._impossible.get(judged.image.spot, ALSO_OTHERS)
+            return Fate(parent, "; ".join(filter(None, [judged.reason, line.ended])))
+        return Fate(parent, None if parent else self._impossible.get(judged.image.spot, ALSO_OTHERS))
 
     def _complete(self, proven: dict[Spot, Judgement]) -> dict[Spot, Origin]:
         """Those rows with what has to come with them; without those that would be orphans themselves (P-70)."""
@@ -278,15 +310,13 @@ class _Search:
             found = {spot: found[spot] for spot in whole}
 
     def _origin(self, spot: Spot, judged: Judgement, found: dict[Spot, Judgement]) -> Origin | None:
-        if judged.image is None:
-            raise AssertionError("what is proven has an image")
-        here = self._now.catalog().tables[spot.table].stored
-        held = zip(judged.image.columns, judged.image.values, strict=True)
+        here, shown = self._now.catalog().tables[spot.table].stored, _image(judged)
+        held = zip(shown.columns, shown.values, strict=True)
         image: dict[str, Value] = {column: value for column, value in held if column in here}
         origin = Origin(spot, tuple(image), tuple(image.values()), judged.backup, judged.reason)
         needs = []
         for missed in self._pointers[spot]:
-            proven, instead = self._judged(missed).image, self._instead(missed.key)
+            proven, instead = self._judged(missed, self._sought.told_of(missed)).image, self._instead(missed.key)
             if (
                 proven
                 and proven.spot in found
@@ -313,3 +343,9 @@ class _Search:
         choice = next(choice for choice in self._rulings.choices[name] if choice.action is not Action.RESTORE)
         values = choice.values or (None,) * len(choice.columns)
         return tuple(zip(choice.columns, values, strict=True)) if choice.columns else None
+
+
+def _image(judged: Judgement) -> Image:
+    if judged.image is None:
+        raise AssertionError("what is proven has an image")
+    return judged.image
