@@ -28,7 +28,7 @@ class Lost:
     pointed: Mapping[Pointing, Spot]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Pointer:
     """Where a row that is put back points, and by which foreign key.
 
@@ -40,7 +40,7 @@ class Pointer:
     instead: tuple[tuple[str, Value], ...] | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Origin:
     """A row that is gone, as it would be put back, and out of which backup.
 

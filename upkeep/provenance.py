@@ -17,7 +17,7 @@ NOT_TOLD_APART = "the parent is unproven: nobody can tell since when its child h
 ANOTHERS = "the parent is unproven: its key was another row's since, or nobody can tell"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Image:
     """A row as one backup holds it.
 
@@ -31,7 +31,7 @@ class Image:
     is_kept: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Glimpse:
     """What one backup shows: the row under the key that is missed, and whether the child stood there and missed it."""
 
@@ -40,7 +40,7 @@ class Glimpse:
     points: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Judgement:
     """The backup that proves a parent, with the row in it; or none, and why."""
 
@@ -85,6 +85,13 @@ def newest_of(glimpses: Sequence[Glimpse]) -> Judgement:
         if glimpse.parent is not None:
             return Judgement(AS_THE_RULE_SAYS, glimpse.parent, glimpse.backup)
     return Judgement(NOWHERE)
+
+
+def image_of(proof: Judgement) -> Image:
+    """The row that is proven."""
+    if proof.image is None:
+        raise AssertionError("what is proven has an image")
+    return proof.image
 
 
 def strongest(proofs: Sequence[Judgement]) -> Judgement:

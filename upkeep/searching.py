@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from itertools import islice
 
 from upkeep.catalog import ForeignKey
@@ -11,8 +11,9 @@ from upkeep.databases import Reading
 from upkeep.fates import Fate, Fates
 from upkeep.fixpoint import Orphan, Spot
 from upkeep.namesakes import namesakes
+from upkeep.needs import Needs
 from upkeep.older_backups import CannotTell, Older
-from upkeep.origins import Lost, Origin, Origins, Pointer
+from upkeep.origins import Lost, Origins
 from upkeep.policy import Action, Policy
 from upkeep.provenance import (
     NOT_TOLD_APART,
@@ -20,6 +21,7 @@ from upkeep.provenance import (
     Glimpse,
     Image,
     Judgement,
+    image_of,
     judge,
     newest_of,
     strongest,
@@ -27,11 +29,11 @@ from upkeep.provenance import (
 from upkeep.recall import MOST, Memory
 from upkeep.returning import Returning, by_side, side
 from upkeep.rulings import rulings
-from upkeep.sightings import Missed, kept_since, missed_by, parents_of, seen_in
+from upkeep.sightings import Missed, kept_since, missed_by, seen_in
 from upkeep.sought import Line, Sought, Told
 from upkeep.tombstones import tombstones
-from upkeep.values import Value
 
+_JUDGEMENTS = 10_000
 ALSO_OTHERS = "other rows would take it for their parent, for which that is not proven"
 
 
@@ -80,12 +82,10 @@ class _Search:
         }
         self._sought = Sought(self._keys)
         self._listed: set[str] = set()
-        self._judgements: dict[Told, Judgement] = {}
+        self._judged_by = lru_cache(_JUDGEMENTS)(self._judge)
         self._kept: dict[tuple[str, Spot], bool] = {}
-        self._pointers: dict[Spot, list[Missed]] = {}
-        self._stands_on: dict[Spot, list[Pointer]] = defaultdict(list)
-        self._impossible: dict[Spot, str] = {}
         self._returning = Returning(lost)
+        self._needs = Needs(now, self._keys, self._rulings, self._returning)
 
     def begin(self) -> bool:
         """Orphans of the keys whose rules would restore, and of all others that point at the same tables; any?"""
@@ -191,35 +191,33 @@ class _Search:
                 if spot
             )
 
-    def _judged(self, missed: Missed, told: Told | None) -> Judgement:
+    def _judged(self, missed: Missed, told: Told | None = None) -> Judgement:
         key = self._keys[missed.key]
         if key.parent in self._returning:
             return self._returning.judged(key, missed)
+        told = told or self._sought.told_of(missed)
         return self._judged_by(told) if told else Judgement(NOWHERE)
 
-    def _judged_by(self, told: Told) -> Judgement:
-        if told not in self._judgements:
-            glimpses = list(self._sought.glimpses(told.story))
-            table = self._now.catalog().tables[self._keys[told.key].child]
-            told_apart = bool(table.locator) and {*table.locator} <= {*table.stored}
-            judged = judge(glimpses) if told_apart or told.comes_back else Judgement(NOT_TOLD_APART)
-            without = judged.image is None and self._rulings.needs_no_proof(told.key)
-            self._judgements[told] = newest_of(glimpses) if without else judged
-        return self._judgements[told]
+    def _judge(self, told: Told) -> Judgement:
+        glimpses = list(self._sought.glimpses(told.story))
+        table = self._now.catalog().tables[self._keys[told.key].child]
+        told_apart = bool(table.locator) and {*table.locator} <= {*table.stored}
+        judged = judge(glimpses) if told_apart or told.comes_back else Judgement(NOT_TOLD_APART)
+        without = judged.image is None and self._rulings.needs_no_proof(told.key)
+        return newest_of(glimpses) if without else judged
 
     def _proven(self) -> dict[Spot, Judgement]:
         """Rows that are proven to be the parent of some orphans, or of rows put back, and of others not disproven."""
-        pointed: dict[Spot, list[Judgement]] = defaultdict(list)
-        besides: dict[Spot, list[Judgement]] = defaultdict(list)
+        judged: dict[Spot, list[tuple[Judgement, bool]]] = {}
         for told in self._sought.told():
             for spot in self._sought.tied(told.ties):
-                (besides if told.comes_back else pointed)[spot].append(self._judged_by(told))
+                judged.setdefault(spot, []).append((self._judged_by(told), told.comes_back))
         proven = dict(self._returning.proven)
-        for spot in sorted((pointed.keys() | besides.keys()) - self._returning.proven.keys(), key=repr):
-            good = [one for one in pointed[spot] + besides[spot] if one.image and one.image.spot == spot]
+        for spot in sorted(judged.keys() - proven.keys(), key=repr):
+            good = [one for one, _ in judged[spot] if one.image and one.image.spot == spot]
             alike = len({one.image.values for one in good if one.image}) == 1
             # One that came when the parent was gone already proves nothing, but speaks for no other parent either.
-            if alike and all(one in good or one.reason == NOWHERE for one in pointed[spot]):
+            if alike and all(one in good or comes_back or one.reason == NOWHERE for one, comes_back in judged[spot]):
                 proven[spot] = strongest(good)
         return proven
 
@@ -240,45 +238,30 @@ class _Search:
     def add_what_they_miss(self) -> bool:
         """What rows that were found point at themselves and is gone, and others that point there; were any found?"""
         tables = set()
-        found = {spot: one for spot, one in self._proven().items() if spot not in self._pointers}
-        for spot, judged in found.items():
-            self._pointers[spot] = list(self._pointing(_image(judged)))
-            for missed in self._pointers[spot]:
-                if self._restores(missed.key):
-                    key = self._keys[missed.key]
-                    tables.add(key.parent)
-                    self._sought.add([missed], judged.backup, is_asked=key.parent not in self._returning)
+        found = {spot: one for spot, one in self._proven().items() if spot not in self._needs}
+        for backup, missed in self._needs.enter(found):
+            if self._restores(missed.key):
+                key = self._keys[missed.key]
+                tables.add(key.parent)
+                self._sought.add([missed], backup, is_asked=key.parent not in self._returning)
         self._list_into(tables)
         return bool(found)
 
-    def _pointing(self, image: Image) -> Iterator[Missed]:
-        """The foreign keys by which a row points at one that is not there."""
-        values = dict(zip(image.columns, image.values, strict=True))
-        for name, key in self._keys.items():
-            if key.child != image.spot.table or not values.keys() >= {*key.columns}:
-                continue
-            pointer = tuple(values[column] for column in key.columns)
-            if None in pointer or (key.when and str(values.get(key.when[0])) != key.when[1]):
-                continue
-            there = {} if key.parent_missing else parents_of(self._now, key, [pointer])
-            if pointer in there:
-                self._stands_on[image.spot].append(Pointer(there[pointer].spot, name, self._instead(name)))
-            else:
-                yield Missed(name, image.spot.row, pointer)
-
     def origins(self) -> Origins:
         """The answer."""
-        proven = {spot: judged for spot, judged in self._proven().items() if spot in self._pointers}
-        self._impossible.update(namesakes(self._now, map(_image, proven.values())))
-        self._impossible.update(tombstones(self._now, self._policy, proven))
-        found = self._complete({spot: judged for spot, judged in proven.items() if spot not in self._impossible})
-        return Origins(found, Fates(self._fates(found)), self._returning.comebacks)
+        proven = {spot: judged for spot, judged in self._proven().items() if spot in self._needs}
+        impossible = dict(namesakes(self._now, map(image_of, proven.values())))
+        impossible.update(tombstones(self._now, self._policy, proven))
+        possible = {spot: judged for spot, judged in proven.items() if spot not in impossible}
+        found, incomplete = self._needs.complete(possible, self._judged)
+        fates = Fates(self._fates(found, impossible | incomplete))
+        return Origins(found, fates, self._returning.comebacks)
 
-    def _fates(self, found: Collection[Spot]) -> Iterator[tuple[Orphan, Fate]]:
+    def _fates(self, found: Collection[Spot], impossible: Mapping[Spot, str]) -> Iterator[tuple[Orphan, Fate]]:
         """What it all comes to for each orphan. Rows that cannot be told apart no plan can name: they are as one."""
         alike: dict[str, list[str]] = defaultdict(list)
         for line in self._sought.of_today():
-            fate = self._fate(line, found)
+            fate = self._fate(line, found, impossible)
             if line.missed.row:
                 yield Orphan(Spot(self._keys[line.missed.key].child, line.missed.row), line.missed.key), fate
             elif fate.parent is None:
@@ -286,66 +269,15 @@ class _Search:
         for name, reasons in alike.items():
             yield Orphan(Spot(self._keys[name].child, ()), name), Fate(None, min(reasons))
 
-    def _fate(self, line: Line, found: Collection[Spot]) -> Fate:
+    def _fate(self, line: Line, found: Collection[Spot], impossible: Mapping[Spot, str]) -> Fate:
         key = self._keys[line.missed.key]
         if key.parent in self._returning:
-            spot = self._returning.row(key, line.missed)
-            spots = {spot} if spot else set()
+            there = self._returning.row(key, line.missed)
+            spots = frozenset({there} if there else ())
         else:
-            spots = set(self._sought.tied(line.ties))
+            spots = self._sought.tied(line.ties)
         parent = min((spot for spot in spots if spot in found), key=repr, default=None)
         judged = self._judged(line.missed, line.told)
         if judged.image is None:
             return Fate(parent, "; ".join(filter(None, [judged.reason, line.ended])))
-        return Fate(parent, None if parent else self._impossible.get(judged.image.spot, ALSO_OTHERS))
-
-    def _complete(self, proven: dict[Spot, Judgement]) -> dict[Spot, Origin]:
-        """Those rows with what has to come with them; without those that would be orphans themselves (P-70)."""
-        found = dict(proven)
-        while True:
-            origins = {spot: self._origin(spot, judged, found) for spot, judged in found.items()}
-            whole = {spot: origin for spot, origin in origins.items() if origin}
-            if len(whole) == len(found):
-                return whole
-            found = {spot: found[spot] for spot in whole}
-
-    def _origin(self, spot: Spot, judged: Judgement, found: dict[Spot, Judgement]) -> Origin | None:
-        here, shown = self._now.catalog().tables[spot.table].stored, _image(judged)
-        held = zip(shown.columns, shown.values, strict=True)
-        image: dict[str, Value] = {column: value for column, value in held if column in here}
-        origin = Origin(spot, tuple(image), tuple(image.values()), judged.backup, judged.reason)
-        needs = []
-        for missed in self._pointers[spot]:
-            proven, instead = self._judged(missed, self._sought.told_of(missed)).image, self._instead(missed.key)
-            if (
-                proven
-                and proven.spot in found
-                and (proven.spot in self._returning.proven or self._comes_before(missed.key))
-            ):
-                needs.append(Pointer(proven.spot, missed.key, instead))
-            elif instead is not None:
-                origin = origin.without(Pointer(spot, missed.key, instead))
-            else:
-                self._impossible[spot] = f"its parent would be an orphan itself: {missed.key}"
-                return None
-        stands_on = tuple(self._stands_on[spot])
-        return replace(origin, needs=tuple(sorted(needs, key=repr)), stands_on=stands_on)
-
-    def _comes_before(self, name: str) -> bool:
-        """Is a parent put back, for a row that is put back itself, before anything else is done about it?"""
-        return self._rulings.choices[name][0].action is Action.RESTORE
-
-    def _instead(self, name: str) -> tuple[tuple[str, Value], ...] | None:
-        """What a pointer of a row that is put back is set to where its parent cannot be there.
-
-        None: the row cannot come. A row that would have to go again, or be kept as an orphan, is not put back at all.
-        """
-        choice = next(choice for choice in self._rulings.choices[name] if choice.action is not Action.RESTORE)
-        values = choice.values or (None,) * len(choice.columns)
-        return tuple(zip(choice.columns, values, strict=True)) if choice.columns else None
-
-
-def _image(judged: Judgement) -> Image:
-    if judged.image is None:
-        raise AssertionError("what is proven has an image")
-    return judged.image
+        return Fate(parent, None if parent else impossible.get(judged.image.spot, ALSO_OTHERS))

@@ -1,6 +1,7 @@
 """A plan of as many rows as one likes, on SQLite: drawn up, performed, taken back, and the time of each step."""
 
 import json
+import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -20,8 +21,12 @@ _SCHEMA = """
     CREATE INDEX by_child ON leaves (child);
     CREATE INDEX by_parent ON children (parent);
     INSERT INTO parents VALUES (1), (2);
+    CREATE TABLE doctors (id INTEGER PRIMARY KEY);
+    CREATE TABLE visits (id INTEGER PRIMARY KEY, doctor INTEGER REFERENCES doctors (id));
+    CREATE INDEX by_doctor ON visits (doctor);
 """
 _GONE = 10**9
+_DOCTORS = 100
 AIM = 1.3
 """Of the memory of a plan over that of one with a tenth of the rows."""
 
@@ -35,7 +40,8 @@ def measure(sizes: Sizes, folder: Path) -> Figure:
     return Figure(
         "large-plan",
         "A large plan",
-        "orphans of three keys in two waves, deleted and nullified; drawn up, performed and undone in one process",
+        "orphans of three keys in two waves, deleted and nullified, and as many of a fourth that find a hundred parents"
+        " in an older state; drawn up, performed and undone in one process",
         (large, small, *steps),
         (memory_ratio(large, small, sizes.aim(AIM)), cpu_ratio(large, small)),
     )
@@ -51,7 +57,10 @@ def _only(ran: Ran, step: str) -> Ran:
 
 
 def build(path: Path, rows: int) -> None:
-    """Half of the plan's rows are orphans that go, a quarter loses its parent by that, a quarter becomes NULL."""
+    """Half of the plan's rows are orphans that go, a quarter loses its parent by that, a quarter becomes NULL.
+
+    As many rows again miss a hundred parents, which stand in the older state beside it.
+    """
     half, quarter = rows // 2, rows // 4
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.executescript(_SCHEMA)
@@ -61,6 +70,16 @@ def build(path: Path, rows: int) -> None:
         connection.executemany("INSERT INTO leaves VALUES (?, ?)", leaves)
         payments = ((i, _GONE + i if i <= quarter else 2) for i in range(1, half + 1))
         connection.executemany("INSERT INTO payments VALUES (?, ?)", payments)
+        visits = ((i, 1 + i % _DOCTORS) for i in range(1, rows + 1))
+        connection.executemany("INSERT INTO visits VALUES (?, ?)", visits)
+    older = _older(path)
+    shutil.copy(path, older)
+    with closing(sqlite3.connect(older)) as connection, connection:
+        connection.executemany("INSERT INTO doctors VALUES (?)", ((i,) for i in range(1, _DOCTORS + 1)))
+
+
+def _older(path: Path) -> Path:
+    return path.with_suffix(".older.db")
 
 
 def large_plan(path: str, rows: int) -> Said:
@@ -70,15 +89,18 @@ def large_plan(path: str, rows: int) -> Said:
     from upkeep.finding import find, keys_of
     from upkeep.gathered import Gathered
     from upkeep.mending import mend
+    from upkeep.older_backups import Older
     from upkeep.planning import Planner
     from upkeep.policy import Action, Policy, Rule
+    from upkeep.searching import search
     from upkeep.spilled import Spilled
     from upkeep.stores import open_store
     from upkeep.undoing import Deed, draw_back
 
     build(Path(path), rows)
-    wanted = {"payments": Action.NULLIFY, "*": Action.DELETE}
+    wanted = {"payments": Action.NULLIFY, "visits": Action.RESTORE, "*": Action.DELETE}
     policy = Policy(rule=tuple(Rule(child=child, orphan=(action,)) for child, action in wanted.items()))
+    backup = Older("older", open_database("bench", f"sqlite:///{_older(Path(path))}").reading)
     database, store = open_database("bench", f"sqlite:///{path}"), open_store(Path(f"{path}-store").as_uri())
     watch, steps, last = Watch(), {}, 0.0
 
@@ -90,7 +112,9 @@ def large_plan(path: str, rows: int) -> Said:
         keys = keys_of(reading, policy)
         findings = tuple(find(reading, key, limit=0) for key in keys)
         done("find")
-        plan = Planner(reading, keys, policy).plan("bench", findings, None)
+        origins = search(reading, keys, policy, [backup])
+        done("search")
+        plan = Planner(reading, keys, policy, (), origins).plan("bench", findings, None)
     done("plan")
     planned = plan.digest, plan.rows
     done("digest and counts")
@@ -107,6 +131,6 @@ def large_plan(path: str, rows: int) -> Said:
     with database.writing() as writing:
         undone = mend(writing, undo, keys)
     done("undo")
-    if not planned[1] == len(mended.changes) == len(undone.changes) == rows:
+    if not planned[1] == len(mended.changes) == len(undone.changes) == rows + _DOCTORS or len(plan.healed) != rows:
         raise RuntimeError(f"{planned[1]} rows planned, {len(mended.changes)} changed, {len(undone.changes)} undone")
     return {**watch.said(), "steps": steps}

@@ -25,7 +25,7 @@ class Sizes:
         return ratio if self.is_judged else None
 
 
-FULL = Sizes("full", 3, 10_000_000, 500, 100, 5.0, (100_000, 2_000_000), 1000, (100_000, 1_000_000), is_judged=True)
+FULL = Sizes("full", 3, 10_000_000, 500, 100, 5.0, (100_000, 10_000_000), 1000, (100_000, 1_000_000), is_judged=True)
 QUICK = Sizes(
     "quick", 2, 1_000_000, 50, 10, 2.0, (20_000, 400_000), 1000, (10_000, 100_000), wal_nightly=False, starts=1
 )
