@@ -1,9 +1,12 @@
 """What is kept on disk says the same as the plain lists and sets that it stands for, whatever its size and values."""
 
+import gc
 import json
 import pickle
+import sqlite3
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import closing
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -13,8 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.bench.processes import act
+from tests.test_bad_input import mounted
+from upkeep.databases.sqlite import SqliteDatabase
 from upkeep.documents import put_in_parts, read_in_parts
-from upkeep.errors import Damaged
+from upkeep.errors import Damaged, Refused
 from upkeep.gathered import Gathered
 from upkeep.plan import Healed, Kept, Plan, Repair, beyond
 from upkeep.policy import Action, Limits
@@ -178,6 +183,20 @@ def test_p106_what_is_kept_on_disk_lies_in_the_folder_that_was_named_and_leaves_
     assert any(file.parent == tmp_path and "(deleted)" in file.name for file in files)
     assert list(tmp_path.iterdir()) == []
     assert rows.rows == 50_000
+
+
+def test_a_full_disk_is_refused_by_its_name_whoever_asks_another_database_meanwhile(tmp_path: Path) -> None:
+    tiny, other = tmp_path / "tiny", tmp_path / "other.db"
+    with closing(sqlite3.connect(other)) as connection:
+        connection.execute("CREATE TABLE t (id INTEGER PRIMARY KEY)")
+    told = rf"the disk of {tiny} is full: .*free some, or set UPKEEP_SCRATCH"
+    with mounted(tiny, "size=1m"), SqliteDatabase("other", other).writing() as writing:
+        keep_in(tiny)
+        with pytest.raises(Refused, match=told):
+            Gathered(("t", (f"{number:0>100}",)) for number in range(50_000))
+        assert list(writing.rows("SELECT * FROM t")) == []
+        keep_in(tmp_path)
+        gc.collect()  # the traceback of the error still knew the file
 
 
 @pytest.mark.slow

@@ -7,11 +7,12 @@ has no name, so nothing is left of it when the process ends, however it ends (P-
 import marshal
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, TypeVar, overload
+from typing import Any, Final, Generic, NamedTuple, TypeVar, overload
 
+from upkeep.errors import Refused
 from upkeep.values import Row
 
 T = TypeVar("T")
@@ -41,24 +42,46 @@ class Spill:
 
     def run(self, sql: str, parameters: Parameters = ()) -> int:
         """Run one statement; how many rows it changed."""
-        return self._connection.execute(sql, parameters).rowcount
+        with _told_if_full():
+            return self._connection.execute(sql, parameters).rowcount
 
     def run_for_each(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Run one statement for each row of parameters."""
-        self._connection.executemany(sql, rows)
+        with _told_if_full():
+            self._connection.executemany(sql, rows)
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Any]:
         """The rows of a query, streamed."""
-        return self._connection.execute(sql, parameters)
+        with _told_if_full():
+            return self._connection.execute(sql, parameters)
 
     def number(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """The one number that a query gives."""
-        (number,) = self._connection.execute(sql, parameters).fetchone()
+        (number,) = next(self.rows(sql, parameters))
         return int(number or 0)
+
+
+_FOLDER: Final[list[Path]] = []
+"""Where the files lie; SQLite keeps it once for the process."""
+
+
+@contextmanager
+def _told_if_full() -> Iterator[None]:
+    """Said here, since whoever asks another database meanwhile would take it for that one's fault."""
+    try:
+        yield
+    except sqlite3.OperationalError as fault:
+        if fault.sqlite_errorname != "SQLITE_FULL":
+            raise
+        where = _FOLDER[-1] if _FOLDER else "the system's temporary files"
+        raise Refused(
+            f"the disk of {where} is full: there is no room for so large a plan", "free some, or set UPKEEP_SCRATCH"
+        ) from None
 
 
 def keep_in(folder: Path) -> None:
     """Have the files of this process, those of other SQLite connections too, lie in a folder, while it is there."""
+    _FOLDER[:] = [folder]
     with closing(sqlite3.connect("")) as connection:
         told = str(folder).replace("'", "''")
         connection.execute(f"PRAGMA temp_store_directory = '{told}'")
