@@ -23,14 +23,19 @@ def put_back(equipment: Equipment, intention: Intention) -> tuple[Found, str]:
         done, word = Found.IN_PART, f"the database is at {', '.join(sorted(revision)) or 'no revision'} by now"
         return done, f"run {intention.run} died in a migration in stages; {word}, and nothing was dropped"
     done, upcoming = _so_far(equipment, intention, reached)
-    words = [f"run {intention.run} died; {_SO_FAR[done]}"]
-    if done is Found.IN_PART:
-        words.append(f"the database stands at {', '.join(sorted(revision))}")
+    cleared: list[str] = []
     for stage in stages[upcoming : upcoming + 1]:
         if stage.apart:
-            there = {*intention.there, *stage.there}
-            words += taken_back(stage, equipment.database.take_back(stage.apart, there))
-    return done, "; ".join([*words, *(["the next run goes on from there"] if done is Found.IN_PART else [])])
+            dropped = equipment.database.take_back(stage.apart, {*intention.there, *stage.there})
+            gone = sorted({*stage.there} - {*equipment.database.standing(stage.apart)})
+            cleared += taken_back(stage, tuple(one for one in dropped if one not in gone))
+            cleared += [f"{', '.join(gone)}, which {stage} drops, is gone already"] if gone else []
+            done = Found.IN_PART if gone and done is Found.UNTOUCHED else done
+    words = [f"run {intention.run} died; {_SO_FAR[done]}"]
+    if done is Found.IN_PART:
+        words.append(f"the database stands at {', '.join(sorted(revision)) or 'no revision'}")
+        cleared.append("the next run goes on from there")
+    return done, "; ".join(words + cleared)
 
 
 _SO_FAR = {

@@ -165,6 +165,54 @@ def test_killed_while_an_index_is_made_the_next_run_drops_it_and_completes_p84(
     copy.remove()
 
 
+RENEWS = beside('op.execute("REINDEX INDEX CONCURRENTLY notes_n")')
+
+
+def killed_half_way(pending: Pending, runs: Runs, folder: Path, reads: str, left: str) -> str:
+    """A performance that is killed while somebody reads there and it waits for that; what the next run says."""
+    folder.mkdir()
+    rehearsal_of(pending, folder)
+    pickled = str(pending.folder / "rehearsal.pickle")
+    with in_the_way(pending, f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT * FROM {reads}"):
+        runs.do(pending, "perform", rehearsal=pickled, run="held", kill_when=half_built(pending))
+        assert pending.base.ask(_INVALID) == [(left,)]
+        with suppress(Unfinished):  # with that reader on the very table nothing can be dropped
+            return "; ".join(recover_at(pending.equipment()))
+    return "; ".join(recover_at(pending.equipment()))
+
+
+@pytest.mark.slow
+def test_killed_while_an_index_is_renewed_the_next_run_drops_the_copy_and_completes_p84(
+    short_runs: Runs, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    pending = chain_at(tmp_path / "own", request, "pass", RENEWS)
+    before = pending.content()
+    assert killed_half_way(pending, short_runs, tmp_path / "work", "people", "notes_n_ccnew") == (
+        "run held died; it had changed nothing that stays; public.notes_n_ccnew, which r2 had left, was dropped"
+    )
+    assert (stands(pending), pending.content()) == (("r1", []), before)
+    goes_on(pending, tmp_path / "again")
+    assert stands(pending) == ("r2", [])
+    assert pending.base.ask("SELECT to_regclass('notes_n')::text") == [("notes_n",)]
+    pending.remove()
+
+
+@pytest.mark.slow
+def test_killed_while_an_index_is_dropped_it_is_said_to_be_gone_and_the_next_run_completes_p84(
+    short_runs: Runs, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    pending = chain_at(tmp_path / "own", request, "pass", DROPS)
+    assert killed_half_way(pending, short_runs, tmp_path / "work", "notes", "notes_n") == (
+        "run held died; it had been performed in part; the database stands at r1; public.notes_n, which r2 drops, is "
+        "gone already; the next run goes on from there"
+    )
+    assert stands(pending) == ("r1", [])
+    goes_on(pending, tmp_path / "again")
+    assert stands(pending) == ("r2", [])
+    assert pending.base.ask("SELECT to_regclass('notes_n')::text") == [(None,)]
+    pending.remove()
+
+
 MOMENTS = {
     "return upkeep/databases/postgresql_writing.py:commit 1": "r2",
     "return tasks/migration.py:upgrade 2": "r3",
