@@ -177,7 +177,7 @@ def killed_half_way(pending: Pending, runs: Runs, folder: Path, reads: str, left
         runs.do(pending, "perform", rehearsal=pickled, run="held", kill_when=half_built(pending))
         assert pending.base.ask(_INVALID) == [(left,)]
         with suppress(Unfinished):  # with that reader on the very table nothing can be dropped
-            return "; ".join(recover_at(pending.equipment()))
+            return "; ".join(recover_at(pending.equipment(UPKEEP_LOCK_SECONDS="1")))
     return "; ".join(recover_at(pending.equipment()))
 
 

@@ -118,7 +118,7 @@ class _Search:
                 break
             pointing = backup.recalled(self._asked()) if added <= MOST else None
             if pointing is not None:
-                self._enter(backup.backup, pointing)
+                self._recall(backup.backup, pointing)
                 continue
             try:
                 with backup.opened() as reading:
@@ -130,7 +130,7 @@ class _Search:
     def _asked(self) -> Iterator[Missed]:
         return (line.missed for piece in self._sought.of_this_turn() for line in piece)
 
-    def _enter(self, backup: str, pointing: Collection[Missed]) -> None:
+    def _recall(self, backup: str, pointing: Collection[Missed]) -> None:
         """What a backup is known not to have, and who pointed there already."""
         for piece in self._sought.of_this_turn():
             self._sought.tell(self._with_glimpse(line, backup, None, pointing) for line in piece if line.is_open)
@@ -148,10 +148,11 @@ class _Search:
                 if image:
                     parents[name, image.spot] = image
                     told.append(self._shown(reading, line, backup.backup, image, seen.pointing))
-                elif len(absent) <= MOST:
-                    absent[line.missed] = line.missed in seen.pointing
-                if not image and line.is_open:
+                    continue
+                if line.is_open:
                     told.append(self._with_glimpse(line, backup.backup, None, seen.pointing))
+                if len(absent) <= MOST:
+                    absent[line.missed] = line.missed in seen.pointing
             self._sought.tell(told)
         self._tie_by_value(backup.backup, parents)
         if backup.memory and len(absent) <= MOST:
