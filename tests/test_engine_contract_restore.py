@@ -206,6 +206,28 @@ def test_a_parent_comes_back_from_the_newest_backup_in_which_it_stood_beside_its
     assert house.base.listing() == damaged
 
 
+def test_p08_a_parent_that_rows_which_nothing_tells_apart_miss_too_does_not_come_back_unproven(house: House) -> None:
+    columns = "rowid VARCHAR(9), _rowid_ VARCHAR(9), oid VARCHAR(9), owner INTEGER"  # SQLite's own names for a row, too
+    stated = {"from": "unkeyed.owner", "to": "parents.id"}
+    by = Policy.model_validate({"reference": [stated], "rule": [{"child": "*", "orphan": ["restore", "nullify"]}]})
+    house.base.run("DELETE FROM children WHERE id > 2", "DELETE FROM leaves WHERE child > 2")
+    house.base.run(
+        f"CREATE TABLE unkeyed ({columns})",
+        "INSERT INTO unkeyed (owner) VALUES (1), (1), (2), (77)",
+        "INSERT INTO children VALUES (6, 1, 'z')",
+    )
+    nights = Nights(house)
+    nights.fall()
+    house.base.run("DELETE FROM parents WHERE id < 3")
+    assert said_of(nights.planned(by)) == [("children", "1", "nullify"), ("children", "6", "nullify")]
+    house.base.run("DELETE FROM unkeyed WHERE owner = 1")
+    plan = nights.planned(by)
+    assert said_of(plan) == [("parents", "1", "restore")]
+    assert [one.rows for one in plan.kept if one.key.startswith("unkeyed")] == [2]
+    house.performed(plan, by)
+    assert nights.planned(by).is_empty
+
+
 def test_p110_a_number_that_was_given_again_is_not_brought_back(house: House) -> None:
     house.base.run("DELETE FROM children WHERE id > 2", "DELETE FROM leaves WHERE child > 2")
     nights = Nights(house)

@@ -151,8 +151,9 @@ def test_p71_who_asked_to_be_erased_is_never_raised(case: Case, stone: dict[str,
     assert case.planned(by("restore", tombstone=[others])).by_action() == {"restore": 1}
 
 
-def test_a_trigger_that_refuses_a_row_is_a_finding_and_the_next_action_counts_p119(case: Case) -> None:
-    case.run("CREATE TRIGGER t BEFORE INSERT ON p BEGIN SELECT RAISE(ABORT, 'closed'); END")
+@pytest.mark.parametrize("said", ["closed", ""])
+def test_a_trigger_that_refuses_a_row_is_a_finding_and_the_next_action_counts_p119(case: Case, said: str) -> None:
+    case.run(f"CREATE TRIGGER t BEFORE INSERT ON p BEGIN SELECT RAISE(ABORT, '{said}'); END")
     rules = by("restore", "nullify")
     plan = case.planned(rules)
     assert plan.triggers == ("t (INSERT on p)",)

@@ -24,7 +24,7 @@ from upkeep.gathered import Gathered
 from upkeep.plan import Healed, Kept, Plan, Repair, beyond
 from upkeep.policy import Action, Limits
 from upkeep.repair import HEALED, REPAIRS
-from upkeep.spilled import Spilled, arranged, keep_in
+from upkeep.spilled import Spill, Spilled, arranged, keep_in
 from upkeep.stores.directory import DirectoryStore
 from upkeep.values import Row, digest
 
@@ -195,6 +195,12 @@ def test_a_full_disk_is_refused_by_its_name_whoever_asks_another_database_meanwh
         with pytest.raises(Refused, match=told):
             Gathered(("t", (f"{number:0>100}",)) for number in range(50_000))
         assert list(writing.rows("SELECT * FROM t")) == []
+        spill = Spill("CREATE TABLE numbers (n)")
+        spill.run_for_each("INSERT INTO numbers VALUES (?)", ((number,) for number in range(3000)))
+        found = spill.rows("SELECT DISTINCT one.n * 3000 + two.n FROM numbers AS one, numbers AS two")
+        with pytest.raises(Refused, match=told):
+            list(found)
+        del spill, found
         keep_in(tmp_path)
         gc.collect()  # the traceback of the error still knew the file
 

@@ -22,7 +22,7 @@ class Fate(NamedTuple):
 
 
 class Fates:
-    """The fate of each orphan of whose parent backups were asked."""
+    """The fate of each orphan of whose parent backups were asked; of two under one locator, the first that is told."""
 
     def __init__(self, told: Iterable[tuple[Orphan, Fate]] = ()) -> None:
         self._spill = Spill(_TABLE, kilobytes=_KILOBYTES)
@@ -32,7 +32,7 @@ class Fates:
             (self._keys.number((orphan.key, orphan.spot.table)), flat(orphan.spot.row), fates.number(fate))
             for orphan, fate in told
         )
-        self._spill.run_for_each("INSERT INTO fates VALUES (?, ?, ?)", lines)
+        self._spill.run_for_each("INSERT OR IGNORE INTO fates VALUES (?, ?, ?)", lines)
         self._fates = tuple(fates)
 
     def of(self, orphan: Orphan) -> Fate | None:
@@ -55,7 +55,7 @@ class Fates:
         counted = self._spill.rows("SELECT fate, COUNT(*) FROM fates GROUP BY fate")
         reasons: Counter[str] = Counter()
         for number, orphans in counted:
-            if reason := self._fates[number].why_not:
+            if (reason := self._fates[number].why_not) is not None:
                 reasons[reason] += orphans
         return reasons
 
@@ -64,6 +64,6 @@ class Fates:
         other = copy(self)
         reasons = (refused.get(one.parent) if one.parent else None for one in self._fates)
         other._fates = tuple(
-            Fate(None, reason) if reason else one for one, reason in zip(self._fates, reasons, strict=True)
+            Fate(None, reason) if reason is not None else one for one, reason in zip(self._fates, reasons, strict=True)
         )
         return other

@@ -93,6 +93,13 @@ class Origins:
         names = {one.table for one in self.tables}
         return frozenset(spot for spot in self.found if spot.table in names)
 
+    def parent_of(self, orphan: Orphan) -> Spot:
+        """The row that is put back for the sake of an orphan to which nothing speaks against it."""
+        fate = self.fates.of(orphan)
+        if fate is None or fate.parent is None:
+            raise AssertionError(f"{orphan.key} comes to restore, and there is no parent")
+        return fate.parent
+
     def why_not_for(self, orphan: Orphan) -> str | None:
         """Why the parent of an orphan is not put back for its sake; None if it may be."""
         fate = self.fates.of(orphan)

@@ -103,8 +103,7 @@ class Planner:
         web = self._reachable(orphaned)
         while True:
             web.settle((orphan for orphan, _ in self._origins.fates.finding(restored)), self._named)
-            fates = map(self._origins.fates.of, web.coming_to(Action.RESTORE))
-            wanted = {fate.parent for fate in fates if fate and fate.parent} | self._origins.of_whole_tables
+            wanted = {*map(self._origins.parent_of, web.coming_to(Action.RESTORE)), *self._origins.of_whole_tables}
             further = self._origins.with_needs(wanted | {spot for spot, (wave, _) in restored.items() if not wave})
             if further.keys() != restored.keys():
                 restored = further
@@ -124,7 +123,7 @@ class Planner:
         wanting: dict[Spot, str] = {}
         for orphan, (parent, why_not) in self._origins.fates.finding(restored):
             restores = any(choice.action is Action.RESTORE for choice in self._choices[orphan.key])
-            if parent and restores and not why_not:
+            if parent and restores and why_not is None:
                 wanting[parent] = min(orphan.key, wanting.get(parent, orphan.key))
         for spot, (wave, key) in restored.items():
             origin, by = self._origins.found[spot], key or wanting.get(spot) or self._restoring_key(spot.table)

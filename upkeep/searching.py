@@ -151,7 +151,7 @@ class _Search:
                     continue
                 if line.is_open:
                     told.append(self._with_glimpse(line, backup.backup, None, seen.pointing))
-                if len(absent) <= MOST:
+                if backup.memory and len(absent) <= MOST:
                     absent[line.missed] = line.missed in seen.pointing
             self._sought.tell(told)
         self._tie_by_value(backup.backup, parents)
@@ -192,12 +192,11 @@ class _Search:
                 if spot
             )
 
-    def _judged(self, missed: Missed, told: Told | None = None) -> Judgement:
+    def _judged(self, missed: Missed, line: Line | None) -> Judgement:
         key = self._keys[missed.key]
         if key.parent in self._returning:
             return self._returning.judged(key, missed)
-        told = told or self._sought.told_of(missed)
-        return self._judged_by(told) if told else Judgement(NOWHERE)
+        return self._judged_by(line.told) if line else Judgement(NOWHERE)
 
     def _judge(self, told: Told) -> Judgement:
         glimpses = list(self._sought.glimpses(told.story))
@@ -210,8 +209,8 @@ class _Search:
     def _proven(self) -> dict[Spot, Judgement]:
         """Rows that are proven to be the parent of some orphans, or of rows put back, and of others not disproven."""
         judged: dict[Spot, list[tuple[Judgement, bool]]] = {}
-        for told in self._sought.told():
-            for spot in self._sought.tied(told.ties):
+        for told, ties in self._sought.told():
+            for spot in ties:
                 judged.setdefault(spot, []).append((self._judged_by(told), told.comes_back))
         proven = dict(self._returning.proven)
         for spot in sorted(judged.keys() - proven.keys(), key=repr):
@@ -254,7 +253,9 @@ class _Search:
         impossible = dict(namesakes(self._now, map(image_of, proven.values())))
         impossible.update(tombstones(self._now, self._policy, proven))
         possible = {spot: judged for spot, judged in proven.items() if spot not in impossible}
-        found, incomplete = self._needs.complete(possible, self._judged)
+        found, incomplete = self._needs.complete(
+            possible, lambda missed: self._judged(missed, self._sought.line(missed))
+        )
         fates = Fates(self._fates(found, impossible | incomplete))
         return Origins(found, fates, self._returning.comebacks)
 
@@ -278,7 +279,7 @@ class _Search:
         else:
             spots = self._sought.tied(line.ties)
         parent = min((spot for spot in spots if spot in found), key=repr, default=None)
-        judged = self._judged(line.missed, line.told)
+        judged = self._judged(line.missed, line)
         if judged.image is None:
             return Fate(parent, "; ".join(filter(None, [judged.reason, line.ended])))
         return Fate(parent, None if parent else impossible.get(judged.image.spot, ALSO_OTHERS))

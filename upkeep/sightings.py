@@ -103,7 +103,7 @@ def as_there(older: Reading, key: ForeignKey) -> ForeignKey | None:
 def _pointing(older: Reading, key: ForeignKey, several: list[Missed]) -> Iterator[Missed]:
     """Those that stood there and pointed at the same. Rows that no column of theirs tells apart nobody knows (P-08)."""
     dialect, table = older.dialect, older.catalog().tables[key.child]
-    if not {*table.locator} <= {*table.stored}:
+    if not table.locator or not {*table.locator} <= {*table.stored}:
         return
     width = len(table.locator)
     columns = ", ".join(f"c.{dialect.quote(name)}" for name in (*table.locator, *key.columns))

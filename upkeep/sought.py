@@ -5,7 +5,7 @@ memory grows with what older backups hold of the parents that are missed, not wi
 """
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from upkeep.fixpoint import Spot
 from upkeep.numbered import Numbered
@@ -48,18 +48,16 @@ class Line(NamedTuple):
 
     @property
     def told(self) -> "Told":
-        """What decides what it comes to."""
-        return Told(self.missed.key, self.since is not None, self.story, self.ties, self.ended)
+        """By what its parent is judged."""
+        return Told(self.missed.key, self.since is not None, self.story)
 
 
 class Told(NamedTuple):
-    """What many lines of one key have in common, see there: all that decides what they come to."""
+    """What many lines of one key have in common: whether their rows are put back themselves, and their story."""
 
     key: str
     comes_back: bool
     story: int
-    ties: int
-    ended: str
 
 
 class Sought:
@@ -112,10 +110,7 @@ class Sought:
             self._spill.rows(f"{_LINES} WHERE {which} AND n > ? ORDER BY n LIMIT {_PIECE}", (value, last))
         ):
             last = piece[-1][0]
-            yield [
-                Line(n, Missed(self._names[key], raised(row), raised(values)), *others)
-                for n, key, row, values, *others in piece
-            ]
+            yield list(map(self._line, piece))
 
     def tell(self, lines: Iterable[Line]) -> None:
         """Write down what was shown of lines since they were read."""
@@ -140,13 +135,18 @@ class Sought:
         """The rows that a line may point at."""
         return self._ties[ties]
 
-    def told(self) -> Iterator[Told]:
-        """What there is among all lines, each once."""
-        asked = "SELECT DISTINCT key, since IS NOT NULL, story, ties, ended FROM sought"
-        return (Told(self._names[key], *others) for key, *others in self._spill.rows(asked))
+    def told(self) -> Iterator[tuple[Told, frozenset[Spot]]]:
+        """What there is among all lines, each once, with the rows that they may point at."""
+        asked = "SELECT DISTINCT key, since IS NOT NULL, story, ties FROM sought"
+        for key, comes_back, story, ties in self._spill.rows(asked):
+            yield Told(self._names[key], bool(comes_back), story), self._ties[ties]
 
-    def told_of(self, missed: Missed) -> Told | None:
-        """What there is of one; None if it is not sought."""
-        asked = "SELECT since IS NOT NULL, story, ties, ended FROM sought WHERE key = ? AND row = ? AND points_at = ?"
+    def line(self, missed: Missed) -> Line | None:
+        """One line; None if that is not sought."""
         which = self._numbers[missed.key], flat(missed.row), flat(missed.values)
-        return next((Told(missed.key, *others) for others in self._spill.rows(asked, which)), None)
+        found = self._spill.rows(f"{_LINES} WHERE key = ? AND row = ? AND points_at = ?", which)
+        return next(map(self._line, found), None)
+
+    def _line(self, raw: tuple[Any, ...]) -> Line:
+        number, key, row, values, since, is_open, *others = raw
+        return Line(number, Missed(self._names[key], raised(row), raised(values)), since, bool(is_open), *others)

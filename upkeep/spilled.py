@@ -53,7 +53,8 @@ class Spill:
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Any]:
         """The rows of a query, streamed."""
         with _told_if_full():
-            return self._connection.execute(sql, parameters)
+            found = self._connection.execute(sql, parameters)
+        return _fetched(found)
 
     def number(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """The one number that a query gives."""
@@ -71,12 +72,18 @@ def _told_if_full() -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as fault:
-        if fault.sqlite_errorname != "SQLITE_FULL":
+        if getattr(fault, "sqlite_errorname", "") != "SQLITE_FULL":
             raise
         where = _FOLDER[-1] if _FOLDER else "the system's temporary files"
         raise Refused(
             f"the disk of {where} is full: there is no room for so large a plan", "free some, or set UPKEEP_SCRATCH"
         ) from None
+
+
+def _fetched(found: sqlite3.Cursor) -> Iterator[Any]:
+    """To read on may need room too: SQLite sorts as it is asked for rows."""
+    with _told_if_full():
+        yield from found
 
 
 def keep_in(folder: Path) -> None:
