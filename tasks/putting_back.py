@@ -1,6 +1,10 @@
 """A migration in stages that died: how far it came, and what it has left half done taken back (P-84, P-95)."""
 
+from collections.abc import Collection
+from dataclasses import dataclass
+
 from tasks.outcome import Found, by_its_rows
+from upkeep.databases import Database
 from upkeep.equipment import Equipment
 from upkeep.journal import Intention
 from upkeep.revisions import Apart
@@ -23,19 +27,17 @@ def put_back(equipment: Equipment, intention: Intention) -> tuple[Found, str]:
         done, word = Found.IN_PART, f"the database is at {', '.join(sorted(revision)) or 'no revision'} by now"
         return done, f"run {intention.run} died in a migration in stages; {word}, and nothing was dropped"
     done, upcoming = _so_far(equipment, intention, reached)
-    cleared: list[str] = []
+    cleared = Cleared()
     for stage in stages[upcoming : upcoming + 1]:
         if stage.apart:
-            dropped = equipment.database.take_back(stage.apart, {*intention.there, *stage.there})
-            gone = sorted({*stage.there} - {*equipment.database.standing(stage.apart)})
-            cleared += taken_back(stage, tuple(one for one in dropped if one not in gone))
-            cleared += [f"{', '.join(gone)}, which {stage} drops, is gone already"] if gone else []
-            done = Found.IN_PART if gone and done is Found.UNTOUCHED else done
+            cleared = clear(equipment.database, stage, stage.apart, stage.there, intention.there)
+    if cleared.gone and done is Found.UNTOUCHED:
+        done = Found.IN_PART
     words = [f"run {intention.run} died; {_SO_FAR[done]}"]
-    if done is Found.IN_PART:
-        words.append(f"the database stands at {', '.join(sorted(revision)) or 'no revision'}")
-        cleared.append("the next run goes on from there")
-    return done, "; ".join(words + cleared)
+    if done is not Found.IN_PART:
+        return done, "; ".join([*words, *cleared.words])
+    words.append(f"the database stands at {', '.join(sorted(revision)) or 'no revision'}")
+    return done, "; ".join([*words, *cleared.words, "the next run goes on from there"])
 
 
 _SO_FAR = {
@@ -55,8 +57,24 @@ def _so_far(equipment: Equipment, intention: Intention, reached: list[int]) -> t
     return (Found.IN_PART if rows is Found.PERFORMED else rows), 1
 
 
-def taken_back(stage: Stage, dropped: tuple[str, ...]) -> tuple[str, ...]:
-    """What was dropped of a stage that came to no end, and what of it may stay, in words."""
-    told = (f"{', '.join(dropped)}, which {stage} had left, was dropped",) if dropped else ()
-    repeats = stage.apart.repeats if stage.apart else ()
-    return (*told, *(f"{stage} may have done a part: {left}" for left in repeats))
+@dataclass(frozen=True)
+class Cleared:
+    """What was cleared of a stage that came to no end, in words, and what it has dropped for good by then."""
+
+    words: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+
+
+def clear(
+    target: Database, stage: Stage, apart: Apart, before: Collection[str], others: Collection[str] = ()
+) -> Cleared:
+    """Drop what a stage that came to no end has left, and not what stood ``before`` it or belongs to ``others``.
+
+    What it was to drop and has is not made again: the next time it is passed over.
+    """
+    dropped = target.take_back(apart, {*before, *others})
+    gone = tuple(sorted({*before} - {*target.standing(apart)}))
+    left = ", ".join(one for one in dropped if one not in gone)
+    words = [f"{left}, which {stage} had left, was dropped"] if left else []
+    words += [f"{', '.join(gone)}, which {stage} drops, is gone already"] if gone else []
+    return Cleared((*words, *(f"{stage} may have done a part: {one}" for one in apart.repeats)), gone)

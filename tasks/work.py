@@ -10,7 +10,7 @@ from pathlib import Path
 from tasks.enforcement import hold_back, validated
 from tasks.migration import Door, alembic
 from tasks.progress import told_in_log
-from tasks.putting_back import taken_back
+from tasks.putting_back import Cleared, clear
 from tasks.stage import Migrated, all_migrated, heard, migrate_on, take_locks
 from upkeep.changes import Mended
 from upkeep.databases import Bench, Database
@@ -180,11 +180,11 @@ def _put_back(target: Database, stage: Stage, apart: Apart, there: tuple[str, ..
         with target.reading() as reading:
             stands = reading.revision()
         is_done = stage.revisions[-1] in stands
-        dropped = () if is_done else target.take_back(apart, there)
+        cleared = Cleared() if is_done else clear(target, stage, apart, there)
     except UpkeepError as left:
         raise Unfinished(f"{fault.message}; {left.message}", left.hint) from None
     if not is_done:
-        fault.message = "; ".join([fault.message, *taken_back(stage, dropped)])
+        fault.message = "; ".join([fault.message, *cleared.words])
         raise fault
     told = f"{fault.message}; {stage} cannot be undone, and the database stands at {', '.join(stands)}"
     return Worked(Mended(), (judge_failed_migration(told),), 0.0, stopped=told)

@@ -13,7 +13,7 @@ from upkeep.planning import Planner
 from upkeep.policy import Policy
 from upkeep.telling import Tell
 
-BY = Policy.model_validate({"rule": [{"child": "*", "orphan": ["delete"]}]})
+BY = Policy.model_validate({"rule": [{"child": "visits", "orphan": ["keep"]}, {"child": "*", "orphan": ["delete"]}]})
 ROWS = 12_000
 
 
