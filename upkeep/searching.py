@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cache, lru_cache
+from functools import cache
 from itertools import islice
 
 from upkeep.catalog import ForeignKey
@@ -82,7 +82,7 @@ class _Search:
         }
         self._sought = Sought(self._keys)
         self._listed: set[str] = set()
-        self._judged_by = lru_cache(_JUDGEMENTS)(self._judge)
+        self._judgements: dict[Told, Judgement] = {}
         self._kept: dict[tuple[str, Spot], bool] = {}
         self._returning = Returning(lost)
         self._needs = Needs(now, self._keys, self._rulings, self._returning)
@@ -197,6 +197,13 @@ class _Search:
         if key.parent in self._returning:
             return self._returning.judged(key, missed)
         return self._judged_by(line.told) if line else Judgement(NOWHERE)
+
+    def _judged_by(self, told: Told) -> Judgement:
+        if told not in self._judgements:
+            if len(self._judgements) >= _JUDGEMENTS:
+                self._judgements.clear()
+            self._judgements[told] = self._judge(told)
+        return self._judgements[told]
 
     def _judge(self, told: Told) -> Judgement:
         glimpses = list(self._sought.glimpses(told.story))
