@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from upkeep.policy import Action
 from upkeep.possible import Choice
-from upkeep.spilled import Spill, flat, raised
+from upkeep.spilled import Form, Spill, flat, raised
 from upkeep.values import Row, in_pieces
 
 
@@ -15,6 +15,9 @@ class Spot(NamedTuple):
 
     table: str
     row: Row
+
+
+SPOTS: Form[Spot] = Form(lambda spot: (spot.table, spot.row), lambda plain: Spot(*plain))
 
 
 class Orphan(NamedTuple):
