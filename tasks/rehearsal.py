@@ -91,7 +91,7 @@ def rehearse(
 
 def _unread(origins: Origins) -> tuple[str, ...]:
     """What nobody could look for: who approves should know that a rule fell to its next action only for that."""
-    blind = sum(orphans for why, orphans in origins.fates.why_not().items() if CANNOT_READ in why)
+    blind = sum(orphans for why, orphans in origins.fates.why_not() if CANNOT_READ in why)
     return (f"the parents of {several(blind, 'orphan')} were not looked for: {CANNOT_READ}",) if blind else ()
 
 

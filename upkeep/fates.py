@@ -1,17 +1,20 @@
-"""What older backups come to for each orphan, kept on disk: orphans may be many, what they come to is little."""
+"""What older backups come to for each orphan, kept on disk: one row of a plan may be an orphan's only trace."""
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from copy import copy
+from itertools import chain
 from typing import NamedTuple
 
-from upkeep.fixpoint import Orphan, Spot
+from upkeep.fixpoint import SPOTS, Orphan, Spot
 from upkeep.numbered import Numbered
-from upkeep.spilled import Spill, flat, raised
+from upkeep.spilled import Form, Plain, Spill, flat, raised
+from upkeep.spilled_mapping import TEXTS, SpilledMapping
 
 _KILOBYTES = 4000
-_TABLE = "CREATE TABLE fates (key INTEGER, row BLOB, fate INTEGER, PRIMARY KEY (key, row)) WITHOUT ROWID"
-_FATE = "SELECT fate FROM fates WHERE key = ? AND row = ?"
+_TABLES = (
+    "CREATE TABLE fates (key INTEGER, row BLOB, fate INTEGER, PRIMARY KEY (key, row)) WITHOUT ROWID",
+    "CREATE INDEX by_fate ON fates (fate)",
+)
 
 
 class Fate(NamedTuple):
@@ -20,50 +23,62 @@ class Fate(NamedTuple):
     parent: Spot | None = None
     why_not: str | None = None
 
+    def plain(self) -> Plain:
+        """As plain values, to keep it on disk."""
+        return self.parent and SPOTS.plain(self.parent), self.why_not
+
+    @classmethod
+    def made(cls, plain: Plain) -> "Fate":
+        """The fate that was ``plain``."""
+        parent, why_not = plain
+        return cls(parent and SPOTS.made(parent), why_not)
+
+
+_FATES = Form(Fate.plain, Fate.made)
+
 
 class Fates:
     """The fate of each orphan of whose parent backups were asked; of two under one locator, the first that is told."""
 
     def __init__(self, told: Iterable[tuple[Orphan, Fate]] = ()) -> None:
-        self._spill = Spill(_TABLE, kilobytes=_KILOBYTES)
-        self._keys: Numbered[tuple[str, str]] = Numbered()
-        fates: Numbered[Fate] = Numbered()
-        lines = (
-            (self._keys.number((orphan.key, orphan.spot.table)), flat(orphan.spot.row), fates.number(fate))
-            for orphan, fate in told
-        )
+        self._spill = Spill(*_TABLES, kilobytes=_KILOBYTES)
+        self._keys: dict[tuple[str, str], int] = {}
+        self._fates = Numbered(_FATES)
+        self._refused: Mapping[Spot, str] = {}
+        lines = ((self._key(orphan), flat(orphan.spot.row), self._fates.number(fate)) for orphan, fate in told)
         self._spill.run_for_each("INSERT OR IGNORE INTO fates VALUES (?, ?, ?)", lines)
-        self._fates = tuple(fates)
+
+    def _key(self, orphan: Orphan) -> int:
+        return self._keys.setdefault((orphan.key, orphan.spot.table), len(self._keys))
 
     def of(self, orphan: Orphan) -> Fate | None:
         """That of one; None where nobody asked."""
-        which = self._keys.number((orphan.key, orphan.spot.table)), flat(orphan.spot.row)
-        return next((self._fates[number] for (number,) in self._spill.rows(_FATE, which)), None)
+        which = self._key(orphan), flat(orphan.spot.row)
+        found = self._spill.rows("SELECT fate FROM fates WHERE key = ? AND row = ?", which)
+        return next((self._by_now(self._fates[number]) for (number,) in found), None)
 
-    def finding(self, parents: Collection[Spot]) -> Iterator[tuple[Orphan, Fate]]:
+    def _by_now(self, fate: Fate) -> Fate:
+        reason = self._refused.get(fate.parent) if fate.parent else None
+        return fate if reason is None else Fate(None, reason)
+
+    def finding(self, parents: Container[Spot]) -> Iterator[tuple[Orphan, Fate]]:
         """Those that find one of these rows."""
-        found = {number for number, fate in enumerate(self._fates) if fate.parent in parents}
-        if not found:
-            return
-        for key, row, number in self._spill.rows("SELECT key, row, fate FROM fates"):
-            if number in found:
-                name, table = self._keys[key]
-                yield Orphan(Spot(table, raised(row)), name), self._fates[number]
+        keys = [*self._keys]
+        for number, fate in enumerate(map(self._by_now, self._fates)):
+            if fate.parent is not None and fate.parent in parents:
+                for key, row in self._spill.rows("SELECT key, row FROM fates WHERE fate = ?", (number,)):
+                    name, table = keys[key]
+                    yield Orphan(Spot(table, raised(row)), name), fate
 
-    def why_not(self) -> Counter[str]:
-        """For how many of them which reasons speak against it."""
-        counted = self._spill.rows("SELECT fate, COUNT(*) FROM fates GROUP BY fate")
-        reasons: Counter[str] = Counter()
-        for number, orphans in counted:
-            if (reason := self._fates[number].why_not) is not None:
-                reasons[reason] += orphans
-        return reasons
+    def why_not(self) -> Iterator[tuple[str, int]]:
+        """Which reasons speak against it, and for how many of them; a reason may come more than once."""
+        for number, orphans in self._spill.rows("SELECT fate, COUNT(*) FROM fates GROUP BY fate"):
+            reason = self._by_now(self._fates[number]).why_not
+            if reason is not None:
+                yield reason, orphans
 
     def without(self, refused: Mapping[Spot, str]) -> "Fates":
         """The same where some rows cannot be put back, for the reasons given."""
         other = copy(self)
-        reasons = (refused.get(one.parent) if one.parent else None for one in self._fates)
-        other._fates = tuple(
-            Fate(None, reason) if reason is not None else one for one, reason in zip(self._fates, reasons, strict=True)
-        )
+        other._refused = SpilledMapping(SPOTS, TEXTS, chain(refused.items(), self._refused.items()))
         return other

@@ -13,8 +13,9 @@ from upkeep.older_backups import CannotTell, Older
 from upkeep.origins import Lost, Pointing
 from upkeep.orphans import counting
 from upkeep.policy import Action, Policy
-from upkeep.provenance import Image
+from upkeep.provenance import IMAGES, Image
 from upkeep.sightings import as_there, missed_by, parents_of
+from upkeep.spilled import Spilled
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ def _whole(
         return f"the table is gone: {fault.message}; {fault.hint}", []
     lost = Lost(
         Comeback(name, backup, _for_today(making, older, now)),
-        tuple(_images(older, name)),
+        Spilled(_images(older, name), IMAGES),
         dict(_pointing(older, now, keys)),
     )
     return lost, further

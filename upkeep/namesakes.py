@@ -14,13 +14,14 @@ from upkeep.values import Row, in_pieces
 
 def namesakes(now: Reading, images: Iterable[Image]) -> Iterator[tuple[Spot, str]]:
     """Each row that cannot be put back because another has its place, and why, with both rows named."""
-    by_table: dict[str, list[Image]] = defaultdict(list)
-    for image in images:
-        by_table[image.spot.table].append(image)
-    for name, several in by_table.items():
-        table = now.catalog().tables[name]
-        for columns in dict.fromkeys((table.locator, *table.uniques)):
-            yield from _taken(now, table, columns, several)
+    for piece in in_pieces(images):
+        by_table: dict[str, list[Image]] = defaultdict(list)
+        for image in piece:
+            by_table[image.spot.table].append(image)
+        for name, several in by_table.items():
+            table = now.catalog().tables[name]
+            for columns in dict.fromkeys((table.locator, *table.uniques)):
+                yield from _taken(now, table, columns, several)
 
 
 def _taken(now: Reading, table: Table, columns: tuple[str, ...], several: list[Image]) -> Iterator[tuple[Spot, str]]:
@@ -31,16 +32,14 @@ def _taken(now: Reading, table: Table, columns: tuple[str, ...], several: list[I
         held = tuple(values.get(column) for column in columns)
         if None not in held:
             wanted[held].append(image.spot)
+    if not wanted:
+        return
     dialect = now.dialect
     names = ", ".join(f"c.{dialect.quote(name)}" for name in (*columns, *table.locator))
-    for piece in in_pieces(wanted):
-        with now.chosen(table.name, columns, piece) as relation:
-            which = among("c", columns, relation, dialect)
-            found = list(now.rows(f"SELECT {names} FROM {dialect.source(table.name)} AS c WHERE {which}"))
-        for row in found:
-            for spot in wanted.get(row[: len(columns)], ()):
-                other = told(row[len(columns) :])
-                yield (
-                    spot,
-                    f"{', '.join(columns)} of row {told(spot.row)} of {table.name} is that of row {other} by now",
-                )
+    with now.chosen(table.name, columns, wanted) as relation:
+        which = among("c", columns, relation, dialect)
+        found = list(now.rows(f"SELECT {names} FROM {dialect.source(table.name)} AS c WHERE {which}"))
+    for row in found:
+        for spot in wanted.get(row[: len(columns)], ()):
+            other = told(row[len(columns) :])
+            yield spot, f"{', '.join(columns)} of row {told(spot.row)} of {table.name} is that of row {other} by now"

@@ -1,27 +1,41 @@
-"""Things by number, equal ones once: what stands beside each of many rows on disk is then a number."""
+"""Things by number, equal ones once, on disk: what stands beside each of many rows is then a number."""
 
-from collections.abc import Hashable, Iterator
+import marshal
+from collections.abc import Iterator
 from typing import Generic, TypeVar
 
-H = TypeVar("H", bound=Hashable)
+from upkeep.spilled import Form, Spill, flat
+
+T = TypeVar("T")
+_TABLE = "CREATE TABLE things (n INTEGER PRIMARY KEY, thing BLOB UNIQUE)"
+_KILOBYTES = 4000
 
 
-class Numbered(Generic[H]):
+class Numbered(Generic[T]):
     """Things in the order in which they first came; the numbers begin with 0."""
 
-    def __init__(self, *first: H) -> None:
-        self._numbers = {thing: number for number, thing in enumerate(first)}
-        self._things = list(first)
+    def __init__(self, form: Form[T], *first: T) -> None:
+        self._spill = Spill(_TABLE, kilobytes=_KILOBYTES)
+        self._form = form
+        self._next = 0
+        for thing in first:
+            self.number(thing)
 
-    def number(self, thing: H) -> int:
+    def number(self, thing: T) -> int:
         """Its number, the next one if it is new."""
-        number = self._numbers.setdefault(thing, len(self._things))
-        if number == len(self._things):
-            self._things.append(thing)
-        return number
+        raw = flat(self._form.plain(thing))
+        for (number,) in self._spill.rows("SELECT n FROM things WHERE thing = ?", (raw,)):
+            return int(number)
+        self._spill.run("INSERT INTO things VALUES (?, ?)", (self._next, raw))
+        self._next += 1
+        return self._next - 1
 
-    def __getitem__(self, number: int) -> H:
-        return self._things[number]
+    def __getitem__(self, number: int) -> T:
+        ((raw,),) = self._spill.rows("SELECT thing FROM things WHERE n = ?", (number,))
+        return self._thing(raw)
 
-    def __iter__(self) -> Iterator[H]:
-        return iter(self._things)
+    def __iter__(self) -> Iterator[T]:
+        return (self._thing(raw) for (raw,) in self._spill.rows("SELECT thing FROM things ORDER BY n"))
+
+    def _thing(self, raw: bytes) -> T:
+        return self._form.made(marshal.loads(raw))  # noqa: S302  # ours: a file without a name

@@ -20,7 +20,7 @@ What is decided, and what is not left to the order in which rows are read:
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import chain
 from typing import TypeVar
@@ -29,8 +29,9 @@ from upkeep.catalog import Catalog, ForeignKey
 from upkeep.changes import Refusal
 from upkeep.databases import Reading
 from upkeep.findings import Finding
-from upkeep.fixpoint import Due, Orphan, Spot, Web
-from upkeep.origins import Origins
+from upkeep.fixpoint import SPOTS, Due, Orphan, Spot, Web
+from upkeep.gathered import Gathered
+from upkeep.origins import Origins, Reached
 from upkeep.orphans import bereaved, listing
 from upkeep.plan import Healed, Kept, Migration, Plan, Repair
 from upkeep.policy import Action, Policy
@@ -39,6 +40,7 @@ from upkeep.repair import HEALED, REPAIRS
 from upkeep.rows import images_of, orphans_among, orphans_with
 from upkeep.rulings import rulings
 from upkeep.spilled import Spilled, arranged
+from upkeep.spilled_mapping import TEXTS, SpilledMapping
 from upkeep.telling import SILENCE, Tell
 from upkeep.values import Row, in_pieces, row_digest
 
@@ -73,8 +75,8 @@ class Planner:
         """The plan for what was found. Equal databases, policies and refusals have equal plans."""
         orphaned = {str(f.key): f.orphans for f in findings if f.orphans and str(f.key) in self._keys}
         web, restored = self._settled(orphaned)
-        restoring = sorted(self._restoring(web, restored), key=_order)
-        done = {(one.table, one.action) for one in restoring}
+        done = {(spot.table, Action.RESTORE) for spot in restored}
+        restoring = arranged(self._restoring(web, restored), _order, 4, REPAIRS)
         repairs = Spilled(chain(restoring, self._changing(web, done)), REPAIRS)
         finding = self._origins.fates.finding(restored)
         found = ((orphan, fate.parent) for orphan, fate in finding if fate.parent and not web.goes(orphan.spot))
@@ -93,34 +95,39 @@ class Planner:
             tables=self._origins.tables,
         )
 
-    def _settled(self, orphaned: Iterable[str]) -> tuple[Web, dict[Spot, tuple[int, str | None]]]:
+    def _settled(self, orphaned: Iterable[str]) -> tuple[Web, Mapping[Spot, Reached]]:
         """What follows from what, and the rows that are put back, each with its wave and the key by which it is needed.
 
         Each row that is put back dooms fewer others, and fewer doomed rows want no less: so there is one end. Only then
         it is known which of them have nothing to stand on, and without those it begins anew.
         """
-        restored: dict[Spot, tuple[int, str | None]] = {}
+        restored: Mapping[Spot, Reached] = {}
         web = self._reachable(orphaned)
         while True:
             web.settle((orphan for orphan, _ in self._origins.fates.finding(restored)), self._named)
-            wanted = {*map(self._origins.parent_of, web.coming_to(Action.RESTORE)), *self._origins.of_whole_tables}
-            further = self._origins.with_needs(wanted | {spot for spot, (wave, _) in restored.items() if not wave})
-            if further.keys() != restored.keys():
+            wanted = map(self._origins.parent_of, web.coming_to(Action.RESTORE))
+            before = (spot for spot, reached in restored.items() if not reached.wave)
+            further = self._origins.with_needs(chain(wanted, self._origins.of_whole_tables(), before))
+            if len(further) != len(restored):  # it has all of them
                 restored = further
-            elif lost := {spot: _NOTHING_TO_STAND_ON for spot in restored if self._is_lost(spot, web)}:
+            elif lost := self._lost(restored, web):
                 # Others may go now, so that more is reachable too.
                 self._origins, restored = self._origins.without(lost), {}
                 web = self._reachable(orphaned)
             else:
                 return web, further
 
+    def _lost(self, restored: Iterable[Spot], web: Web) -> Mapping[Spot, str]:
+        lost = ((spot, _NOTHING_TO_STAND_ON) for spot in restored if self._is_lost(spot, web))
+        return SpilledMapping(SPOTS, TEXTS, lost)
+
     def _is_lost(self, spot: Spot, web: Web) -> bool:
         """Does a row go that this one points at and may not do without?"""
         return any(one.instead is None and web.goes(one.to) for one in self._origins.found[spot].stands_on)
 
-    def _restoring(self, web: Web, restored: dict[Spot, tuple[int, str | None]]) -> Iterator[Repair]:
+    def _restoring(self, web: Web, restored: Mapping[Spot, Reached]) -> Iterator[Repair]:
         """The rows that are put back. One that orphans miss is told for the first key whose rule may restore it."""
-        wanting: dict[Spot, str] = {}
+        wanting = SpilledMapping(SPOTS, TEXTS)
         for orphan, (parent, why_not) in self._origins.fates.finding(restored):
             restores = any(choice.action is Action.RESTORE for choice in self._choices[orphan.key])
             if parent and restores and why_not is None:
@@ -231,7 +238,7 @@ class Planner:
         return Repair(*due.spot, choice.action, choice.columns, due.key, rule, due.wave, before, choice.values)
 
     def _kept(
-        self, web: Web, orphaned: dict[str, int], healed: Iterable[Healed], restored: Collection[Spot]
+        self, web: Web, orphaned: dict[str, int], healed: Iterable[Healed], restored: Iterable[Spot]
     ) -> Counter[tuple[str, str]]:
         """Orphans that stay, by key and reason."""
         kept: Counter[tuple[str, str]] = Counter({(key, reason): rows for key, reason, rows in web.kept()})
@@ -245,14 +252,13 @@ class Planner:
                 kept[name, self._choices[name][0].reason] += orphans - less
         return kept
 
-    def _finding(self, key: ForeignKey, restored: Collection[Spot]) -> int:
+    def _finding(self, key: ForeignKey, restored: Iterable[Spot]) -> int:
         """How many orphans of a table whose rows cannot be told apart find a row that is put back."""
         images = (self._origins.found[spot] for spot in restored if spot.table == key.parent)
         held = (dict(zip(image.columns, image.values, strict=True)) for image in images)
-        values = {
-            tuple(row[name] for name in key.parent_columns) for row in held if {*key.parent_columns} <= row.keys()
-        }
-        return orphans_with(self._reading, key, values) if values else 0
+        whole = (row for row in held if {*key.parent_columns} <= row.keys())
+        values = Gathered((key.parent, tuple(row[name] for name in key.parent_columns)) for row in whole)
+        return orphans_with(self._reading, key, values.get(key.parent, ()))
 
 
 def _order(repair: Repair) -> tuple[int, str, str, str]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from upkeep.fixpoint import Spot
+from upkeep.spilled import Form, Plain
 from upkeep.values import Row
 
 SIDE_BY_SIDE = "it stood there side by side with its child"
@@ -30,6 +31,19 @@ class Image:
     values: Row
     is_kept: bool = False
 
+    def plain(self) -> Plain:
+        """As plain values, to keep it on disk."""
+        return self.spot.table, self.spot.row, self.columns, self.values, self.is_kept
+
+    @classmethod
+    def made(cls, plain: Plain) -> "Image":
+        """The image that was ``plain``."""
+        table, row, *others = plain
+        return cls(Spot(table, row), *others)
+
+
+IMAGES = Form(Image.plain, Image.made)
+
 
 @dataclass(frozen=True, slots=True)
 class Glimpse:
@@ -39,6 +53,16 @@ class Glimpse:
     parent: Image | None
     points: bool
 
+    def plain(self) -> Plain:
+        """As plain values, to keep it on disk."""
+        return self.backup, self.parent and self.parent.plain(), self.points
+
+    @classmethod
+    def made(cls, plain: Plain) -> "Glimpse":
+        """The glimpse that was ``plain``."""
+        backup, parent, points = plain
+        return cls(backup, parent and Image.made(parent), points)
+
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
@@ -47,6 +71,19 @@ class Judgement:
     reason: str
     image: Image | None = None
     backup: str = ""
+
+    def plain(self) -> Plain:
+        """As plain values, to keep it on disk."""
+        return self.reason, self.image and self.image.plain(), self.backup
+
+    @classmethod
+    def made(cls, plain: Plain) -> "Judgement":
+        """The judgement that was ``plain``."""
+        reason, image, backup = plain
+        return cls(reason, image and Image.made(image), backup)
+
+
+JUDGEMENTS = Form(Judgement.plain, Judgement.made)
 
 
 def judge(glimpses: Sequence[Glimpse]) -> Judgement:

@@ -37,8 +37,8 @@ def orphans_among(reading: Reading, key: ForeignKey, locator: tuple[str, ...], r
     return orphans
 
 
-def orphans_with(reading: Reading, key: ForeignKey, values: Collection[Row]) -> int:
-    """How many orphans of ``key`` have one of these in its columns, however many rows that is for each."""
+def orphans_with(reading: Reading, key: ForeignKey, values: Iterable[Row]) -> int:
+    """How many orphans of ``key`` have one of these, each there once, in its columns; a value may be many rows'."""
     dialect, orphans = reading.dialect, 0
     for piece in in_pieces(values):
         with reading.chosen(key.child, key.columns, piece) as relation:

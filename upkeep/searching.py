@@ -1,7 +1,7 @@
 """Looking through older backups, newest first, for the parents that orphans miss, and for what those miss in turn."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import islice
@@ -9,31 +9,27 @@ from itertools import islice
 from upkeep.catalog import ForeignKey
 from upkeep.databases import Reading
 from upkeep.fates import Fate, Fates
-from upkeep.fixpoint import Orphan, Spot
+from upkeep.fixpoint import SPOTS, Orphan, Spot
+from upkeep.judgements import Judgements
 from upkeep.namesakes import namesakes
 from upkeep.needs import Needs
 from upkeep.older_backups import CannotTell, Older
 from upkeep.origins import Lost, Origins
 from upkeep.policy import Action, Policy
-from upkeep.provenance import (
-    NOT_TOLD_APART,
-    NOWHERE,
-    Glimpse,
-    Image,
-    Judgement,
-    image_of,
-    judge,
-    newest_of,
-    strongest,
-)
+from upkeep.provenance import IMAGES, JUDGEMENTS, Glimpse, Image, Judgement, image_of
 from upkeep.recall import MOST, Memory
 from upkeep.returning import Returning, by_side, side
 from upkeep.rulings import rulings
 from upkeep.sightings import Missed, kept_since, missed_by, seen_in
-from upkeep.sought import Line, Sought, Told
+from upkeep.sought import Line, Sought
+from upkeep.spilled import Form
+from upkeep.spilled_mapping import TEXTS, SpilledMapping
 from upkeep.tombstones import tombstones
 
-_JUDGEMENTS = 10_000
+_IN_A_BACKUP: Form[tuple[str, Spot]] = Form(
+    lambda one: (one[0], SPOTS.plain(one[1])), lambda plain: (plain[0], SPOTS.made(plain[1]))
+)
+_ANSWERS: Form[bool] = Form(lambda answer: (answer,), lambda plain: plain[0])
 ALSO_OTHERS = "other rows would take it for their parent, for which that is not proven"
 
 
@@ -44,7 +40,7 @@ def search(
     older: Sequence[Older],
     lost: Sequence[Lost] = (),
     own: Memory | None = None,
-    put_back: Callable[[], Collection[Spot]] = tuple,
+    put_back: Callable[[], Container[Spot]] = tuple,
 ) -> Origins:
     """What ``older`` backups, newest first, give back of the parents that rows of ``now`` miss and rules would restore.
 
@@ -71,7 +67,7 @@ class _Search:
         keys: tuple[ForeignKey, ...],
         policy: Policy,
         lost: Sequence[Lost],
-        put_back: Callable[[], Collection[Spot]],
+        put_back: Callable[[], Container[Spot]],
     ) -> None:
         self._now = now
         self._policy = policy
@@ -82,9 +78,9 @@ class _Search:
         }
         self._sought = Sought(self._keys)
         self._listed: set[str] = set()
-        self._judgements: dict[Told, Judgement] = {}
-        self._kept: dict[tuple[str, Spot], bool] = {}
+        self._kept = SpilledMapping(_IN_A_BACKUP, _ANSWERS)
         self._returning = Returning(lost)
+        self._judgements = Judgements(now, self._sought, self._rulings, self._returning)
         self._needs = Needs(now, self._keys, self._rulings, self._returning)
 
     def begin(self) -> bool:
@@ -137,7 +133,7 @@ class _Search:
 
     def _look(self, reading: Reading, backup: Older) -> None:
         """What one backup shows of all that was added; of what is decided already too, for ties."""
-        parents: dict[tuple[str, Spot], Image] = {}
+        parents = SpilledMapping(_IN_A_BACKUP, IMAGES)
         absent: dict[Missed, bool] = {}
         for piece in self._sought.of_this_turn():
             seen = seen_in(reading, self._now, self._keys, [line.missed for line in piece])
@@ -192,42 +188,6 @@ class _Search:
                 if spot
             )
 
-    def _judged(self, missed: Missed, line: Line | None) -> Judgement:
-        key = self._keys[missed.key]
-        if key.parent in self._returning:
-            return self._returning.judged(key, missed)
-        return self._judged_by(line.told) if line else Judgement(NOWHERE)
-
-    def _judged_by(self, told: Told) -> Judgement:
-        if told not in self._judgements:
-            if len(self._judgements) >= _JUDGEMENTS:
-                self._judgements.clear()
-            self._judgements[told] = self._judge(told)
-        return self._judgements[told]
-
-    def _judge(self, told: Told) -> Judgement:
-        glimpses = list(self._sought.glimpses(told.story))
-        table = self._now.catalog().tables[self._keys[told.key].child]
-        told_apart = bool(table.locator) and {*table.locator} <= {*table.stored}
-        judged = judge(glimpses) if told_apart or told.comes_back else Judgement(NOT_TOLD_APART)
-        without = judged.image is None and self._rulings.needs_no_proof(told.key)
-        return newest_of(glimpses) if without else judged
-
-    def _proven(self) -> dict[Spot, Judgement]:
-        """Rows that are proven to be the parent of some orphans, or of rows put back, and of others not disproven."""
-        judged: dict[Spot, list[tuple[Judgement, bool]]] = {}
-        for told, ties in self._sought.told():
-            for spot in ties:
-                judged.setdefault(spot, []).append((self._judged_by(told), told.comes_back))
-        proven = dict(self._returning.proven)
-        for spot in sorted(judged.keys() - proven.keys(), key=repr):
-            good = [one for one, _ in judged[spot] if one.image and one.image.spot == spot]
-            alike = len({one.image.values for one in good if one.image}) == 1
-            # One that came when the parent was gone already proves nothing, but speaks for no other parent either.
-            if alike and all(one in good or comes_back or one.reason == NOWHERE for one, comes_back in judged[spot]):
-                proven[spot] = strongest(good)
-        return proven
-
     def remember(self, own: Memory) -> None:
         """What today's own state would show tomorrow of the orphans that were looked for: each misses its parent here.
 
@@ -245,7 +205,7 @@ class _Search:
     def add_what_they_miss(self) -> bool:
         """What rows that were found point at themselves and is gone, and others that point there; were any found?"""
         tables = set()
-        found = {spot: one for spot, one in self._proven().items() if spot not in self._needs}
+        found = self._proven(lambda spot: spot not in self._needs)
         for backup, missed in self._needs.enter(found):
             if self._restores(missed.key):
                 key = self._keys[missed.key]
@@ -254,19 +214,20 @@ class _Search:
         self._list_into(tables)
         return bool(found)
 
+    def _proven(self, which: Callable[[Spot], bool]) -> Mapping[Spot, Judgement]:
+        return SpilledMapping(SPOTS, JUDGEMENTS, (one for one in self._judgements.proven() if which(one[0])))
+
     def origins(self) -> Origins:
         """The answer."""
-        proven = {spot: judged for spot, judged in self._proven().items() if spot in self._needs}
-        impossible = dict(namesakes(self._now, map(image_of, proven.values())))
-        impossible.update(tombstones(self._now, self._policy, proven))
-        possible = {spot: judged for spot, judged in proven.items() if spot not in impossible}
-        found, incomplete = self._needs.complete(
-            possible, lambda missed: self._judged(missed, self._sought.line(missed))
+        proven = self._proven(lambda spot: spot in self._needs)
+        impossible = SpilledMapping(SPOTS, TEXTS, namesakes(self._now, map(image_of, proven.values())))
+        impossible.put(tombstones(self._now, self._policy, proven))
+        found = self._needs.complete(
+            proven, impossible, lambda missed: self._judgements.of(missed, self._sought.line(missed))
         )
-        fates = Fates(self._fates(found, impossible | incomplete))
-        return Origins(found, fates, self._returning.comebacks)
+        return Origins(found, Fates(self._fates(found, impossible)), self._returning.comebacks)
 
-    def _fates(self, found: Collection[Spot], impossible: Mapping[Spot, str]) -> Iterator[tuple[Orphan, Fate]]:
+    def _fates(self, found: Container[Spot], impossible: Mapping[Spot, str]) -> Iterator[tuple[Orphan, Fate]]:
         """What it all comes to for each orphan. Rows that cannot be told apart no plan can name: they are as one."""
         alike: dict[str, list[str]] = defaultdict(list)
         for line in self._sought.of_today():
@@ -278,7 +239,7 @@ class _Search:
         for name, reasons in alike.items():
             yield Orphan(Spot(self._keys[name].child, ()), name), Fate(None, min(reasons))
 
-    def _fate(self, line: Line, found: Collection[Spot], impossible: Mapping[Spot, str]) -> Fate:
+    def _fate(self, line: Line, found: Container[Spot], impossible: Mapping[Spot, str]) -> Fate:
         key = self._keys[line.missed.key]
         if key.parent in self._returning:
             there = self._returning.row(key, line.missed)
@@ -286,7 +247,7 @@ class _Search:
         else:
             spots = self._sought.tied(line.ties)
         parent = min((spot for spot in spots if spot in found), key=repr, default=None)
-        judged = self._judged(line.missed, line)
+        judged = self._judgements.of(line.missed, line)
         if judged.image is None:
             return Fate(parent, "; ".join(filter(None, [judged.reason, line.ended])))
         return Fate(parent, None if parent else impossible.get(judged.image.spot, ALSO_OTHERS))

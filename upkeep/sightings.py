@@ -1,7 +1,7 @@
 """What one database, of today or of a backup, holds of the rows that orphans miss."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -114,7 +114,7 @@ def _pointing(older: Reading, key: ForeignKey, several: list[Missed]) -> Iterato
                 yield Missed(str(key), row[:width], row[width:])
 
 
-def kept_since(older: Reading, now: Reading, image: Image, put_back: Collection[Spot] = ()) -> bool:
+def kept_since(older: Reading, now: Reading, image: Image, put_back: Container[Spot] = ()) -> bool:
     """Do rows that were numbered after this one stand today as they did then? Then its number was not given again.
 
     A generator gives again only what is above all that there is, as SQLite does, or nothing at all (P-53). Rows that

@@ -1,17 +1,17 @@
 """All that is sought in older backups, on disk, with what they have shown of it so far.
 
-What was shown of one orphan was shown of many: the children of one parent have one story, told once. So what is in
-memory grows with what older backups hold of the parents that are missed, not with the orphans that miss them.
+What was shown of one orphan was shown of many: the children of one parent have one story, told once. So what is
+written of them grows with the parents that are missed, not with the orphans that miss them.
 """
 
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from upkeep.fixpoint import Spot
+from upkeep.fixpoint import SPOTS, Spot
 from upkeep.numbered import Numbered
 from upkeep.provenance import Glimpse
 from upkeep.sightings import Missed
-from upkeep.spilled import Spill, flat, raised
+from upkeep.spilled import Form, Plain, Spill, flat, raised
 
 _KILOBYTES = 8000
 _PIECE = 10_000
@@ -60,6 +60,27 @@ class Told(NamedTuple):
     story: int
 
 
+class _Chapter(NamedTuple):
+    """The last of a story, which goes on from one that is a glimpse shorter."""
+
+    before: int
+    glimpse: Glimpse
+
+
+def _plain_chapter(chapter: _Chapter | None) -> Plain:
+    return (chapter.before, chapter.glimpse.plain()) if chapter else ()
+
+
+def _chapter(plain: Plain) -> _Chapter | None:
+    return _Chapter(plain[0], Glimpse.made(plain[1])) if plain else None
+
+
+_STORIES = Form(_plain_chapter, _chapter)
+_TIES: Form[frozenset[Spot]] = Form(
+    lambda spots: tuple(map(SPOTS.plain, sorted(spots, key=repr))), lambda plain: frozenset(map(SPOTS.made, plain))
+)
+
+
 class Sought:
     """The lines of a search. It goes by turns: what is added in one is looked for in the next."""
 
@@ -67,8 +88,8 @@ class Sought:
         self._spill = Spill(*_TABLES, kilobytes=_KILOBYTES)
         self._names = sorted(keys)
         self._numbers = {name: number for number, name in enumerate(self._names)}
-        self._stories: Numbered[tuple[int, Glimpse] | None] = Numbered(None)
-        self._ties: Numbered[frozenset[Spot]] = Numbered(frozenset())
+        self._stories: Numbered[_Chapter | None] = Numbered(_STORIES, None)
+        self._ties: Numbered[frozenset[Spot]] = Numbered(_TIES, frozenset())
         self._turn = 0
 
     @property
@@ -119,7 +140,7 @@ class Sought:
 
     def with_glimpse(self, story: int, glimpse: Glimpse) -> int:
         """The story that has one glimpse more."""
-        return self._stories.number((story, glimpse))
+        return self._stories.number(_Chapter(story, glimpse))
 
     def glimpses(self, story: int) -> Iterator[Glimpse]:
         """Of a story, the oldest backup first."""

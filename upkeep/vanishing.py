@@ -13,11 +13,12 @@ from upkeep.catalog import ForeignKey
 from upkeep.databases import Reading
 from upkeep.documents import read_in_parts
 from upkeep.findings import Finding
-from upkeep.fixpoint import Spot
+from upkeep.fixpoint import SPOTS, Spot
 from upkeep.gathered import Gathered
 from upkeep.history import Change, Gone, History, Record, SeenKey, SeenRow, changes_between
 from upkeep.orphans import among, pointing
 from upkeep.policy import Action
+from upkeep.spilled_mapping import TEXTS, SpilledMapping
 from upkeep.stores import Store
 from upkeep.values import Row, canonical, decode, encode, in_pieces
 
@@ -151,14 +152,14 @@ def _changed_by(store: Store, database: str, run: str) -> Iterator[tuple[str, Ro
             yield table, tuple(map(decode, row))
 
 
-def rows_put_back(store: Store, database: str) -> frozenset[Spot]:
-    """Rows that runs have inserted again, by their plans: of those that performed. Undone or not, they were gone."""
-    found: set[Spot] = set()
+def rows_put_back(store: Store, database: str) -> Mapping[Spot, str]:
+    """Rows that runs which performed have inserted again, each with the last of them. Undone or not, they were gone."""
+    found = SpilledMapping(SPOTS, TEXTS)
     for run in _performed(store, database):
-        for name, said in planned_by(store, database, run):
-            if name == "repairs" and said[2] == Action.RESTORE.value:
-                found.add(Spot(said[0], tuple(map(decode, said[1]))))
-    return frozenset(found)
+        planned = (said for name, said in planned_by(store, database, run) if name == "repairs")
+        back = (said for said in planned if said[2] == Action.RESTORE.value)
+        found.put((Spot(said[0], tuple(map(decode, said[1]))), run) for said in back)
+    return found
 
 
 def planned_by(store: Store, database: str, run: str) -> Iterator[tuple[str, Any]]:
