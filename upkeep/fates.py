@@ -54,8 +54,8 @@ class Fates:
     def of(self, orphan: Orphan) -> Fate | None:
         """That of one; None where nobody asked."""
         which = self._key(orphan), flat(orphan.spot.row)
-        found = self._spill.rows("SELECT fate FROM fates WHERE key = ? AND row = ?", which)
-        return next((self._by_now(self._fates[number]) for (number,) in found), None)
+        found = self._spill.first("SELECT fate FROM fates WHERE key = ? AND row = ?", which)
+        return found and self._by_now(self._fates[found[0]])
 
     def _by_now(self, fate: Fate) -> Fate:
         reason = self._refused.get(fate.parent) if fate.parent else None

@@ -2,12 +2,13 @@
 
 import marshal
 from collections.abc import Iterator
+from hashlib import blake2b
 from typing import Generic, TypeVar
 
 from upkeep.spilled import Form, Spill, flat
 
 T = TypeVar("T")
-_TABLE = "CREATE TABLE things (n INTEGER PRIMARY KEY, thing BLOB UNIQUE)"
+_TABLE = "CREATE TABLE things (n INTEGER PRIMARY KEY, thing BLOB, digest BLOB UNIQUE)"
 _KILOBYTES = 4000
 
 
@@ -24,15 +25,16 @@ class Numbered(Generic[T]):
     def number(self, thing: T) -> int:
         """Its number, the next one if it is new."""
         raw = flat(self._form.plain(thing))
-        for (number,) in self._spill.rows("SELECT n FROM things WHERE thing = ?", (raw,)):
-            return int(number)
-        self._spill.run("INSERT INTO things VALUES (?, ?)", (self._next, raw))
+        digest = blake2b(raw, digest_size=16).digest()  # long things make a slow index
+        found = self._spill.first("SELECT n FROM things WHERE digest = ?", (digest,))
+        if found:
+            return int(found[0])
+        self._spill.run("INSERT INTO things VALUES (?, ?, ?)", (self._next, raw, digest))
         self._next += 1
         return self._next - 1
 
     def __getitem__(self, number: int) -> T:
-        ((raw,),) = self._spill.rows("SELECT thing FROM things WHERE n = ?", (number,))
-        return self._thing(raw)
+        return self._thing(self._spill.first("SELECT thing FROM things WHERE n = ?", (number,))[0])
 
     def __iter__(self) -> Iterator[T]:
         return (self._thing(raw) for (raw,) in self._spill.rows("SELECT thing FROM things ORDER BY n"))

@@ -12,15 +12,9 @@ from upkeep.spilled import Form, Plain
 from upkeep.spilled_mapping import SpilledMapping
 from upkeep.values import Value
 
-Side = tuple[str, tuple[str, ...], tuple[str, ...]]
-"""A table, columns of it that are pointed at, and values there as text."""
-_SIDES: Form[Side] = Form(lambda at: at, lambda plain: plain)
+_Side = tuple[str, tuple[str, ...], tuple[str, ...]]
+_SIDES: Form[_Side] = Form(lambda at: at, lambda plain: plain)
 _POINTINGS: Form[Pointing] = Form(lambda at: at, lambda plain: plain)
-
-
-def side(key: ForeignKey, values: Iterable[Value]) -> Side:
-    """What ``key`` points at by ``values``."""
-    return key.parent, key.parent_columns, tuple(map(str, values))
 
 
 def _plain_or_not(spot: Spot | None) -> Plain:
@@ -30,15 +24,29 @@ def _plain_or_not(spot: Spot | None) -> Plain:
 _PERHAPS: Form[Spot | None] = Form(_plain_or_not, lambda plain: SPOTS.made(plain) if plain else None)
 
 
-def by_side(pointed: Iterable[tuple[ForeignKey, Image]]) -> Mapping[Side, Spot | None]:
-    """Rows by what each one's key points at, but those that lack a column for that; None where several look alike."""
-    held = SpilledMapping(_SIDES, _PERHAPS)
-    for key, image in pointed:
+class ByText:
+    """Rows by what foreign keys point at in them, values as text; such as look alike are none."""
+
+    def __init__(self) -> None:
+        self._held = SpilledMapping(_SIDES, _PERHAPS)
+
+    def add(self, key: ForeignKey, image: Image) -> None:
+        """A row of the parent table of ``key``, if it has the columns for that."""
         values = dict(zip(image.columns, image.values, strict=True))
         if values.keys() >= {*key.parent_columns}:
-            at = side(key, [values[column] for column in key.parent_columns])
-            held[at] = image.spot if held.get(at, image.spot) == image.spot else None
-    return held
+            at = _side(key, [values[column] for column in key.parent_columns])
+            self._held[at] = image.spot if self._held.get(at, image.spot) == image.spot else None
+
+    def __bool__(self) -> bool:
+        return bool(self._held)
+
+    def row(self, key: ForeignKey, values: Iterable[Value]) -> Spot | None:
+        """The one that ``key`` points at by ``values``."""
+        return self._held.get(_side(key, values))
+
+
+def _side(key: ForeignKey, values: Iterable[Value]) -> _Side:
+    return key.parent, key.parent_columns, tuple(map(str, values))
 
 
 class Returning:
@@ -48,7 +56,7 @@ class Returning:
         self._lost = {one.comeback.table: one for one in lost}
         pointed = (pair for one in lost for pair in one.pointed.items())
         self._pointed = SpilledMapping(_POINTINGS, SPOTS, pointed)
-        self._held: dict[tuple[str, tuple[str, ...]], Mapping[Side, Spot | None]] = {}
+        self._held: dict[tuple[str, tuple[str, ...]], ByText] = {}
         proven = ((image, one.comeback.backup) for one in lost for image in one.images)
         self.proven: Mapping[Spot, Judgement] = SpilledMapping(
             SPOTS, JUDGEMENTS, ((image.spot, Judgement(WHOLE_TABLE, image, backup)) for image, backup in proven)
@@ -71,10 +79,12 @@ class Returning:
     def row(self, key: ForeignKey, missed: Missed) -> Spot | None:
         """Where it points, as the engine compares; for who comes back together with the table, as text."""
         exactly = self._pointed.get((key.child, key.columns, missed.values))
-        return exactly or self._by_text(key).get(side(key, missed.values))
+        return exactly or self._by_text(key).row(key, missed.values)
 
-    def _by_text(self, key: ForeignKey) -> Mapping[Side, Spot | None]:
+    def _by_text(self, key: ForeignKey) -> ByText:
         what = key.parent, key.parent_columns
         if what not in self._held:
-            self._held[what] = by_side((key, image) for image in self._lost[key.parent].images)
+            held = self._held[what] = ByText()
+            for image in self._lost[key.parent].images:
+                held.add(key, image)
         return self._held[what]

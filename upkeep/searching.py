@@ -16,9 +16,9 @@ from upkeep.needs import Needs
 from upkeep.older_backups import CannotTell, Older
 from upkeep.origins import Lost, Origins
 from upkeep.policy import Action, Policy
-from upkeep.provenance import IMAGES, JUDGEMENTS, Glimpse, Image, Judgement, image_of
+from upkeep.provenance import JUDGEMENTS, Glimpse, Image, Judgement, image_of
 from upkeep.recall import MOST, Memory
-from upkeep.returning import Returning, by_side, side
+from upkeep.returning import ByText, Returning
 from upkeep.rulings import rulings
 from upkeep.sightings import Missed, kept_since, missed_by, seen_in
 from upkeep.sought import Line, Sought
@@ -81,6 +81,7 @@ class _Search:
         self._kept = SpilledMapping(_IN_A_BACKUP, _ANSWERS)
         self._returning = Returning(lost)
         self._judgements = Judgements(now, self._sought, self._rulings, self._returning)
+        self._proven: Mapping[Spot, Judgement] = {}
         self._needs = Needs(now, self._keys, self._rulings, self._returning)
 
     def begin(self) -> bool:
@@ -133,7 +134,7 @@ class _Search:
 
     def _look(self, reading: Reading, backup: Older) -> None:
         """What one backup shows of all that was added; of what is decided already too, for ties."""
-        parents = SpilledMapping(_IN_A_BACKUP, IMAGES)
+        parents = ByText()
         absent: dict[Missed, bool] = {}
         for piece in self._sought.of_this_turn():
             seen = seen_in(reading, self._now, self._keys, [line.missed for line in piece])
@@ -142,7 +143,7 @@ class _Search:
                 name, _, values = line.missed
                 image = seen.parents.get((name, values))
                 if image:
-                    parents[name, image.spot] = image
+                    parents.add(self._keys[name], image)
                     told.append(self._shown(reading, line, backup.backup, image, seen.pointing))
                     continue
                 if line.is_open:
@@ -176,12 +177,11 @@ class _Search:
             self._kept[asked] = kept_since(reading, self._now, image, self._put_back())
         return replace(image, is_kept=self._kept[asked])
 
-    def _tie_by_value(self, backup: str, parents: Mapping[tuple[str, Spot], Image]) -> None:
+    def _tie_by_value(self, backup: str, parents: ByText) -> None:
         """Who points from a table that is newer finds by value the rows that were seen for others."""
-        held = by_side((self._keys[name], image) for (name, _), image in parents.items())
-        for piece in self._sought.of_this_turn() if held else ():
+        for piece in self._sought.of_this_turn() if parents else ():
             unseen = [line for line in piece if line.shown_in != backup]
-            found = [held.get(side(self._keys[line.missed.key], line.missed.values)) for line in unseen]
+            found = [parents.row(self._keys[line.missed.key], line.missed.values) for line in unseen]
             self._sought.tell(
                 line._replace(ties=self._sought.with_tie(line.ties, spot))
                 for line, spot in zip(unseen, found, strict=True)
@@ -205,7 +205,9 @@ class _Search:
     def add_what_they_miss(self) -> bool:
         """What rows that were found point at themselves and is gone, and others that point there; were any found?"""
         tables = set()
-        found = self._proven(lambda spot: spot not in self._needs)
+        self._proven = SpilledMapping(SPOTS, JUDGEMENTS, self._judgements.proven())
+        new = ((spot, judged) for spot, judged in self._proven.items() if spot not in self._needs)
+        found = SpilledMapping(SPOTS, JUDGEMENTS, new)
         for backup, missed in self._needs.enter(found):
             if self._restores(missed.key):
                 key = self._keys[missed.key]
@@ -214,16 +216,13 @@ class _Search:
         self._list_into(tables)
         return bool(found)
 
-    def _proven(self, which: Callable[[Spot], bool]) -> Mapping[Spot, Judgement]:
-        return SpilledMapping(SPOTS, JUDGEMENTS, (one for one in self._judgements.proven() if which(one[0])))
-
     def origins(self) -> Origins:
         """The answer."""
-        proven = self._proven(lambda spot: spot in self._needs)
-        impossible = SpilledMapping(SPOTS, TEXTS, namesakes(self._now, map(image_of, proven.values())))
-        impossible.put(tombstones(self._now, self._policy, proven))
+        images = (image_of(judged) for _, judged in self._proven.items())
+        impossible = SpilledMapping(SPOTS, TEXTS, namesakes(self._now, images))
+        impossible.put(tombstones(self._now, self._policy, self._proven))
         found = self._needs.complete(
-            proven, impossible, lambda missed: self._judgements.of(missed, self._sought.line(missed))
+            self._proven, impossible, lambda missed: self._judgements.of(missed, self._sought.line(missed))
         )
         return Origins(found, Fates(self._fates(found, impossible)), self._returning.comebacks)
 

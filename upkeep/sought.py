@@ -144,29 +144,30 @@ class Sought:
 
     def glimpses(self, story: int) -> Iterator[Glimpse]:
         """Of a story, the oldest backup first."""
-        while chapter := self._stories[story]:
+        while story and (chapter := self._stories[story]):
             story, glimpse = chapter
             yield glimpse
 
     def with_tie(self, ties: int, spot: Spot) -> int:
         """The rows with one more."""
-        return self._ties.number(self._ties[ties] | {spot})
+        spots = self.tied(ties)
+        return ties if spot in spots else self._ties.number(spots | {spot})
 
     def tied(self, ties: int) -> frozenset[Spot]:
         """The rows that a line may point at."""
-        return self._ties[ties]
+        return self._ties[ties] if ties else frozenset()
 
     def told(self) -> Iterator[tuple[Told, frozenset[Spot]]]:
         """What there is among all lines, each once, with the rows that they may point at."""
         asked = "SELECT DISTINCT key, since IS NOT NULL, story, ties FROM sought"
         for key, comes_back, story, ties in self._spill.rows(asked):
-            yield Told(self._names[key], bool(comes_back), story), self._ties[ties]
+            yield Told(self._names[key], bool(comes_back), story), self.tied(ties)
 
     def line(self, missed: Missed) -> Line | None:
         """One line; None if that is not sought."""
         which = self._numbers[missed.key], flat(missed.row), flat(missed.values)
-        found = self._spill.rows(f"{_LINES} WHERE key = ? AND row = ? AND points_at = ?", which)
-        return next(map(self._line, found), None)
+        found = self._spill.first(f"{_LINES} WHERE key = ? AND row = ? AND points_at = ?", which)
+        return found and self._line(found)
 
     def _line(self, raw: tuple[Any, ...]) -> Line:
         number, key, row, values, since, is_open, *others = raw

@@ -7,7 +7,7 @@ has no name, so nothing is left of it when the process ends, however it ends (P-
 import marshal
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Generic, NamedTuple, TypeVar, overload
@@ -42,23 +42,28 @@ class Spill:
 
     def run(self, sql: str, parameters: Parameters = ()) -> int:
         """Run one statement; how many rows it changed."""
-        with _told_if_full():
+        with _TOLD_IF_FULL:
             return self._connection.execute(sql, parameters).rowcount
 
     def run_for_each(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Run one statement for each row of parameters."""
-        with _told_if_full():
+        with _TOLD_IF_FULL:
             self._connection.executemany(sql, rows)
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Any]:
         """The rows of a query, streamed."""
-        with _told_if_full():
+        with _TOLD_IF_FULL:
             found = self._connection.execute(sql, parameters)
         return _fetched(found)
 
+    def first(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+        """The first row of a query, None if there is none."""
+        with _TOLD_IF_FULL:
+            return self._connection.execute(sql, parameters).fetchone()
+
     def number(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """The one number that a query gives."""
-        (number,) = next(self.rows(sql, parameters))
+        (number,) = self.first(sql, parameters)
         return int(number or 0)
 
 
@@ -66,23 +71,26 @@ _FOLDER: Final[list[Path]] = []
 """Where the files lie; SQLite keeps it once for the process."""
 
 
-@contextmanager
-def _told_if_full() -> Iterator[None]:
+class _ToldIfFull:
     """Said here, since whoever asks another database meanwhile would take it for that one's fault."""
-    try:
-        yield
-    except sqlite3.OperationalError as fault:
-        if getattr(fault, "sqlite_errorname", "") != "SQLITE_FULL":
-            raise
-        where = _FOLDER[-1] if _FOLDER else "the system's temporary files"
-        raise Refused(
-            f"the disk of {where} is full: there is no room for so large a plan", "free some, or set UPKEEP_SCRATCH"
-        ) from None
+
+    def __enter__(self) -> None:
+        """Nothing: it is entered for every row that is looked up."""
+
+    def __exit__(self, kind: object, fault: BaseException | None, trace: object) -> None:
+        if isinstance(fault, sqlite3.OperationalError) and getattr(fault, "sqlite_errorname", "") == "SQLITE_FULL":
+            where = _FOLDER[-1] if _FOLDER else "the system's temporary files"
+            raise Refused(
+                f"the disk of {where} is full: there is no room for so large a plan", "free some, or set UPKEEP_SCRATCH"
+            ) from None
+
+
+_TOLD_IF_FULL = _ToldIfFull()
 
 
 def _fetched(found: sqlite3.Cursor) -> Iterator[Any]:
     """To read on may need room too: SQLite sorts as it is asked for rows."""
-    with _told_if_full():
+    with _TOLD_IF_FULL:
         yield from found
 
 
@@ -144,7 +152,7 @@ class _Pieces(Generic[T]):
     def _piece(self, number: int) -> list[T]:
         held, items = self._last
         if held != number:
-            ((raw,),) = self._spill.rows("SELECT items FROM pieces WHERE n = ?", (number,))
+            (raw,) = self._spill.first("SELECT items FROM pieces WHERE n = ?", (number,))
             items = [self._form.made(plain) for plain in marshal.loads(raw)]  # noqa: S302  # ours, see above
             self._last = number, items
         return items

@@ -1,7 +1,7 @@
 """Mappings as large as a plan may be, kept on disk, so that the memory of a process stays what it is."""
 
 import marshal
-from collections.abc import Iterable, Iterator, MutableMapping
+from collections.abc import ItemsView, Iterable, Iterator, MutableMapping
 from typing import TypeVar
 
 from upkeep.spilled import Form, Spill, flat
@@ -27,20 +27,35 @@ class SpilledMapping(MutableMapping[K, V]):
 
     def put(self, items: Iterable[tuple[K, V]]) -> None:
         """All of them; of one key the last."""
-        plain = ((self._key(key), marshal.dumps(self._values.plain(value))) for key, value in items)
-        self._spill.run_for_each(_PUT, plain)
+        self._spill.run_for_each(_PUT, (self._plain(key, value) for key, value in items))
+
+    def _plain(self, key: K, value: V) -> tuple[bytes, bytes]:
+        return self._key(key), marshal.dumps(self._values.plain(value))
 
     def __getitem__(self, key: K) -> V:
-        for (raw,) in self._spill.rows("SELECT value FROM held WHERE key = ?", (self._key(key),)):
-            return self._values.made(marshal.loads(raw))  # noqa: S302  # ours: a file without a name
-        raise KeyError(key)
+        found = self._spill.first("SELECT value FROM held WHERE key = ?", (self._key(key),))
+        if found is None:
+            raise KeyError(key)
+        return self._values.made(marshal.loads(found[0]))  # noqa: S302  # ours: a file without a name
+
+    def __contains__(self, key: K) -> bool:  # type: ignore[override]  # of no other kind
+        return self._spill.first("SELECT 1 FROM held WHERE key = ?", (self._key(key),)) is not None
 
     def __setitem__(self, key: K, value: V) -> None:
-        self.put([(key, value)])
+        self._spill.run(_PUT, self._plain(key, value))
 
     def __delitem__(self, key: K) -> None:
         if not self._spill.run("DELETE FROM held WHERE key = ?", (self._key(key),)):
             raise KeyError(key)
+
+    def items(self) -> ItemsView[K, V]:
+        """Its items, read in one go."""
+        return _Items(self)
+
+    def read(self) -> Iterator[tuple[K, V]]:
+        """Each key with its value."""
+        for key, value in self._spill.rows("SELECT key, value FROM held ORDER BY n"):
+            yield self._keys.made(marshal.loads(key)), self._values.made(marshal.loads(value))  # noqa: S302  # ours
 
     def __iter__(self) -> Iterator[K]:
         for (raw,) in self._spill.rows("SELECT key FROM held ORDER BY n"):
@@ -51,3 +66,12 @@ class SpilledMapping(MutableMapping[K, V]):
 
     def _key(self, key: K) -> bytes:
         return flat(self._keys.plain(key))
+
+
+class _Items(ItemsView[K, V]):
+    """To iterate over them looks nothing up."""
+
+    _mapping: SpilledMapping[K, V]
+
+    def __iter__(self) -> Iterator[tuple[K, V]]:
+        return self._mapping.read()
