@@ -7,15 +7,17 @@ from dataclasses import dataclass, field, replace
 from upkeep.catalog import ForeignKey
 from upkeep.databases import Reading
 from upkeep.errors import Refused
-from upkeep.fixpoint import Spot
+from upkeep.fixpoint import SPOTS, Spot
 from upkeep.making import Bond, Comeback, Making
 from upkeep.older_backups import CannotTell, Older
-from upkeep.origins import Lost, Pointing
+from upkeep.origins import POINTINGS, Lost, Pointing
 from upkeep.orphans import counting
 from upkeep.policy import Action, Policy
 from upkeep.provenance import IMAGES, Image
 from upkeep.sightings import as_there, missed_by, parents_of
 from upkeep.spilled import Spilled
+from upkeep.spilled_mapping import SpilledMapping
+from upkeep.values import in_pieces
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ def _whole(
     lost = Lost(
         Comeback(name, backup, _for_today(making, older, now)),
         Spilled(_images(older, name), IMAGES),
-        dict(_pointing(older, now, keys)),
+        SpilledMapping(POINTINGS, SPOTS, _pointing(older, now, keys)),
     )
     return lost, further
 
@@ -166,7 +168,7 @@ def _pointing(older: Reading, now: Reading, keys: Iterable[ForeignKey]) -> Itera
     """Where the orphans of today would point in the table as it was, compared as the engine does."""
     for key in keys:
         there = as_there(older, key) if key.child in now.catalog().tables else None
-        if there is not None:
-            pointers = {missed.values for missed in missed_by(now, key)}
+        for piece in in_pieces(missed_by(now, key)) if there else ():
+            pointers = {missed.values for missed in piece}
             for values, image in parents_of(older, there, pointers).items():
                 yield (key.child, key.columns, values), image.spot

@@ -49,9 +49,12 @@ class Needs:
     def __contains__(self, spot: Spot) -> bool:
         return spot in self._points
 
-    def enter(self, found: Mapping[Spot, Judgement]) -> Iterator[tuple[str, Missed]]:
+    def __len__(self) -> int:
+        return len(self._points)
+
+    def enter(self, found: Iterable[tuple[Spot, Judgement]]) -> Iterator[tuple[str, Missed]]:
         """These rows too; each that they point at and that is gone, after the backup they come out of."""
-        for piece in in_pieces(found.items()):
+        for piece in in_pieces(found):
             points: dict[Spot, _Points] = {spot: _Points((), ()) for spot, _ in piece}
             for name, key in self._keys.items():
                 self._enter(name, key, [image_of(judged) for _, judged in piece], points)

@@ -17,6 +17,7 @@ NOT_ASKED = "no backup was asked for its parent, which goes by this very plan"
 
 Pointing = tuple[str, tuple[str, ...], Row]
 """A child, columns of it, and the values in them."""
+POINTINGS: Form[Pointing] = Form(lambda at: at, lambda plain: plain)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from upkeep.catalog import ForeignKey
 from upkeep.fixpoint import SPOTS, Spot
 from upkeep.making import Comeback
-from upkeep.origins import Lost, Pointing
+from upkeep.origins import POINTINGS, Lost
 from upkeep.provenance import JUDGEMENTS, NOT_IN_THE_TABLE, WHOLE_TABLE, Image, Judgement
 from upkeep.sightings import Missed
 from upkeep.spilled import Form, Plain
@@ -14,7 +14,6 @@ from upkeep.values import Value
 
 _Side = tuple[str, tuple[str, ...], tuple[str, ...]]
 _SIDES: Form[_Side] = Form(lambda at: at, lambda plain: plain)
-_POINTINGS: Form[Pointing] = Form(lambda at: at, lambda plain: plain)
 
 
 def _plain_or_not(spot: Spot | None) -> Plain:
@@ -55,7 +54,7 @@ class Returning:
     def __init__(self, lost: Sequence[Lost]) -> None:
         self._lost = {one.comeback.table: one for one in lost}
         pointed = (pair for one in lost for pair in one.pointed.items())
-        self._pointed = SpilledMapping(_POINTINGS, SPOTS, pointed)
+        self._pointed = SpilledMapping(POINTINGS, SPOTS, pointed)
         self._held: dict[tuple[str, tuple[str, ...]], ByText] = {}
         proven = ((image, one.comeback.backup) for one in lost for image in one.images)
         self.proven: Mapping[Spot, Judgement] = SpilledMapping(

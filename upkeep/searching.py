@@ -1,6 +1,5 @@
 """Looking through older backups, newest first, for the parents that orphans miss, and for what those miss in turn."""
 
-from collections import defaultdict
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
@@ -204,17 +203,16 @@ class _Search:
 
     def add_what_they_miss(self) -> bool:
         """What rows that were found point at themselves and is gone, and others that point there; were any found?"""
-        tables = set()
+        tables, before = set(), len(self._needs)
         self._proven = SpilledMapping(SPOTS, JUDGEMENTS, self._judgements.proven())
         new = ((spot, judged) for spot, judged in self._proven.items() if spot not in self._needs)
-        found = SpilledMapping(SPOTS, JUDGEMENTS, new)
-        for backup, missed in self._needs.enter(found):
+        for backup, missed in self._needs.enter(new):
             if self._restores(missed.key):
                 key = self._keys[missed.key]
                 tables.add(key.parent)
                 self._sought.add([missed], backup, is_asked=key.parent not in self._returning)
         self._list_into(tables)
-        return bool(found)
+        return len(self._needs) > before
 
     def origins(self) -> Origins:
         """The answer."""
@@ -228,15 +226,16 @@ class _Search:
 
     def _fates(self, found: Container[Spot], impossible: Mapping[Spot, str]) -> Iterator[tuple[Orphan, Fate]]:
         """What it all comes to for each orphan. Rows that cannot be told apart no plan can name: they are as one."""
-        alike: dict[str, list[str]] = defaultdict(list)
+        alike: dict[str, str] = {}
         for line in self._sought.of_today():
             fate = self._fate(line, found, impossible)
             if line.missed.row:
                 yield Orphan(Spot(self._keys[line.missed.key].child, line.missed.row), line.missed.key), fate
             elif fate.parent is None:
-                alike[line.missed.key].append(fate.why_not or "")
-        for name, reasons in alike.items():
-            yield Orphan(Spot(self._keys[name].child, ()), name), Fate(None, min(reasons))
+                reason = fate.why_not or ""
+                alike[line.missed.key] = min(reason, alike.get(line.missed.key, reason))
+        for name, reason in alike.items():
+            yield Orphan(Spot(self._keys[name].child, ()), name), Fate(None, reason)
 
     def _fate(self, line: Line, found: Container[Spot], impossible: Mapping[Spot, str]) -> Fate:
         key = self._keys[line.missed.key]
