@@ -168,7 +168,9 @@ def _pointing(older: Reading, now: Reading, keys: Iterable[ForeignKey]) -> Itera
     """Where the orphans of today would point in the table as it was, compared as the engine does."""
     for key in keys:
         there = as_there(older, key) if key.child in now.catalog().tables else None
-        for piece in in_pieces(missed_by(now, key)) if there else ():
+        if there is None:
+            continue
+        for piece in in_pieces(missed_by(now, key)):
             pointers = {missed.values for missed in piece}
             for values, image in parents_of(older, there, pointers).items():
                 yield (key.child, key.columns, values), image.spot
