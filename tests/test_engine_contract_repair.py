@@ -341,9 +341,8 @@ def test_promise_2_a_rehearsal_and_a_performance_do_the_same(house: House) -> No
 SINCE = {
     "row 3 of children has changed since the rehearsal": "UPDATE children SET note = 'new' WHERE id = 3",
     "row 3 of children is gone since the rehearsal": "DELETE FROM children WHERE id = 3",
-    "rows of children(parent) -> parents(id) are no orphans any more: a parent came back since the rehearsal": (
-        "INSERT INTO parents VALUES (99, 'back')"
-    ),
+    "row 3 of children is no orphan of children(parent) -> parents(id) any more: "
+    "its parent came back since, or it points elsewhere": "INSERT INTO parents VALUES (99, 'back')",
     "row 9 of leaves has come to point at a row of children that would go": "INSERT INTO leaves VALUES (9, 3)",
     "the table leaves of the plan is gone": "DROP TABLE leaves",
 }
