@@ -15,9 +15,9 @@ from upkeep.finding import find, keys_of
 from upkeep.fixpoint import Spot
 from upkeep.mending import mend
 from upkeep.older_backups import CannotTell, Older
-from upkeep.plan import Plan
+from upkeep.plan import Plan, beyond
 from upkeep.planning import Planner
-from upkeep.policy import Policy
+from upkeep.policy import Limits, Policy
 from upkeep.provenance import (
     ANOTHERS,
     JUST_BEFORE,
@@ -169,6 +169,15 @@ def test_p73_a_column_that_came_since_has_its_default(case: Case) -> None:
     case.run("ALTER TABLE p ADD COLUMN kind TEXT NOT NULL DEFAULT 'person'; ALTER TABLE p DROP COLUMN name")
     case.performed(case.planned(by("restore")), by("restore"))
     assert case.rows("SELECT * FROM p WHERE id = 1") == [(1, "a@x", "person")]
+
+
+def test_a_share_is_of_the_rows_with_those_that_come_back_so_that_an_emptied_table_can(case: Case) -> None:
+    case.run("DELETE FROM p")
+    plan = case.planned(by("restore"))
+    assert plan.by_action() == {"restore": 2}
+    assert beyond(plan, Limits(share=1.0), {"p": 0}) == ()
+    assert beyond(plan, Limits(share=0.5), {"p": 1}) == ("2 of 3 rows of p would change, the limit is 50%",)
+    assert beyond(plan, Limits(share=0.5), {"p": 2}) == ()
 
 
 def test_p120_values_come_back_raw(case: Case) -> None:
