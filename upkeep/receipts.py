@@ -9,6 +9,7 @@ from io import BytesIO
 from typing import Any
 
 from upkeep.anchors import anchor_of
+from upkeep.clock import as_written
 from upkeep.errors import Damaged, Taken, Unreachable
 from upkeep.holds import Hold
 from upkeep.ledger import START, Evidence, Kind, Link, Receipt, link_of, name_of, opened
@@ -49,7 +50,7 @@ def write_receipt(
             database=database,
             kind=kind,
             run=run,
-            written=f"{now:%Y-%m-%dT%H:%M:%SZ}",
+            written=as_written(now),
             contents=contents,
             evidence=named,
             open=opened(last.receipt.open if last else {}, kind, run),
@@ -121,6 +122,16 @@ def receipts_back_to(store: Store, database: str, run: str) -> tuple[Link, ...]:
             if link.receipt.kind == "begun":
                 break
     return tuple(found)
+
+
+def receipt_at(store: Store, name: str) -> Receipt:
+    """The receipt of this name; raises Damaged where it cannot be read."""
+    with store.get(name) as file:
+        content = file.read()
+    try:
+        return link_of(content).receipt
+    except ValueError as fault:
+        raise Damaged(f"{name} {fault}", "stop; run `upkeep ledger verify` and find out who did it") from None
 
 
 def _read(store: Store, name: str) -> Link:
