@@ -38,6 +38,7 @@ from tasks.verification import verify
 from tasks.work import Worked
 from upkeep.approval import Approval, Duty, judge_approval, judge_within_limits, refuse_unnamed
 from upkeep.assurance import proven_tonight
+from upkeep.changes import Refusal
 from upkeep.clock import named_by_time, utc_now
 from upkeep.databases import Database
 from upkeep.environment import load_settings
@@ -125,6 +126,7 @@ class Runbook:
         self._places: list[Path] = []
         self._clock = Clock()
         self._facts: dict[str, Any] = {}
+        self._refusals: tuple[Refusal, ...] = ()
 
     def go(self, perform: Perform, wait: bool, answered: Answered) -> RunReport:
         """All of it. A run that began also ends in the ledger, whatever stops it; a killed one the next settles."""
@@ -251,7 +253,7 @@ class Runbook:
 
     def _perform(self, rehearsed: Rehearsed, approval: Approval) -> None:
         equipment, clock, facts = self._equipment, self._clock, self._facts
-        plan, approved_by = rehearsed.plan, facts["approved_by"]
+        plan, approved_by, self._refusals = rehearsed.plan, facts["approved_by"], rehearsed.refusals
         with self._alone() as folder:
             with clock("perform"):
                 attest_approval(equipment, self._run, plan, approval)
@@ -282,7 +284,7 @@ class Runbook:
     def _verified(
         self, restored: Database, manifest: Manifest, detected: Detected, plan: Plan, worked: Worked
     ) -> Verdict:
-        return verify(self._equipment, restored, manifest, detected, plan, worked)
+        return verify(self._equipment, restored, manifest, detected, plan, worked, self._refusals)
 
     def _publish(self, ended: str) -> RunReport:
         report = self._report(ended)

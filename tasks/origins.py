@@ -18,6 +18,7 @@ from upkeep.lost_tables import LostTables, look_for_tables
 from upkeep.manifests import Manifest, list_backups, newest_first
 from upkeep.older_backups import CannotTell, Older
 from upkeep.origins import Origins
+from upkeep.proofs import refuse_changed
 from upkeep.recall import Recall
 from upkeep.remaking import CannotMake, as_if_made
 from upkeep.searching import search
@@ -86,11 +87,15 @@ def older_than(equipment: Equipment, manifest: Manifest) -> list[Manifest]:
 
 @contextmanager
 def opened(equipment: Equipment, manifest: Manifest, revision: tuple[str, ...]) -> Iterator[Reading]:
-    """An older backup, brought back and to the revision; raises CannotTell where it cannot be brought there."""
+    """An older backup, brought back and to the revision; raises CannotTell where it cannot be brought there.
+
+    Raises Damaged where it is not what the ledger says of it.
+    """
     if not equipment.keyring.reads(manifest.sealed):
         raise CannotTell(CANNOT_READ)
     if manifest.census.revision != revision:
         _refuse_without_a_way(equipment, manifest, revision)
+    refuse_changed(equipment.store, manifest)
     with equipment.workplace("older") as folder:
         scratch = equipment.database.scratch(folder)
         try:

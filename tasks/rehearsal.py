@@ -44,11 +44,12 @@ ATTEMPTS = 20
 
 @dataclass(frozen=True)
 class Rehearsed:
-    """The plan, what it did on the scratch, and the verdict over all of it."""
+    """The plan, what it did on the scratch, and the verdict over all of it; ``refusals`` met other plans before."""
 
     plan: Plan
     worked: Worked
     verdict: Verdict
+    refusals: tuple[Refusal, ...] = ()
 
 
 @step("detect")
@@ -72,7 +73,7 @@ def rehearse(
 ) -> Rehearsed:
     """Draw up the plan, do it on the scratch, measure again and judge."""
     origins = origins_for(equipment, scratch, manifest)
-    plan, worked = _worked_plan(equipment, scratch, workplace, detected, migration, origins)
+    plan, worked, refusals = _worked_plan(equipment, scratch, workplace, detected, migration, origins)
     after = detect(equipment, scratch).detected
     rows_of = {table: count.rows for table, count in manifest.census.tables.items()}
     checks = [
@@ -86,7 +87,7 @@ def rehearse(
         *measured(scratch, after, plan),
         *(there_and_back(equipment, scratch, workplace, plan) if worked.migrated else ()),
     ]
-    return Rehearsed(plan, worked, Verdict(checks=tuple(checks), left_out=_unread(origins)))
+    return Rehearsed(plan, worked, Verdict(checks=tuple(checks), left_out=_unread(origins)), refusals)
 
 
 def _unread(origins: Origins) -> tuple[str, ...]:
@@ -134,7 +135,7 @@ def _worked_plan(
     detected: Detected,
     migration: Migration | None,
     origins: Origins,
-) -> tuple[Plan, Worked]:
+) -> tuple[Plan, Worked, tuple[Refusal, ...]]:
     """The plan that no row refuses: each refusal is a finding and draws the plan up anew (P-119)."""
     refusals: tuple[Refusal, ...] = ()
     held_back: set[str] = set()
@@ -143,7 +144,7 @@ def _worked_plan(
         _refuse_a_key_too_many(plan, held_back)
         try:
             worked = work_on(equipment, scratch, plan, lambda _: None, lambda *_: None, workplace)
-            return plan, with_keys_validated(scratch, plan, worked)
+            return plan, with_keys_validated(scratch, plan, worked), refusals
         except RowsRefused as fault:
             refusals += fault.refusals
             held_back |= {str(one.key) for one in plan.enforced}

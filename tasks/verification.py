@@ -4,6 +4,7 @@ from tasks.origins import origins_for
 from tasks.rehearsal import drawn_up, measured
 from tasks.step import step
 from tasks.work import Worked
+from upkeep.changes import Refusal
 from upkeep.databases import Database
 from upkeep.equipment import Equipment
 from upkeep.manifests import Manifest
@@ -14,10 +15,19 @@ from upkeep.verdict import Check, Verdict, judge_backup, judge_keys_asked
 
 @step("verify")
 def verify(
-    equipment: Equipment, restored: Database, manifest: Manifest, detected: Detected, plan: Plan, worked: Worked
+    equipment: Equipment,
+    restored: Database,
+    manifest: Manifest,
+    detected: Detected,
+    plan: Plan,
+    worked: Worked,
+    refusals: tuple[Refusal, ...] = (),
 ) -> Verdict:
-    """Judge what came back: orphans, rules, enforcement, revision, and that a second run would find nothing to do."""
-    again = drawn_up(equipment, restored, detected, None, origins_for(equipment, restored, manifest))
+    """Judge what came back: orphans, rules, enforcement, revision, and that a second run would find nothing to do.
+
+    ``refusals`` are of rows that refused in the rehearsal: the second run would meet them again, and keep them (P-119).
+    """
+    again = drawn_up(equipment, restored, detected, None, origins_for(equipment, restored, manifest), refusals)
     checks = [
         judge_backup((), len(manifest.census.tables), manifest.census.rows),
         judge_keys_asked(detected.findings, tables=detected.tables),

@@ -119,6 +119,12 @@ def test_p105_who_asked_does_not_approve_but_by_breaking_the_glass(
     assert judge_approval(DIGEST, approve=True, digest=DIGEST, by="Ada Lovelace", reason="seen", duty=alone).given
 
 
+def test_p105_one_person_is_one_person_however_the_name_is_typed() -> None:
+    duty = Duty("J\u00f6rg  M\u00fcller", two_persons=True)
+    assert duty.is_alone("jo\u0308rg mu\u0308ller")
+    assert not duty.is_alone("Jorg Muller")
+
+
 @pytest.mark.parametrize(
     ("duty", "asks", "told"),
     [

@@ -381,6 +381,22 @@ def test_maintain_on_nothing_but_a_url_keeps_what_no_policy_speaks_of_promise_7(
 
 
 @pytest.mark.usefixtures("prefect_here")
+def test_p119_a_row_that_a_trigger_keeps_is_told_and_the_performance_of_the_others_is_as_promised(place: Place) -> None:
+    place.run(
+        "INSERT INTO child VALUES (4, 98, 'closed');"
+        "CREATE TRIGGER closed BEFORE DELETE ON child WHEN OLD.note = 'closed' "
+        "BEGIN SELECT RAISE(ABORT, 'it is closed'); END"
+    )
+    place.policy(DELETES)
+    plan = upkeep("maintain", "--json").document["plan"]
+    assert plan["by_action"] == {"delete": 1, "keep": 1}
+    approved = ("--perform", "ask", "--approve", plan["digest"], "--by", "Ada", "--reason", "it is due")
+    said = upkeep("maintain", *approved, "--json")
+    assert (said.code, said.document["ended"]) == (0, "performed and verified")
+    assert place.ask("SELECT id FROM child") == [(1,), (3,), (4,)]
+
+
+@pytest.mark.usefixtures("prefect_here")
 def test_recover_answers_as_maintain_does(place: Place) -> None:
     said = upkeep("recover", "--json")
     assert said.code == 0

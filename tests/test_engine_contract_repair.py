@@ -27,6 +27,7 @@ from tests.engines.house import (
 )
 from tests.repair_model import Model, Reference, SomeRule, TableShape
 from upkeep.changes import RowsRefused
+from upkeep.databases.own_words import UNTOLD
 from upkeep.errors import Refused
 from upkeep.finding import find, keys_of
 from upkeep.plan import Plan
@@ -341,9 +342,8 @@ def test_promise_2_a_rehearsal_and_a_performance_do_the_same(house: House) -> No
 SINCE = {
     "row 3 of children has changed since the rehearsal": "UPDATE children SET note = 'new' WHERE id = 3",
     "row 3 of children is gone since the rehearsal": "DELETE FROM children WHERE id = 3",
-    "rows of children(parent) -> parents(id) are no orphans any more: a parent came back since the rehearsal": (
-        "INSERT INTO parents VALUES (99, 'back')"
-    ),
+    "row 3 of children is no orphan of children(parent) -> parents(id) any more: "
+    "its parent came back since, or it points elsewhere": "INSERT INTO parents VALUES (99, 'back')",
     "row 9 of leaves has come to point at a row of children that would go": "INSERT INTO leaves VALUES (9, 3)",
     "the table leaves of the plan is gone": "DROP TABLE leaves",
 }
@@ -399,6 +399,17 @@ def test_p119_a_trigger_that_refuses_is_named_by_its_row_and_nothing_is_done(hou
     again = house.planned(BY_DELETION, refused=refused.value)
     house.performed(again, BY_DELETION)
     assert house.base.ask("SELECT id FROM children ORDER BY id") == [(1,), (2,), (3,)], "3 is needed by what stays"
+
+
+def test_p100_what_a_trigger_says_of_a_row_is_not_repeated_for_it_may_hold_values(house: House) -> None:
+    unless_it_cannot(house.engine, "let a trigger say values")
+    house.base.run(*house.engine.gossiping("children", "note"))
+    plan = house.planned(BY_DELETION)
+    with pytest.raises(RowsRefused) as refused:
+        house.performed(plan, BY_DELETION)
+    assert {r.said for r in refused.value.refusals} == {UNTOLD}
+    again = house.planned(BY_DELETION, refused=refused.value)
+    assert any(UNTOLD in kept.reason for kept in again.kept)
 
 
 def test_p58_rows_that_a_trigger_changes_beside_the_plan_are_counted(engine: Engine, tmp_path: Path) -> None:

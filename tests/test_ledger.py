@@ -30,6 +30,7 @@ from upkeep.ledger_verdict import Demand, LedgerVerdict
 from upkeep.receipts import attested, evidence_of, verify_ledger, write_receipt
 from upkeep.signatures import Keys, Signer, keys_from, signer_from
 from upkeep.stores import Store, open_store
+from upkeep.values import canonical
 
 GUIDE = Path(__file__).parents[1] / "docs" / "AUDITORS_GUIDE.md"
 VECTORS = Path(__file__).with_name("ledger_vectors.json")
@@ -154,6 +155,64 @@ def add_evidence(root: Path) -> None:
     (root / f"main/evidence/{RUNS[1]}/report.json").write_text("{}")
 
 
+def append(root: Path, kind: Kind, run: str, contents: dict[str, Any], *evidence: Evidence) -> None:
+    """One more receipt that fits the chain, as anybody can write it who may write to the store."""
+    store = open_store(root.as_uri())
+    write_receipt(store, "main", kind, run=run, now=NOW, contents=contents, evidence=evidence)
+
+
+def edit_evidence_and_name_it_anew(root: Path) -> None:
+    """A later receipt that names what was changed as it is now must not excuse it."""
+    edit_evidence(root)
+    name = f"main/evidence/{RUNS[0]}/census.json"
+    append(root, "proof", "shell", {}, attested(open_store(root.as_uri()), name))
+
+
+def name_evidence_with_another_size(root: Path) -> None:
+    name = f"main/evidence/{RUNS[0]}/census.json"
+    one = attested(open_store(root.as_uri()), name)
+    append(root, "proof", "shell", {}, one.model_copy(update={"bytes": one.bytes + 1}))
+
+
+def remove_evidence_and_say_it_was_pruned(root: Path) -> None:
+    """Only backups are pruned."""
+    remove_evidence(root)
+    append(root, "pruning", "shell", {"removed": [RUNS[1]]})
+
+
+def prune_nothing_by_name(root: Path) -> None:
+    append(root, "pruning", "shell", {"removed": 3})
+
+
+def prune_what_is_no_name(root: Path) -> None:
+    append(root, "pruning", "shell", {"removed": [["x"]]})
+
+
+def name_what_lies_elsewhere(root: Path) -> None:
+    append(root, "proof", "shell", {}, Evidence(name="../elsewhere", bytes=1, sha256="0" * 64))
+
+
+def name_what_is_no_evidence(root: Path) -> None:
+    append(root, "proof", "shell", {}, Evidence(name="main/x", bytes=1, sha256="0" * 64))
+
+
+def end_a_run_that_never_began(root: Path) -> None:
+    append(root, "ended", "20260404T020000Z-eeeeee", {})
+
+
+def say_more_beside_the_receipt(root: Path) -> None:
+    path = object_of(root, 3)
+    path.write_bytes(canonical(json.loads(path.read_bytes()) | {"note": "approved by Dr. X"}))
+
+
+def truncate_a_run_but_not_its_backup(root: Path) -> None:
+    """Nothing of the third run is left but the backup that it took."""
+    truncate_a_run_with_its_evidence(root)
+    path = root / "main/backups/20260403T020001Z-dddddd/manifest.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"run": RUNS[2]}))
+
+
 def truncate_one(root: Path) -> None:
     """The end of the last run is gone: it seems still to be at work, which is not damage and not complete."""
     object_of(root, 6).unlink()
@@ -196,7 +255,17 @@ NOTICED = (
     edit_evidence,
     remove_evidence,
     add_evidence,
+    edit_evidence_and_name_it_anew,
+    name_evidence_with_another_size,
+    remove_evidence_and_say_it_was_pruned,
+    prune_nothing_by_name,
+    prune_what_is_no_name,
+    name_what_lies_elsewhere,
+    name_what_is_no_evidence,
+    end_a_run_that_never_began,
+    say_more_beside_the_receipt,
     truncate_a_run,
+    truncate_a_run_but_not_its_backup,
 )
 Forger = Callable[[Path], None]
 
@@ -292,6 +361,18 @@ def test_a_backup_may_be_gone_only_where_a_receipt_says_that_it_was_removed(stor
     assert judged(store).broken == (f"{name}, that receipt 1 names, is gone",)
     write_receipt(store, "main", "pruning", run="shell", now=NOW, contents={"removed": ["20260401T020000Z-dddddd"]})
     assert judged(store).intact
+
+
+def test_a_backup_of_a_run_that_was_killed_before_its_receipt_and_one_of_a_command_are_no_strangers(
+    store: Store, root: Path
+) -> None:
+    write(store, "begun", RUNS[0])
+    for run, backup in ((RUNS[0], "20260401T020001Z-aaaaaa"), ("shell", "20260401T030000Z-bbbbbb")):
+        name = f"main/backups/{backup}/manifest.json"
+        store.put(name, BytesIO(json.dumps({"run": run}).encode()))
+    write(store, "died", RUNS[0])
+    assert judged(store).complete
+    assert guides_verifier(root).returncode == 0
 
 
 def test_nothing_is_built_on_an_end_that_is_not_whole(store: Store, root: Path) -> None:
@@ -468,7 +549,7 @@ def test_the_keys_are_those_that_openssl_writes_as_the_guide_says(tmp_path: Path
     assert not keys.verify(signer.name, "ac", signer.sign("ab"))
 
 
-# The thirty lines of the guide, which need nothing of ours.
+# The short program of the guide, which needs nothing of ours.
 
 
 def guides_verifier(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

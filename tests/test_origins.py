@@ -15,9 +15,9 @@ from upkeep.finding import find, keys_of
 from upkeep.fixpoint import Spot
 from upkeep.mending import mend
 from upkeep.older_backups import CannotTell, Older
-from upkeep.plan import Plan
+from upkeep.plan import Plan, beyond
 from upkeep.planning import Planner
-from upkeep.policy import Policy
+from upkeep.policy import Limits, Policy
 from upkeep.provenance import (
     ANOTHERS,
     JUST_BEFORE,
@@ -171,6 +171,15 @@ def test_p73_a_column_that_came_since_has_its_default(case: Case) -> None:
     assert case.rows("SELECT * FROM p WHERE id = 1") == [(1, "a@x", "person")]
 
 
+def test_a_share_is_of_the_rows_with_those_that_come_back_so_that_an_emptied_table_can(case: Case) -> None:
+    case.run("DELETE FROM p")
+    plan = case.planned(by("restore"))
+    assert plan.by_action() == {"restore": 2}
+    assert beyond(plan, Limits(share=1.0), {"p": 0}) == ()
+    assert beyond(plan, Limits(share=0.5), {"p": 1}) == ("2 of 3 rows of p would change, the limit is 50%",)
+    assert beyond(plan, Limits(share=0.5), {"p": 2}) == ()
+
+
 def test_p120_values_come_back_raw(case: Case) -> None:
     raw = "INSERT INTO p VALUES (3, x'00ff', CAST(x'ff00fe' AS TEXT)); INSERT INTO c VALUES (30, 3)"
     case.run(raw)
@@ -215,7 +224,7 @@ def test_a_parent_that_stood_there_changed_is_the_same_where_later_numbers_stand
 def test_somebody_who_points_elsewhere_since_the_rehearsal_stops_the_plan(case: Case) -> None:
     plan = case.planned(by("restore"))
     case.run("UPDATE c SET owner = 2 WHERE id = 10")
-    with pytest.raises(Exception, match="no orphans any more"):
+    with pytest.raises(Exception, match="row 10 of c is no orphan of"):
         case.performed(plan, by("restore"))
     assert case.rows("SELECT id FROM p") == [(2,)]
 

@@ -1,5 +1,6 @@
 """Plans and their performance in situations that are known to go wrong, each by its pitfall's number."""
 
+import re
 import sqlite3
 from collections import Counter
 from collections.abc import Callable
@@ -379,7 +380,10 @@ def test_a_plan_beyond_the_limits_says_by_how_much_p64_p114(make: Make) -> None:
 @pytest.mark.parametrize(
     ("meanwhile", "said"),
     [
-        ("INSERT INTO patients VALUES (99, 'back')", "rows of visits(patient) -> patients(id) are no orphans any more"),
+        (
+            "INSERT INTO patients VALUES (99, 'back')",
+            "2 rows are in the way of the plan: row 11 of visits is no orphan of visits(patient)",
+        ),
         ("UPDATE visits SET patient = 98 WHERE id = 11", "row 11 of visits has changed since the rehearsal"),
         ("UPDATE notes SET text = 'new' WHERE id = 110", "row 110 of notes has changed since the rehearsal"),
         ("DELETE FROM visits WHERE id = 12", "row 12 of visits is gone since the rehearsal"),
@@ -400,6 +404,34 @@ def test_what_is_no_longer_what_was_rehearsed_is_refused_and_nothing_is_done_p52
     assert caught.value.message.startswith(said)
     assert caught.value.hint == "nothing was done; run it again for a new plan"
     assert database.path.read_bytes() == before
+
+
+def test_every_row_that_is_no_longer_what_it_was_is_named_p52(make: Make) -> None:
+    database, by = make(CLINIC), policy(rule("*", "delete"))
+    plan = planned(database, by)
+    change(database, "UPDATE visits SET patient = 98 WHERE id = 11; DELETE FROM notes WHERE id IN (110, 111)")
+    with pytest.raises(Refused) as caught:
+        performed(database, plan, by)
+    assert caught.value.message == (
+        "3 rows are in the way of the plan: row 110 of notes is gone since the rehearsal; "
+        "row 111 of notes is gone since the rehearsal; row 11 of visits has changed since the rehearsal"
+    )
+
+
+def test_of_many_rows_that_are_no_longer_what_they_were_the_first_are_named_and_the_others_counted(make: Make) -> None:
+    database, by = make(CLINIC), policy(rule("*", "delete"))
+    change(database, "WITH n (i) AS (SELECT 200 UNION ALL SELECT i + 1 FROM n WHERE i < 6999) "
+        "INSERT INTO visits SELECT i, 99 - i % 2 FROM n")  # fmt: skip
+    plan = planned(database, by)
+    change(database, "INSERT INTO patients VALUES (98, 'back')")
+    with pytest.raises(Refused) as caught:
+        performed(database, plan, by)
+    said = caught.value.message
+    assert said.startswith("3,400 rows are in the way of the plan: row ")
+    assert said.endswith("; and 3,380 more")
+    named = [int(number) for number in re.findall(r"row (\d+) of visits is no orphan", said)]
+    assert len(set(named)) == 20
+    assert all(number % 2 for number in named), "of the others no parent came back"
 
 
 def test_a_row_beside_the_plan_may_change_meanwhile(make: Make) -> None:

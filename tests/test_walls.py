@@ -35,6 +35,7 @@ ROOMS = {
     "upkeep.databases.opening": "database opening",  # which class serves which URL
     "upkeep.stores": "store protocol",
     "upkeep.stores.": "stores",
+    "upkeep.stores.names": "store protocol",  # what an object may be called
     "upkeep.pages": "pages",  # the auditor's pages, drawn of receipts and of nothing else
     "upkeep.cli": "cli",
 }

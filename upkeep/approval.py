@@ -1,6 +1,7 @@
 """What an operator's answer is worth: an approval is of one digest, by somebody, for a reason."""
 
 from dataclasses import dataclass
+from unicodedata import normalize
 
 from upkeep.errors import Refused
 
@@ -17,7 +18,7 @@ class Duty:
 
     def is_alone(self, by: str) -> bool:
         """Would whoever asked approve it too?"""
-        return self.two_persons and _same(self.requested_by, by)
+        return self.two_persons and person(self.requested_by) == person(by)
 
 
 @dataclass(frozen=True)
@@ -90,5 +91,6 @@ def judge_approval(
     return Approval(given=True, by=by, reason=reason, requested_by=duty.requested_by, alone=alone)
 
 
-def _same(one: str, other: str) -> bool:
-    return one.casefold().split() == other.casefold().split()
+def person(name: str) -> str:
+    """Who is so called, however it was typed: an umlaut is one letter on one keyboard and two on another."""
+    return " ".join(normalize("NFKC", name).casefold().split())

@@ -29,3 +29,8 @@ def begun_at(name: str) -> datetime:
         return datetime.strptime(name[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     except ValueError:
         return datetime.min.replace(tzinfo=UTC)
+
+
+def as_written(moment: datetime) -> str:
+    """A moment in UTC as receipts say it, so that they sort by time."""
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"

@@ -108,9 +108,15 @@ class Books:
         self.open, self._knows_open = dict(receipt.open), True
         self.runs |= {run, *receipt.open}
         if kind == "pruning":
-            self.pruned |= set(receipt.contents.get("removed", ()))
+            self._prune(receipt.contents.get("removed"), number)
         for one in receipt.evidence:
             self._name(one, number)
+
+    def _prune(self, removed: object, number: int) -> None:
+        if isinstance(removed, list) and all(isinstance(backup, str) for backup in removed):
+            self.pruned |= set(removed)
+        else:
+            self._say(number, "does not say by their names which backups were removed")
 
     def _name(self, one: Evidence, number: int) -> None:
         before = self.named.get(one.name)

@@ -12,9 +12,10 @@ from upkeep.errand_groups import Group, Locators, Setting, groups_of
 from upkeep.errands import Errand
 from upkeep.errors import Refused, RowRefused, TransactionEnded
 from upkeep.gathered import ROWS, Gathered
+from upkeep.outdated import Outdated, told
 from upkeep.plan import Plan
 from upkeep.policy import Action
-from upkeep.rechecks import healed, nobody_left_behind, still_orphans, told, unchanged
+from upkeep.rechecks import healed, nobody_left_behind, still_orphans, unchanged
 from upkeep.rows import images_of
 from upkeep.spilled import Form, Spilled
 from upkeep.telling import SILENCE, Tell
@@ -72,9 +73,11 @@ def _by_piece(errands: Iterable[Errand]) -> Iterator[tuple[str, list[Errand]]]:
 
 def _before(writing: Writing, catalog: Catalog, errands: Iterable[Errand], tell: Tell) -> Iterator[Image]:
     """Every row of the plan as it is now, None for one that is to come; Refused unless each is what it was."""
+    outdated = Outdated()
     for name, piece in _by_piece(errands):
-        yield from unchanged(writing, catalog, name, piece)
+        yield from unchanged(writing, catalog, name, piece, outdated)
         tell("checked", len(piece))
+    outdated.refuse()
 
 
 def _apply(writing: Writing, group: Group, tell: Tell) -> list[Refusal]:

@@ -7,8 +7,8 @@ from upkeep.catalog import Table
 from upkeep.databases import Reading
 from upkeep.fixpoint import Spot
 from upkeep.orphans import among
+from upkeep.outdated import told
 from upkeep.provenance import Image
-from upkeep.rechecks import told
 from upkeep.values import Row, in_pieces
 
 

@@ -161,14 +161,15 @@ class Plan:
 def beyond(plan: Plan, limits: Limits, rows_of: dict[str, int]) -> tuple[str, ...]:
     """Why the plan is beyond the limits, in words; () if it is within. ``rows_of`` counts the rows of each table.
 
-    A table that comes back as a whole has no rows of which its own could be a share.
+    Rows that come back count with those that are there: else no share would let back what a table lost the most of. A
+    table that comes back as a whole has no rows of which its own could be a share.
     """
     told = []
     if plan.rows > limits.rows:
         told.append(f"{plan.rows} rows would change, the limit is {limits.rows}")
     whole = {one.table for one in plan.tables}
     for table, rows in sorted((name, rows) for name, rows in plan.errands.rows_of.items() if name not in whole):
-        allowed = limits.share * rows_of[table]
-        if rows > allowed:
-            told.append(f"{rows} of {rows_of[table]} rows of {table} would change, the limit is {limits.share:.0%}")
+        there = rows_of[table] + plan.errands.by_table[table, Action.RESTORE]
+        if rows > limits.share * there:
+            told.append(f"{rows} of {there} rows of {table} would change, the limit is {limits.share:.0%}")
     return tuple(told)

@@ -1,6 +1,7 @@
 """Receipts in the store: written one after the other by whoever comes, and read back with the evidence they name."""
 
 import hashlib
+import json
 import secrets
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -8,12 +9,14 @@ from io import BytesIO
 from typing import Any
 
 from upkeep.anchors import anchor_of
+from upkeep.clock import as_written
 from upkeep.errors import Damaged, Taken, Unreachable
 from upkeep.holds import Hold
 from upkeep.ledger import START, Evidence, Kind, Link, Receipt, link_of, name_of, opened
 from upkeep.ledger_verdict import Books, Demand, LedgerVerdict, verdict_of
 from upkeep.signatures import Signer
 from upkeep.stores import Store
+from upkeep.stores.names import is_name
 
 _TRIES = 100
 _FOLDERS = ("evidence", "repairs")
@@ -47,7 +50,7 @@ def write_receipt(
             database=database,
             kind=kind,
             run=run,
-            written=f"{now:%Y-%m-%dT%H:%M:%SZ}",
+            written=as_written(now),
             contents=contents,
             evidence=named,
             open=opened(last.receipt.open if last else {}, kind, run),
@@ -121,6 +124,16 @@ def receipts_back_to(store: Store, database: str, run: str) -> tuple[Link, ...]:
     return tuple(found)
 
 
+def receipt_at(store: Store, name: str) -> Receipt:
+    """The receipt of this name; raises Damaged where it cannot be read."""
+    with store.get(name) as file:
+        content = file.read()
+    try:
+        return link_of(content).receipt
+    except ValueError as fault:
+        raise Damaged(f"{name} {fault}", "stop; run `upkeep ledger verify` and find out who did it") from None
+
+
 def _read(store: Store, name: str) -> Link:
     with store.get(name) as file:
         content = file.read()
@@ -167,16 +180,18 @@ def verify_ledger(store: Store, database: str, demand: Demand) -> tuple[LedgerVe
     books = Books(database, demand)
     links = [link for name, content in receipts(store, database) if (link := books.add(name, content))]
     anchor, written_over = anchor_of(store, database, datetime.now(UTC))
-    wrong = [*written_over, *_wrong_evidence(store, books, set(there)), *_strangers(books, there)]
+    strangers = (*_strangers(books, there), *_strange_backups(store, books, there))
+    wrong = [*written_over, *_wrong_evidence(store, books, set(there)), *strangers]
     return verdict_of(books, wrong, anchor), tuple(links)
 
 
 def _wrong_evidence(store: Store, books: Books, there: set[str]) -> Iterator[str]:
     for name, named in sorted(books.named.items()):
         said = f"that receipt {named.number} names"
-        if name not in there and not store.exists(name):
-            folder, backup = name.split("/")[1:3]
-            if folder != "backups" or backup not in books.pruned:
+        if not is_name(name):
+            yield f"{name[:80]!r}, {said}, is no name for evidence"
+        elif name not in there and not store.exists(name):
+            if name.split("/")[1:2] != ["backups"] or name.split("/")[2] not in books.pruned:
                 yield f"{name}, {said}, is gone"
         elif attested(store, name) != named.evidence:
             yield f"{name}, {said}, was changed"
@@ -187,7 +202,7 @@ def _strangers(books: Books, there: list[str]) -> Iterator[str]:
 
     What is older than the ledger is left in peace. Of runs that have ended, files that no receipt names.
     """
-    began = books.first_written.replace("-", "").replace(":", "")
+    began = _began(books)
     unknown: set[str] = set()
     for name in there:
         folder, run = name.split("/")[1:3]
@@ -198,3 +213,31 @@ def _strangers(books: Books, there: list[str]) -> Iterator[str]:
         elif run not in books.open and name not in books.named:
             yield f"{name} is named by no receipt"
     yield from (f"the store holds what run {run} left, and the ledger says nothing of it" for run in sorted(unknown))
+
+
+def _began(books: Books) -> str:
+    """When the ledger began, as the names of runs and of backups say it."""
+    return books.first_written.replace("-", "").replace(":", "")
+
+
+def _strange_backups(store: Store, books: Books, there: list[str]) -> Iterator[str]:
+    """Backups of runs that the ledger knows nothing of: all else of them was cut off.
+
+    One of a run that was killed before its receipt is none: the ledger knows that it began. A command begins nothing.
+    """
+    began = _began(books)
+    for name in there:
+        if name.endswith("/manifest.json") and name.split("/")[2][:16] >= began and name not in books.named:
+            run = _run_of(store, name)
+            if run[:1].isdigit() and run[:16] >= began and run not in books.runs:
+                yield f"{name} was made by run {run}, and the ledger says nothing of it"
+
+
+def _run_of(store: Store, name: str) -> str:
+    """Which run made a backup; "" where its manifest cannot be read."""
+    with store.get(name) as file:
+        content = file.read()
+    try:
+        return str(json.loads(content)["run"])
+    except (ValueError, KeyError, TypeError):
+        return ""

@@ -9,48 +9,56 @@ from upkeep.errands import Errand
 from upkeep.errors import Refused
 from upkeep.gathered import Gathered
 from upkeep.orphans import bereaved
+from upkeep.outdated import AGAIN, Outdated, orphans_of, told
 from upkeep.plan import Plan, Repair
 from upkeep.policy import Action
 from upkeep.rows import images_of, orphans_among
-from upkeep.values import Row, encode, row_digest
-
-_AGAIN = "nothing was done; run it again for a new plan"
+from upkeep.values import Row, row_digest
 
 
-def unchanged(reading: Reading, catalog: Catalog, name: str, errands: list[Errand]) -> Iterator[Row | None]:
-    """These rows of the plan in the table ``name`` as they are now; Refused unless each is what it was.
+def unchanged(
+    reading: Reading, catalog: Catalog, name: str, errands: list[Errand], outdated: Outdated
+) -> Iterator[Row | None]:
+    """These rows of the plan in the table ``name`` as they are now; each that is not what it was is ``outdated``.
 
     One that is to be inserted was not there, and is None.
     """
     if name not in catalog.tables:
-        raise Refused(f"the table {name} of the plan is gone", _AGAIN)
+        raise Refused(f"the table {name} of the plan is gone", AGAIN)
     images = images_of(reading, catalog.tables[name], [errand.row for errand in errands])
     for errand in errands:
         image = images.get(errand.row)
-        for comes, before in errand.found:
-            if comes and image is not None:
-                raise Refused(f"row {told(errand.row)} of {name} stands there again since the rehearsal", _AGAIN)
-            if not comes and (image is None or row_digest(image) != before):
-                what = "is gone" if image is None else "has changed"
-                raise Refused(f"row {told(errand.row)} of {name} {what} since the rehearsal", _AGAIN)
+        if what := _otherwise(errand, image):
+            outdated.add([f"row {told(errand.row)} of {name} {what} since the rehearsal"])
         yield image
 
 
-def told(row: Row) -> str:
-    """The locator of a row for a message."""
-    return ", ".join(str(encode(value)) for value in row)
+def _otherwise(errand: Errand, image: Row | None) -> str:
+    """What has become of a row since, in words; "" if it is what it was."""
+    for comes, before in errand.found:
+        if comes and image is not None:
+            return "stands there again"
+        if not comes and (image is None or row_digest(image) != before):
+            return "is gone" if image is None else "has changed"
+    return ""
 
 
 def still_orphans(reading: Reading, catalog: Catalog, plan: Plan, keys: tuple[ForeignKey, ...]) -> None:
     """A row that was an orphan must be one now: its parent may have come back since."""
     by_name = {str(key): key for key in keys}
+    outdated = Outdated()
     found = ((one.key, one.row) for one in plan.repairs if one.wave == 0 and one.action is not Action.RESTORE)
     for name, rows in Gathered(chain(found, ((one.key, one.row) for one in plan.healed))).items():
         key = by_name.get(name)
         if key is None:
-            raise Refused(f"the foreign key {name} of the plan is gone", _AGAIN)
-        if orphans_among(reading, key, catalog.tables[key.child].locator, rows) != len(rows):
-            raise Refused(f"rows of {name} are no orphans any more: a parent came back since the rehearsal", _AGAIN)
+            raise Refused(f"the foreign key {name} of the plan is gone", AGAIN)
+        locator = catalog.tables[key.child].locator
+        if more := len(rows) - orphans_among(reading, key, locator, rows):
+            what = f"of {key.child} is no orphan of {key} any more: its parent came back since, or it points elsewhere"
+            outdated.add(
+                (f"row {told(row)} {what}" for row in orphans_of(reading, key, locator, rows, are=False)), more
+            )
+    outdated.refuse()
 
 
 def healed(reading: Reading, catalog: Catalog, plan: Plan, keys: tuple[ForeignKey, ...]) -> None:
@@ -60,17 +68,23 @@ def healed(reading: Reading, catalog: Catalog, plan: Plan, keys: tuple[ForeignKe
     """
     if not plan.healed:
         return
-    rows = Gathered((one.key, one.row) for one in plan.healed)
+    outdated, rows = Outdated(), Gathered((one.key, one.row) for one in plan.healed)
     restored = Gathered((one.table, one.row) for one in plan.repairs if one.action is Action.RESTORE)
     for key in keys:
         asked = [rows.get(str(key)), restored.get(key.child) if key.askable and not key.deleted else None]
+        locator = catalog.tables[key.child].locator if key.child in catalog.tables else ()
         for several in filter(None, asked):
-            if orphans_among(reading, key, catalog.tables[key.child].locator, several):
-                raise Refused(f"rows of {key} would still be orphans when the plan is done; nothing was done", _AGAIN)
+            if left := orphans_among(reading, key, locator, several):
+                what = f"of {key.child} would still be an orphan of {key} when the plan is done"
+                outdated.add(
+                    (f"row {told(row)} {what}" for row in orphans_of(reading, key, locator, several, are=True)), left
+                )
+    outdated.refuse()
 
 
 def nobody_left_behind(reading: Reading, catalog: Catalog, plan: Plan, keys: tuple[ForeignKey, ...]) -> None:
     """Every row that would lose its parent is in the plan: a child that came since would be a new orphan (P-65)."""
+    outdated = Outdated()
     losing = [name for name, action in plan.errands.by_table if action is Action.DELETE]
     asked = {name: [key for key in catalog.children_of(name, keys) if _can_lose(key, catalog)] for name in losing}
     children = {key.child for several in asked.values() for key in several}
@@ -84,10 +98,9 @@ def nobody_left_behind(reading: Reading, catalog: Catalog, plan: Plan, keys: tup
                 for found in reading.rows(bereaved(key, below, above, relation, reading.dialect)):
                     child = found[: len(below)]
                     if not any(dealt_with.holds(of, child) for of in (key.child, f"{key} of {key.child}")):
-                        raise Refused(
-                            f"row {told(child)} of {key.child} has come to point at a row of {name} that would go",
-                            _AGAIN,
-                        )
+                        what = f"of {key.child} has come to point at a row of {name} that would go"
+                        outdated.add([f"row {told(child)} {what}"])
+    outdated.refuse()
 
 
 def _can_lose(key: ForeignKey, catalog: Catalog) -> bool:

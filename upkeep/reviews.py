@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from upkeep.approval import person
 from upkeep.errors import Refused
 from upkeep.ledger import ENDS, Link, Receipt
 
@@ -25,7 +26,7 @@ def review_of(links: Sequence[Link], run: str, *, by: str, note: str, two_person
         raise Refused(f"the ledger says nothing of run {run}", "`upkeep ledger show` lists every run")
     if receipts[-1].kind not in ENDS:
         raise Refused(f"run {run} has not ended", "review it when it has; `upkeep recover` settles one that died")
-    if two_persons and by.strip().casefold() in _at_work(receipts):
+    if two_persons and person(by) in _at_work(receipts):
         raise Refused(
             f"{by} asked for run {run} or approved it, and the policy wants two persons", "let somebody else review it"
         )
@@ -40,7 +41,7 @@ def review_of(links: Sequence[Link], run: str, *, by: str, note: str, two_person
 
 def _at_work(receipts: Sequence[Receipt]) -> set[str]:
     named = (receipt.contents.get(field) for receipt in receipts for field in ("approved_by", "requested_by"))
-    return {str(name).strip().casefold() for name in named if name}
+    return {person(str(name)) for name in named if name}
 
 
 def _left_open(receipts: Sequence[Receipt]) -> dict[str, Any]:

@@ -144,6 +144,9 @@ class Engine(Protocol):
     def refusing(self, table: str) -> tuple[str, ...]:
         """Statements that make a trigger which lets no row of the table go, and says: rows of ledger stay."""
 
+    def gossiping(self, table: str, column: str) -> tuple[str, ...]:
+        """The same, but that it says: no leave for, and the value that the row has in ``column``."""
+
     def telling(self, table: str, log: str) -> tuple[str, ...]:
         """Statements that make a trigger which puts a row into ``log`` for each row of the table that goes."""
 

@@ -207,6 +207,12 @@ class MariadbEngine:
             table, "stays", "BEFORE", "SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'rows of ledger stay'"
         )
 
+    def gossiping(self, table: str, column: str) -> tuple[str, ...]:
+        """A trigger that signals."""
+        said = f"SET @said = CONCAT('no leave for ', OLD.{column})"
+        signal = "SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = @said"
+        return self._trigger(table, "stays", "BEFORE", f"BEGIN {said}; {signal}; END")
+
     def telling(self, table: str, log: str) -> tuple[str, ...]:
         """A trigger that inserts."""
         return self._trigger(table, "tells", "AFTER", f"INSERT INTO {log} (id) VALUES (OLD.id)")

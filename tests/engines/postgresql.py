@@ -179,6 +179,10 @@ class PostgresqlEngine:
         """A trigger that raises."""
         return self._trigger(table, "stays", "BEFORE", "RAISE EXCEPTION 'rows of ledger stay'")
 
+    def gossiping(self, table: str, column: str) -> tuple[str, ...]:
+        """A trigger that raises."""
+        return self._trigger(table, "stays", "BEFORE", f"RAISE EXCEPTION 'no leave for %', OLD.{column}")
+
     def telling(self, table: str, log: str) -> tuple[str, ...]:
         """A trigger that inserts."""
         return self._trigger(table, "tells", "AFTER", f"INSERT INTO {log} (id) VALUES (OLD.id)")

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from tests.engines import Table
 from upkeep.changes import Change
 
+_LITERAL = "before SQLite 3.47 RAISE takes a literal alone"
 _READERS = "in its rollback journal nobody commits while somebody reads"
 
 
@@ -125,8 +126,9 @@ class SqliteEngine:
 
     @property
     def cannot(self) -> dict[str, str]:
-        """In WAL mode it can do everything."""
-        return {} if self.mode == "wal" else {"write while somebody reads": _READERS}
+        """In WAL mode it can do everything but for what its version lacks."""
+        lacks = {"let a trigger say values": _LITERAL} if sqlite3.sqlite_version_info < (3, 47) else {}
+        return lacks if self.mode == "wal" else lacks | {"write while somebody reads": _READERS}
 
     def make(self, *tables: Table) -> SqliteBase:
         """A file in the engine's journal mode."""
@@ -153,6 +155,11 @@ class SqliteEngine:
     def refusing(self, table: str) -> tuple[str, ...]:
         """A trigger that raises."""
         raises = "BEGIN SELECT RAISE(ABORT, 'rows of ledger stay'); END"
+        return (f"CREATE TRIGGER stays BEFORE DELETE ON {table} {raises}",)
+
+    def gossiping(self, table: str, column: str) -> tuple[str, ...]:
+        """A trigger that raises."""
+        raises = f"BEGIN SELECT RAISE(ABORT, 'no leave for ' || OLD.{column}); END"
         return (f"CREATE TRIGGER stays BEFORE DELETE ON {table} {raises}",)
 
     def telling(self, table: str, log: str) -> tuple[str, ...]:

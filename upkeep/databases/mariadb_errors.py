@@ -1,11 +1,12 @@
 """The errors of MariaDB and MySQL in our words, with no statement, value or password repeated (P-24, P-100)."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pymysql
 
+from upkeep.databases.own_words import UNTOLD
 from upkeep.errors import Busy, Damaged, Refused, RowRefused, Unreachable, UpkeepError
 
 _LOST = {0, 1053, 1079, 1152, 1158, 1159, 1160, 1161, 1184, 1927, 2002, 2003, 2006, 2012, 2013, 2055, 4031}
@@ -23,6 +24,7 @@ _TOLD = {
     1452: "its foreign key points at nothing",
 }
 _WORDS_OF_A_TRIGGER = {1644}
+_CHANGE = "change the rule for these rows, or the rows by hand"
 _CONSTRAINT = re.compile(r"CONSTRAINT `([^`]+)`")
 
 
@@ -77,19 +79,22 @@ def refusal_of(fault: pymysql.MySQLError, place: str) -> UpkeepError | None:
     return None
 
 
-def row_refusal(fault: pymysql.MySQLError, place: str) -> Exception:
+def row_refusal(fault: pymysql.MySQLError, place: str, stands: Callable[[str], bool]) -> Exception:
     """What a row's constraint or trigger said, without the values that the server repeats; else what happened.
 
-    The code of a trigger may fail in any way, which is an error like any other (P-119).
+    ``stands``: are these words in a trigger's source as they are? Its code may fail in any way, which is an error like
+    any other (P-119).
     """
     code = code_of(fault)
     if code in _LOST | _FULL | _LOCKED | _TOO_LONG | _CHANGED_MEANWHILE | _DENIED | _BROKEN:
         return refusal_of(fault, place) or fault
     message = str(fault.args[1]) if len(fault.args) > 1 else ""
-    said = message if code in _WORDS_OF_A_TRIGGER else _TOLD.get(code, f"the server's error {code}")
+    if code in _WORDS_OF_A_TRIGGER:
+        return RowRefused(message if stands(message) else UNTOLD, _CHANGE)
+    said = _TOLD.get(code, f"the server's error {code}")
     if code in _TOLD and (constraint := _CONSTRAINT.search(message)):
         said += f" ({constraint[1]})"
-    return RowRefused(said, "change the rule for these rows, or the rows by hand")
+    return RowRefused(said, _CHANGE)
 
 
 def why_no_connection(fault: Exception, place: str, user: str) -> UpkeepError:

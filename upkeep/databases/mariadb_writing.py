@@ -7,12 +7,13 @@ from contextlib import contextmanager
 import pymysql
 
 from upkeep.catalog import ForeignKey
-from upkeep.databases.mariadb_asking import Conversation
+from upkeep.databases.mariadb_asking import Conversation, quoted
 from upkeep.databases.mariadb_errors import row_refusal
 from upkeep.databases.mariadb_locks import patient
 from upkeep.databases.mariadb_place import Place
 from upkeep.databases.mariadb_reading import MariadbReading
 from upkeep.databases.mariadb_shapes import Kind, literals
+from upkeep.databases.own_words import literal
 from upkeep.errors import Refused
 from upkeep.orphans import points_at
 from upkeep.values import Row, in_pieces
@@ -144,13 +145,19 @@ class MariadbWriting(MariadbReading):
         try:
             named = sum(map(self._conversation.run, statements))
         except pymysql.MySQLError as fault:
-            said = row_refusal(fault, str(self._place))
+            said = row_refusal(fault, str(self._place), self._stands_in_a_trigger)
             if isinstance(said, Refused):
                 self._conversation.run("ROLLBACK TO upkeep_change")
             raise said from None
         self._conversation.run("RELEASE SAVEPOINT upkeep_change")
         self._changed += self._counted() - counted
         return named
+
+    def _stands_in_a_trigger(self, said: str) -> bool:
+        looked = f"LOCATE({quoted(literal(said))}, {{}}) > 0"
+        triggers = f"information_schema.triggers WHERE {looked.format('action_statement')}"
+        routines = f"information_schema.routines WHERE {looked.format('routine_definition')}"
+        return bool(sum(self.numbers(f"SELECT (SELECT COUNT(*) FROM {triggers}) + (SELECT COUNT(*) FROM {routines})")))
 
     def changed_in_all(self) -> int:
         """The rows that the server's table handlers changed for these statements, those of triggers among them.

@@ -5,10 +5,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
-from psycopg import Connection
+from psycopg import Connection, sql
 
 from upkeep.catalog import ForeignKey
 from upkeep.databases.chosen_rows import delete_chosen, nullify_chosen
+from upkeep.databases.own_words import UNTOLD, literal
 from upkeep.databases.postgresql_asking import fetched, run, without_search_path
 from upkeep.databases.postgresql_counters import move_on
 from upkeep.databases.postgresql_enforcing import unenforced
@@ -22,6 +23,7 @@ from upkeep.values import Row, in_pieces
 _COUNTED = "SELECT COALESCE(SUM(n_tup_ins + n_tup_upd + n_tup_del), 0)::bigint FROM pg_stat_xact_user_tables"
 _BY_ROWS = ("21", "22", "23", "2F", "38", "39", "42", "44", "P0")
 """Classes of SQLSTATE that a constraint, or the code of a trigger, answers with."""
+_OF_NAMES = ("21", "23", "2F", "42", "44")
 _MAY_NOT = "42501"
 
 
@@ -100,12 +102,12 @@ class PostgresqlWriting(PostgresqlReading):
             return self._tried(sql)
         except psycopg.Error as fault:
             if not (sql.startswith(("DELETE", "INSERT")) and isinstance(fault, psycopg.errors.ForeignKeyViolation)):
-                raise _refusal(fault) from None
+                raise _refusal(fault, self._connection) from None
         run(self._connection, "SET CONSTRAINTS ALL DEFERRED")
         try:
             return self._tried(sql)
         except psycopg.Error as fault:
-            raise _refusal(fault) from None
+            raise _refusal(fault, self._connection) from None
 
     def delete(self, table: str, rows: Collection[Row]) -> int:
         """One DELETE."""
@@ -179,7 +181,7 @@ def commit(connection: Connection[Any], place: str) -> None:
         raise
 
 
-def _refusal(fault: psycopg.Error) -> Exception:
+def _refusal(fault: psycopg.Error, connection: Connection[Any] | None = None) -> Exception:
     """What a row's constraint or trigger said, without the values that PostgreSQL tells in the detail; else the fault.
 
     The code of a trigger may fail in any way, which is an error like any other (P-119).
@@ -188,4 +190,17 @@ def _refusal(fault: psycopg.Error) -> Exception:
     if state == _MAY_NOT or not state.startswith(_BY_ROWS):
         return fault
     said = fault.diag.message_primary or type(fault).__name__
+    if not _holds_names_alone(fault) and (connection is None or not _stands_in_a_function(connection, said)):
+        said = UNTOLD if fault.diag.context else f"the server's error {state}"
     return RowRefused(said, "change the rule for these rows, or the rows by hand")
+
+
+def _holds_names_alone(fault: psycopg.Error) -> bool:
+    """Is it the server that speaks, of constraints and of what is not there? What a RAISE says is anybody's."""
+    return (fault.sqlstate or "").startswith(_OF_NAMES) and fault.diag.source_function != "exec_stmt_raise"
+
+
+def _stands_in_a_function(connection: Connection[Any], said: str) -> bool:
+    asked = sql.SQL("SELECT EXISTS (SELECT FROM pg_catalog.pg_proc WHERE position({} IN prosrc) > 0)")
+    ((found,),) = fetched(connection, asked.format(sql.Literal(literal(said))).as_string(connection))
+    return found == "t"

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from upkeep.catalog import ForeignKey
 from upkeep.databases.chosen_rows import delete_chosen, nullify_chosen
+from upkeep.databases.own_words import UNTOLD, literal
 from upkeep.databases.sqlite_binding import run_for_each
 from upkeep.databases.sqlite_reading import SqliteReading
 from upkeep.errors import Refused, RowRefused, TransactionEnded
@@ -67,16 +68,25 @@ class SqliteWriting(SqliteReading):
         except (sqlite3.IntegrityError, sqlite3.OperationalError) as fault:
             if not self._connection.in_transaction:
                 raise TransactionEnded(
-                    f"a trigger ended the whole transaction: {fault}", "change the trigger, or the rule"
+                    f"a trigger ended the whole transaction: {self._told(fault)}", "change the trigger, or the rule"
                 ) from None
             self._connection.execute("ROLLBACK TO upkeep_change")
             self._connection.execute("RELEASE upkeep_change")
             # A trigger may call a function or name a table that is not here, which is an error like any other (P-119).
             if not isinstance(fault, sqlite3.IntegrityError) and fault.sqlite_errorname != "SQLITE_ERROR":
                 raise
-            raise RowRefused(str(fault), "change the rule for these rows, or the rows by hand") from None
+            raise RowRefused(self._told(fault), "change the rule for these rows, or the rows by hand") from None
         self._connection.execute("RELEASE upkeep_change")
         return changed
+
+    def _told(self, fault: sqlite3.Error) -> str:
+        """What SQLite says holds names; what a trigger says may hold values, since RAISE takes more than a literal."""
+        said = str(fault)
+        if fault.sqlite_errorname != "SQLITE_CONSTRAINT_TRIGGER":
+            return said
+        asked = "SELECT COUNT(*) FROM sqlite_master WHERE type = 'trigger' AND instr(sql, ?) > 0"
+        ((found,),) = self._connection.execute(asked, (literal(said),))
+        return said if found else UNTOLD
 
     def define(self, statements: Sequence[str]) -> None:
         """Each in its order: a table that is made or dropped is so only once the transaction is committed."""

@@ -1,0 +1,71 @@
+"""A backup that is not what the ledger says of it gives no row back: who writes to the store writes no row of ours."""
+
+import json
+import shutil
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tasks.origins import opened
+from tests.shell import FAMILY, Place, family, upkeep
+from upkeep.clock import utc_now
+from upkeep.equipment import Equipment, equip
+from upkeep.errors import Damaged
+from upkeep.manifests import Manifest, list_backups
+from upkeep.proofs import refuse_changed
+from upkeep.receipts import write_receipt
+
+
+def one_backup(folder: Path) -> tuple[Place, Equipment, Manifest]:
+    """A small database with a backup in its store; what works on it and the manifest."""
+    place = family(folder)
+    assert upkeep("backup").code == 0
+    equipment = equip()
+    (backup,) = list_backups(equipment.store, "main")
+    assert backup.manifest
+    return place, equipment, backup.manifest
+
+
+def receipts_in_between(equipment: Equipment, days: tuple[int, ...]) -> None:
+    for day in days:
+        write_receipt(equipment.store, "main", "proof", run="shell", now=utc_now() + timedelta(days=day), contents={})
+
+
+def test_a_backup_that_was_forged_whole_is_damaged_and_one_that_was_not_is_opened(tmp_path: Path) -> None:
+    place, equipment, manifest = one_backup(tmp_path / "shop")
+    with opened(equipment, manifest, manifest.census.revision) as reading:
+        assert list(reading.rows("SELECT name FROM parent")) == [("one",)]
+    forged = family(tmp_path / "forge", FAMILY.replace("'one'", "'Mallory'"))
+    assert upkeep("backup").code == 0
+    other = json.loads(forged.backups[0].read_bytes())
+    place.set()
+    shutil.copy(forged.store / other["dump"], place.store / manifest.dump)
+    parts = ("plain_bytes", "plain_sha256", "stored_bytes", "stored_sha256", "census")
+    said = json.loads(place.backups[0].read_bytes()) | {part: other[part] for part in parts}
+    place.backups[0].write_text(json.dumps(said))
+    (backup,) = list_backups(equipment.store, "main")
+    assert backup.manifest
+    damaged = pytest.raises(Damaged, match=r"is not what receipt 1 says: its manifest was changed")
+    with damaged, opened(equipment, backup.manifest, manifest.census.revision):
+        pass
+
+
+def test_the_receipt_of_a_backup_is_found_among_those_of_years(tmp_path: Path) -> None:
+    place, equipment, manifest = one_backup(tmp_path / "shop")
+    ledger = place.store / "main/ledger"
+    shutil.rmtree(ledger)
+    refuse_changed(equipment.store, manifest)  # nobody says anything of it
+    receipts_in_between(equipment, (-900, -30, -2, -1))
+    assert upkeep("backup").code == 0
+    receipts_in_between(equipment, (1, 9, 900))
+    *_, newest = known = [one.manifest for one in list_backups(equipment.store, "main") if one.manifest]
+    for one in known:
+        refuse_changed(equipment.store, one)
+    path = place.store / f"main/backups/{newest.id}/manifest.json"
+    path.write_text(path.read_text() + " ")
+    with pytest.raises(Damaged, match=r"is not what receipt 5 says"):
+        refuse_changed(equipment.store, newest)
+    (ledger / "00000005.json").write_text("{}")
+    with pytest.raises(Damaged, match=r"00000005\.json is no receipt"):
+        refuse_changed(equipment.store, newest)
