@@ -38,7 +38,7 @@ from upkeep.undo_verdict import (
 )
 from upkeep.undoing import Deed, draw_back
 from upkeep.values import Row, decode
-from upkeep.vanishing import planned_by
+from upkeep.vanishing import ROW_BY_ROW, planned_by
 from upkeep.verdict import Check, Verdict, judge_backup, judge_enforcement, judge_keys_asked
 
 
@@ -110,7 +110,7 @@ def _missed(plan: Iterable[tuple[str, Any]], others: dict[str, Any]) -> Iterator
             _, row, action, _, key, _, wave, *_ = said
             if key and wave == 0 and action != Action.RESTORE.value:
                 yield key, tuple(decode(value) for value in row)
-        elif name != "healed":
+        elif name not in ROW_BY_ROW:
             others[name] = said
 
 
