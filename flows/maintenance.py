@@ -206,6 +206,7 @@ class Runbook:
                 facts["revisions"] = explained(migration, rehearsed.worked, lint(equipment, migration))
             facts["taken"] = taken_for_good(rehearsed.worked)
             facts["plan"], facts["rehearsal"] = rehearsed.plan, rehearsed.verdict
+            facts["notes"] = (*facts.get("notes", ()), *rehearsed.notes)
             facts["unmigratable"] = equipment.database.unmigratable if rehearsed.plan.migration else ""
         with clock("evidence"):
             keep_rehearsal(equipment, self._run, manifest.id, looked, rehearsed, census)

@@ -5,13 +5,26 @@ from pathlib import Path
 
 from tasks.gate import refuse_half_built, refuse_leftovers, refuse_narrowness
 from tasks.migration import pending_migration
+from tasks.progress import log_of_step
 from tasks.step import step
 from upkeep.databases import Identity
 from upkeep.downgrade import refuse_downgrade
 from upkeep.equipment import Equipment
 from upkeep.errors import Refused
 from upkeep.finding import keys_of
+from upkeep.numbers import several
 from upkeep.plan import Migration
+from upkeep.policy import Policy
+from upkeep.report import Detected
+
+_MORE_ROOM = "free some room or set UPKEEP_SCRATCH to another disk"
+_OF_A_ROW = 1 << 10
+"""So many bytes the files of a plan may take on disk for each of its rows, where these are small.
+
+Measured for an orphan on SQLite: nothing where it is kept or no backup has its parent, 470 where parents come back that
+it shares with many, 550 where it goes or is nullified, 790 where its parent comes back, 1,100 where another row goes
+with it; of rows of a kilobyte 2,300 to 4,800. Which of these it will be nobody knows before there is a plan.
+"""
 
 
 @step("preflight", retried=True)
@@ -31,13 +44,9 @@ def preflight(
     equipment.store.probe()
     equipment.refuse_without_holds()
     refuse_downgrade(equipment.store, equipment.settings.database, equipment.keyring)
-    free = shutil.disk_usage(workplace).free
-    needed = (equipment.database.copies if restores else equipment.database.copies_to_observe) * identity.size
-    if free < needed:
-        raise Refused(
-            f"the scratch folder has room for {free >> 20} MiB, {needed >> 20} MiB are needed",
-            "free some room or set UPKEEP_SCRATCH to another disk; nothing was done",
-        )
+    copies = equipment.database.copies if restores else equipment.database.copies_to_observe
+    if lack := _lack_of_room(workplace.parent, copies * identity.size, "copies of the database"):
+        raise Refused(lack, f"{_MORE_ROOM}; nothing was done")
     with equipment.database.reading() as reading:
         if not reading.catalog().tables:
             raise Refused(f"the database {identity.place} has no tables", "check DATABASE_URL: is this the right one?")
@@ -57,3 +66,29 @@ def preflight(
             "nothing was done",
         )
     return identity, migration
+
+
+def orphans_to_plan(policy: Policy, detected: Detected) -> int:
+    """How many orphans a plan may do something about: those of keys by which the policy keeps none."""
+    return sum(one.orphans or 0 for one in detected.findings if not policy.keeps(one.key))
+
+
+def told_if_narrow(equipment: Equipment, rows: int) -> tuple[str, ...]:
+    """Whether a plan for so many rows may fill the disk, told before it is drawn up, in the log too; () where not.
+
+    No refusal: many a plan takes far less, and where the disk is full that is told when it is met, before any change.
+    """
+    lack = _lack_of_room(equipment.settings.scratch, rows * _OF_A_ROW, f"a plan for {several(rows, 'row')}")
+    if not lack:
+        return ()
+    told = f"{lack} if all of them are changed: {_MORE_ROOM}, should it end for want of room"
+    log_of_step().warning(told)
+    return (told,)
+
+
+def _lack_of_room(folder: Path, needed: int, what: str) -> str:
+    """What is there and what is needed, in words; '' where there is room."""
+    free = shutil.disk_usage(folder).free
+    if free >= needed:
+        return ""
+    return f"the scratch folder {folder} has room for {free >> 20} MiB, {needed >> 20} MiB are needed for {what}"

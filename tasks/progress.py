@@ -1,5 +1,6 @@
 """Progress of a long step: as an artifact that moves while one looks at it, or as lines in its log."""
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from prefect.logging import get_logger, get_run_logger
 
 from upkeep.telling import Tell
 
+Log = logging.Logger | logging.LoggerAdapter[logging.Logger]
 _PAUSE_SECONDS = 5.0
 
 
@@ -33,9 +35,14 @@ def progress_of(step: str, parts: int) -> Iterator[Callable[[str], None]]:
     update_progress_artifact(artifact, 100.0, description=f"{step}: done")  # type: ignore[arg-type]  # says UUID, gives UUID
 
 
+def log_of_step() -> Log:
+    """The log of the step that runs, or of the program where none does."""
+    return get_run_logger() if TaskRunContext.get() else get_logger("upkeep")
+
+
 def told_in_log(pause: float = _PAUSE_SECONDS) -> Tell:
     """Writes every few seconds how many rows are done; a step that is over before says nothing."""
-    log = get_run_logger() if TaskRunContext.get() else get_logger("upkeep")
+    log = log_of_step()
     counts: Counter[str] = Counter()
     last = time.monotonic()
 

@@ -7,6 +7,7 @@ from tasks.detection import Looked, detect
 from tasks.enforcement import with_enforcement
 from tasks.lookback import look_back
 from tasks.origins import origins_for
+from tasks.preparation import orphans_to_plan, told_if_narrow
 from tasks.progress import told_in_log
 from tasks.step import step
 from tasks.trials import there_and_back
@@ -44,11 +45,15 @@ ATTEMPTS = 20
 
 @dataclass(frozen=True)
 class Rehearsed:
-    """The plan, what it did on the scratch, and the verdict over all of it; ``refusals`` met other plans before."""
+    """The plan, what it did on the scratch, the verdict over all of it, and what else a person should know.
+
+    ``refusals`` met the plans before this one.
+    """
 
     plan: Plan
     worked: Worked
     verdict: Verdict
+    notes: tuple[str, ...] = ()
     refusals: tuple[Refusal, ...] = ()
 
 
@@ -72,6 +77,7 @@ def rehearse(
     migration: Migration | None,
 ) -> Rehearsed:
     """Draw up the plan, do it on the scratch, measure again and judge."""
+    narrow = told_if_narrow(equipment, orphans_to_plan(equipment.policy, detected))
     origins = origins_for(equipment, scratch, manifest)
     plan, worked, refusals = _worked_plan(equipment, scratch, workplace, detected, migration, origins)
     after = detect(equipment, scratch).detected
@@ -87,7 +93,7 @@ def rehearse(
         *measured(scratch, after, plan),
         *(there_and_back(equipment, scratch, workplace, plan) if worked.migrated else ()),
     ]
-    return Rehearsed(plan, worked, Verdict(checks=tuple(checks), left_out=_unread(origins)), refusals)
+    return Rehearsed(plan, worked, Verdict(checks=tuple(checks), left_out=_unread(origins)), narrow, refusals)
 
 
 def _unread(origins: Origins) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 from tasks.detection import detect
 from tasks.outcome import Found
 from tasks.performance import as_performed_name
+from tasks.preparation import told_if_narrow
 from tasks.recovery import outcome_name
 from tasks.rehearsal import ATTEMPTS, Rehearsed
 from tasks.step import step
@@ -38,7 +39,7 @@ from upkeep.undo_verdict import (
 )
 from upkeep.undoing import Deed, draw_back
 from upkeep.values import Row, decode
-from upkeep.vanishing import planned_by
+from upkeep.vanishing import ROW_BY_ROW, planned_by
 from upkeep.verdict import Check, Verdict, judge_backup, judge_enforcement, judge_keys_asked
 
 
@@ -110,7 +111,7 @@ def _missed(plan: Iterable[tuple[str, Any]], others: dict[str, Any]) -> Iterator
             _, row, action, _, key, _, wave, *_ = said
             if key and wave == 0 and action != Action.RESTORE.value:
                 yield key, tuple(decode(value) for value in row)
-        elif name != "healed":
+        elif name not in ROW_BY_ROW:
             others[name] = said
 
 
@@ -146,13 +147,14 @@ def rehearse_undo(
     only_possible: bool,
 ) -> Rehearsed:
     """Draw up the undo, do it on the scratch, measure again and judge."""
+    narrow = told_if_narrow(equipment, len(deed.changes))
     plan, worked = _worked_plan(equipment, scratch, deed)
     checks = [
         judge_backup((), len(manifest.census.tables), manifest.census.rows),
         judge_keys_asked(detected.findings, tables=detected.tables),
         *_judged(equipment, scratch, deed, plan, worked, detect(equipment, scratch).detected, only_possible),
     ]
-    return Rehearsed(plan, worked, Verdict(checks=tuple(checks), left_out=_left_out(deed)))
+    return Rehearsed(plan, worked, Verdict(checks=tuple(checks), left_out=_left_out(deed)), narrow)
 
 
 def _worked_plan(equipment: Equipment, scratch: Database, deed: Deed) -> tuple[Plan, Worked]:

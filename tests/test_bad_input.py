@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from tasks.detection import detect
+from tasks.preparation import orphans_to_plan, told_if_narrow
 from tests.shell import (
     DELETES,
     NULLIFIES,
@@ -23,6 +25,7 @@ from tests.shell import (
     upkeep_in_a_process,
 )
 from upkeep.databases.opening import open_database
+from upkeep.equipment import equip
 
 LOOKING = [("check",), ("backup",), ("maintain",), ("policy", "check")]
 APPROVAL = "write `upkeep maintain --perform ask --approve DIGEST --by NAME --reason TEXT`"
@@ -260,6 +263,27 @@ def test_a_full_disk_is_refused_by_its_name_and_nothing_half_stays(place: Place,
         assert [path for path in (tmp_path / "tiny").rglob("*") if path.is_file()] == []
     assert place.path.read_bytes() == before
     assert place.backups == []
+
+
+def test_a_plan_that_may_fill_the_scratch_is_told_of_before_and_not_refused(place: Place, tmp_path: Path) -> None:
+    tiny = tmp_path / "tiny"
+    with mounted(tiny, "size=4m"):
+        place.set(UPKEEP_SCRATCH=str(tiny))
+        assert told_if_narrow(equip(), 4000) == ()
+        (note,) = told_if_narrow(equip(), 8000)
+    assert note == (
+        f"the scratch folder {tiny} has room for 4 MiB, 7 MiB are needed for a plan for 8,000 rows if all of them are "
+        "changed: free some room or set UPKEEP_SCRATCH to another disk, should it end for want of room"
+    )
+
+
+def test_orphans_that_are_kept_are_none_that_a_plan_may_change(place: Place) -> None:
+    counted = {}
+    for action in ("keep", "delete"):
+        place.policy(DELETES.replace("delete", action))
+        equipment = equip()
+        counted[action] = orphans_to_plan(equipment.policy, detect(equipment, equipment.database).detected)
+    assert counted == {"keep": 0, "delete": 1}
 
 
 # --- the policy ---

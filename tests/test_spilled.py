@@ -5,10 +5,11 @@ import json
 import pickle
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -26,7 +27,9 @@ from upkeep.policy import Action, Limits
 from upkeep.repair import HEALED, REPAIRS
 from upkeep.spilled import Spill, Spilled, arranged, keep_in
 from upkeep.stores.directory import DirectoryStore
+from upkeep.undo import CONFLICTS, Conflict, Undo
 from upkeep.values import Row, digest
+from upkeep.vanishing import ROW_BY_ROW
 
 FRACTIONS = st.floats(allow_nan=False).filter(lambda number: not number.is_integer())
 """To Python 1 and 1.0 are one row; of one table no engine has both."""
@@ -57,21 +60,29 @@ def repairs(draw: st.DrawFn) -> Repair:
 HEALINGS = st.builds(Healed, KEYS, NAMES, ROWS, st.tuples(NAMES, ROWS))
 
 
-def plan_of(repairs: Any, healed: Any) -> Plan:
+OBSTACLES = st.builds(Conflict, NAMES, ROWS, TEXTS)
+
+
+def plan_of(repairs: Any, healed: Any, conflicts: Any) -> Plan:
     """A plan of so much."""
-    return Plan("clinic", repairs, (Kept("k", 3, "silence"),), healed=healed, triggers=("t",))
+    undo = None if conflicts is None else Undo("run", conflicts, 2, (("k", 1),))
+    return Plan("clinic", repairs, (Kept("k", 3, "silence"),), healed=healed, triggers=("t",), undo=undo)
 
 
-@given(st.lists(repairs(), max_size=12), st.lists(HEALINGS, max_size=4))
+@given(st.lists(repairs(), max_size=12), st.lists(HEALINGS, max_size=4), st.none() | st.lists(OBSTACLES, max_size=4))
 def test_a_plan_on_disk_is_the_plan_in_memory_in_document_digest_and_counts(
-    several: list[Repair], healed: list[Healed]
+    several: list[Repair], healed: list[Healed], conflicts: list[Conflict] | None
 ) -> None:
-    plan = plan_of(Spilled(several, REPAIRS), Spilled(healed, HEALED))
-    model = plan_of(tuple(several), tuple(healed))
+    staying = None if conflicts is None else Spilled(conflicts, CONFLICTS)
+    plan = plan_of(Spilled(several, REPAIRS), Spilled(healed, HEALED), staying)
+    model = plan_of(tuple(several), tuple(healed), None if conflicts is None else tuple(conflicts))
     assert plan == model
     assert plan.document() == model.document()
     assert plan.document()["repairs"] == [repair.document() for repair in several]
     assert plan.digest == digest(model.document())
+    whole, parts = in_a_store(plan)
+    assert whole == model.document()
+    assert parts == list(in_parts(whole))
     assert list(plan.repairs) == several
     assert [repr(one) for one in plan.repairs] == [repr(one) for one in several], "types and bits too"
     rows = {(one.table, one.row) for one in several}
@@ -89,6 +100,29 @@ def test_a_plan_on_disk_is_the_plan_in_memory_in_document_digest_and_counts(
     counted = Counter(table for table, _ in rows)
     told = beyond(plan, Limits(rows=1, share=0.5), dict.fromkeys(counted, 2))
     assert len(told) == (len(rows) > 1) + sum(number > 1 for number in counted.values())
+
+
+def in_a_store(plan: Plan) -> tuple[Any, list[tuple[str, Any]]]:
+    """A plan written to a store part by part, read as one document and item by item."""
+    with TemporaryDirectory() as folder:
+        store = DirectoryStore(Path(folder))
+        put_in_parts(store, "plan", plan.in_parts())
+        with store.get("plan") as file:
+            whole = json.loads(file.read())
+        with store.get("plan") as file:
+            return whole, list(read_in_parts(file, ROW_BY_ROW, "plan"))
+
+
+def in_parts(document: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """The parts of a document that is in memory."""
+    for inner, value in document.items():
+        name = above + inner
+        if name in ROW_BY_ROW and isinstance(value, list):
+            yield from ((name, item) for item in value)
+        elif name == "undo" and isinstance(value, dict):
+            yield from in_parts(value, "undo.")
+        else:
+            yield name, value
 
 
 def by_key(several: Iterable[Repair], healed: Iterable[Healed]) -> dict[str, dict[str, int]]:
@@ -137,7 +171,11 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
     max_leaves=6,
 )
-DOCUMENTS = st.dictionaries(st.sampled_from(["repairs", "healed", "kept", 'a "b"']), st.lists(JSON, max_size=4) | JSON)
+SOME = st.lists(JSON, max_size=4) | JSON
+WITHIN = st.fixed_dictionaries({}, optional={"run": JSON, "conflicts": SOME, "there": JSON})
+DOCUMENTS = st.fixed_dictionaries(
+    {}, optional={"repairs": SOME, "healed": SOME, "kept": SOME, 'a "b"': SOME, "undo": WITHIN | JSON}
+)
 
 
 class Dripping(BytesIO):
@@ -152,28 +190,23 @@ class Dripping(BytesIO):
 def test_a_document_is_read_part_by_part_as_it_is_read_whole_however_it_is_spaced(
     document: dict[str, Any], indent: int | None
 ) -> None:
-    found: dict[str, Any] = {name: [] for name in ("repairs", "healed") if isinstance(document.get(name), list)}
-    for name, value in read_in_parts(
-        Dripping(json.dumps(document, indent=indent).encode()), ("repairs", "healed"), "it"
-    ):
-        if name in found:
-            found[name].append(value)
-        else:
-            found[name] = value
-    assert found == document
+    parts = read_in_parts(Dripping(json.dumps(document, indent=indent).encode()), ROW_BY_ROW, "it")
+    assert list(parts) == list(in_parts(document))
 
 
 def test_a_document_is_written_part_by_part_and_half_of_it_is_damaged(tmp_path: Path) -> None:
-    document: dict[str, Any] = {"b": 1, "a": {"x": [1, 2]}, "list": [[1, "é"], [2, None]], "none": []}
+    several = [[1, "é"], [2, None]]
+    document: dict[str, Any] = {"b": 1, "a": {"x": [1, 2]}, "list": several, "none": [], "in": {"it": several, "n": 1}}
     store = DirectoryStore(tmp_path)
-    put_in_parts(store, "it", document | {"list": iter(document["list"]), "none": iter(())})
+    within = {"it": iter(several), "n": 1}
+    put_in_parts(store, "it", document | {"list": iter(several), "none": iter(()), "in": within})
     with store.get("it") as file:
         written = file.read()
     assert json.loads(written) == document
-    assert written.count(b"\n  [") == 2, "each item stands in a line of its own"
+    assert [written.count(line) for line in (b"\n  [", b"\n   [")] == [2, 2], "each item stands in a line of its own"
     for end in range(len(written) - 1):
         with pytest.raises(Damaged, match="it is no document"):
-            list(read_in_parts(BytesIO(written[:end]), ("list",), "it"))
+            list(read_in_parts(BytesIO(written[:end]), ("list", "in.it"), "it"))
 
 
 def test_p106_what_is_kept_on_disk_lies_in_the_folder_that_was_named_and_leaves_no_name_there(tmp_path: Path) -> None:

@@ -2,20 +2,29 @@
 
 import random
 import sqlite3
+import tracemalloc
 from collections import Counter
 from contextlib import closing
+from pathlib import Path
 
+import pytest
 from hypothesis import Phase, event, given, settings
 from hypothesis import strategies as st
 
 from tests.test_repair import Situation, drawn_up, exactly, rows_of, several, situations, written
-from upkeep.changes import Mended, Refusal, RowsRefused
+from upkeep.changes import CHANGES, Change, Mended, Refusal, RowsRefused
 from upkeep.databases.sqlite import SqliteDatabase
+from upkeep.documents import put_in_parts
 from upkeep.finding import find, keys_of
+from upkeep.fixpoint import Spot
 from upkeep.mending import mend
 from upkeep.plan import Plan
 from upkeep.policy import Policy
 from upkeep.rows import images_of
+from upkeep.spilled import Spilled
+from upkeep.stores.directory import DirectoryStore
+from upkeep.undo import Conflict
+from upkeep.undo_verdict import judge_put_back
 from upkeep.undoing import Deed, draw_back
 from upkeep.values import Row
 
@@ -120,6 +129,7 @@ def test_p67_what_was_touched_since_is_a_conflict_and_every_other_row_comes_back
         undo = as_far_as_possible(database, policy, deed_of(plan, mended))
         assert undo.undo is not None
         conflicts = {(one.table, one.row): one.why for one in undo.undo.conflicts}
+        assert list(undo.undo.conflicts) == sorted(undo.undo.conflicts, key=as_it_was_approved_before)
         planned = {(repair.table, repair.row) for repair in undo.repairs}
         assert not conflicts.keys() & planned
         event(f"conflicts {min(len(conflicts), 3)}, planned {min(len(planned), 3)}")
@@ -139,6 +149,11 @@ def test_p67_what_was_touched_since_is_a_conflict_and_every_other_row_comes_back
                 expected[change.table] += Counter([exactly(change.before)])
                 expected[change.table] -= Counter([exactly(change.after)] if change.after else [])
         assert content(database, situation) == expected
+
+
+def as_it_was_approved_before(one: Conflict) -> str:
+    """The order of conflicts when they were a dict: the digest of an undo depends on it."""
+    return repr((Spot(one.table, one.row), one.why))
 
 
 def is_alike(one: tuple[object, ...] | None, other: tuple[object, ...] | None) -> bool:
@@ -173,3 +188,31 @@ def somebody_works_on(database: SqliteDatabase, situation: Situation, order: ran
                     marks = ", ".join("?" * len(values))
                     connection.execute(f"INSERT OR IGNORE INTO {table.name} VALUES ({marks})", values)
         connection.commit()
+
+
+def touched_since(folder: Path, rows: int) -> int:
+    """The most memory, in bytes, for an undo of so many rows of which every second one was changed since."""
+    path, left = folder / f"{rows}.db", ("id", "parent", "note")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE child (id INTEGER PRIMARY KEY, parent INTEGER, note TEXT)")
+        now = ((i, "as it was" if i % 2 else "new") for i in range(rows))
+        connection.executemany("INSERT INTO child VALUES (?, NULL, ?)", now)
+    made = (Change("child", (i,), left, (i, 7, "as it was"), (i, None, "as it was")) for i in range(rows))
+    deed = Deed("run", Spilled(made, CHANGES))
+    tracemalloc.start()
+    try:
+        undo = undo_of(SqliteDatabase("small", path), Policy(), deed)
+        assert undo.undo is not None
+        assert (len(undo.repairs), len(undo.undo.conflicts)) == (rows // 2, rows // 2)
+        put_in_parts(DirectoryStore(folder / "store"), "plan.json", undo.in_parts() | {"digest": undo.digest})
+        assert judge_put_back(undo, deed, undo.undo).holds is False
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.exhaustive
+@pytest.mark.timeout(900)
+def test_promise_12_an_undo_with_many_conflicts_needs_no_more_memory(tmp_path: Path) -> None:
+    small, large = touched_since(tmp_path, 10_000), touched_since(tmp_path, 30_000)
+    assert large < 1.3 * small, (small, large)

@@ -4,6 +4,7 @@ import codecs
 import json
 from collections.abc import Collection, Iterator, Mapping
 from io import BytesIO
+from itertools import chain
 from typing import Any, BinaryIO
 
 from upkeep.errors import Damaged, Taken
@@ -31,35 +32,48 @@ def put_document(store: Store, name: str, document: Any, *, only_if_absent: bool
 
 
 def put_in_parts(store: Store, name: str, document: Mapping[str, Any]) -> None:
-    """Write a document in which a list may be an iterator: its items come one by one, and stand in a line each."""
-    with reader_of(_in_lines(document)) as lines:
+    """Write a document in which a list may be an iterator: its items come one by one, and stand in a line each.
+
+    So may a list in a mapping that the document holds.
+    """
+    with reader_of(chain(_in_lines(document, "\n"), [b"\n"])) as lines:
         store.put(name, lines)
 
 
-def _in_lines(document: Mapping[str, Any]) -> Iterator[bytes]:
-    for number, (name, value) in enumerate(sorted(document.items())):
-        yield (b",\n " if number else b"{\n ") + canonical(name) + b": "
-        if isinstance(value, Iterator):
-            yield b"["
-            for place, item in enumerate(value):
-                yield (b",\n  " if place else b"\n  ") + canonical(item)
-            yield b"\n ]"
-        else:
-            yield json.dumps(value, indent=1, sort_keys=True).replace("\n", "\n ").encode()
-    yield b"\n}\n" if document else b"{}\n"
+def _in_lines(value: Any, end: str) -> Iterator[bytes]:
+    """A value whose last line begins with ``end``, what is in it one blank further in."""
+    line = f"{end} ".encode()
+    if isinstance(value, Iterator):
+        yield b"["
+        for number, item in enumerate(value):
+            yield b"," * (number > 0) + line + canonical(item)
+        yield f"{end}]".encode()
+    elif isinstance(value, Mapping) and value:
+        for number, (name, inner) in enumerate(sorted(value.items())):
+            yield (b"," if number else b"{") + line + canonical(name) + b": "
+            yield from _in_lines(inner, f"{end} ")
+        yield f"{end}}}".encode()
+    else:
+        yield json.dumps(value, indent=1, sort_keys=True).replace("\n", end).encode()
 
 
 def read_in_parts(file: BinaryIO, one_by_one: Collection[str], what: str) -> Iterator[tuple[str, Any]]:
     """The values of a document by their names; of the lists ``one_by_one`` each item for itself.
 
+    A list may be one in an object, "undo.conflicts": then the values of that are told by such names too.
     However it is spaced. Raises Damaged where it is no JSON object.
     """
     text = _Text(file, what)
     text.expect("{")
+    yield from _members(text, one_by_one, "")
+
+
+def _members(text: "_Text", one_by_one: Collection[str], above: str) -> Iterator[tuple[str, Any]]:
+    """Those of an object that has begun; ``above`` is what stands before their names."""
     if text.passes("}"):
         return
     while True:
-        name = str(text.value())
+        name = above + str(text.value())
         text.expect(":")
         if name in one_by_one and text.passes("["):
             if not text.passes("]"):
@@ -67,6 +81,8 @@ def read_in_parts(file: BinaryIO, one_by_one: Collection[str], what: str) -> Ite
                 while text.passes(","):
                     yield name, text.value()
                 text.expect("]")
+        elif any(one.startswith(f"{name}.") for one in one_by_one) and text.passes("{"):
+            yield from _members(text, one_by_one, f"{name}.")
         else:
             yield name, text.value()
         if not text.passes(","):

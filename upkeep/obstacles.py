@@ -1,31 +1,30 @@
 """What keeps rows of a run from being put back although nobody has touched them: their parents (P-53, P-67)."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
 
 from upkeep.catalog import Catalog, ForeignKey
 from upkeep.changes import Change
 from upkeep.databases import Reading
-from upkeep.fixpoint import Spot
+from upkeep.fixpoint import SPOTS, Spot
 from upkeep.gathered import Gathered, comparable
 from upkeep.pointers import dangling
 from upkeep.rows import images_of
-from upkeep.spilled import Spill, flat, raised
-from upkeep.values import Row, Value
+from upkeep.spilled import Spill, Spilled, flat, raised
+from upkeep.spilled_mapping import TEXTS, SpilledMapping
+from upkeep.values import Row, Value, in_pieces
 
 Pointing = Mapping[ForeignKey, Iterable[Mapping[Row, Row]]]
 """By key the rows of its child that come to point by it, piece by piece, each with what it will point with."""
-_LEVEL = 5000
 
 
 def adopted(
     reading: Reading, changes: Sequence[Change], missed: Mapping[str, Collection[Row]], pointing: Pointing
-) -> dict[Spot, str]:
-    """Rows that missed a parent before the run, and whose missing parent is there now.
+) -> Iterator[tuple[Spot, str]]:
+    """Rows that missed a parent before the run, and whose missing parent is there now, each with these words.
 
     One that the run has brought itself is no stranger, and goes again.
     """
-    found: dict[Spot, str] = {}
     for key, pieces in pointing.items():
         orphans, brought = missed.get(str(key), ()), None
         for piece in pieces if orphans else ():
@@ -36,8 +35,7 @@ def adopted(
                 brought = _brought(changes, key)
             why = f"a row is there now that it would point at by {key}, where there was none"
             strangers = (row for row in there if comparable(of_orphans[row]) not in (brought or ()))
-            found |= {Spot(key.child, row): why for row in strangers}
-    return found
+            yield from ((Spot(key.child, row), why) for row in strangers)
 
 
 def _brought(changes: Iterable[Change], key: ForeignKey) -> Collection[Row]:
@@ -55,27 +53,37 @@ def _brought(changes: Iterable[Change], key: ForeignKey) -> Collection[Row]:
 
 def without_parents(
     reading: Reading, changes: Sequence[Change], pointing: Pointing, conflicts: Mapping[Spot, str]
-) -> dict[Spot, str]:
+) -> Mapping[Spot, str]:
     """Rows whose parent the run had removed and that cannot come back; those that point at these in turn, to the end.
 
     Values are compared as they are: what an engine takes for the same by a conversion is found when it is done.
     """
-    if not conflicts:
-        return {}
-    below, found = _Below(changes, pointing), dict[Spot, str]()
-    waiting = list(conflicts)
-    while waiting:
-        level, waiting = waiting[:_LEVEL], waiting[_LEVEL:]
-        there = _there(reading, level)
-        for spot in level:
+    found = SpilledMapping(SPOTS, TEXTS)
+    below = _Below(changes, pointing) if conflicts else None
+    level: Collection[Spot] = conflicts
+    while below and level:
+        level = Spilled(_bereft(reading, below, level, conflicts, found), SPOTS)
+    return found
+
+
+def _bereft(
+    reading: Reading,
+    below: "_Below",
+    staying: Iterable[Spot],
+    conflicts: Mapping[Spot, str],
+    found: MutableMapping[Spot, str],
+) -> Iterator[Spot]:
+    """Rows that point at those that stay as they are and were not known to stay themselves; told to ``found``."""
+    for piece in in_pieces(staying):
+        there = _there(reading, piece)
+        for spot in piece:
             change = below.change(spot)
             if change.before is None or (change.after is not None and spot in there):
                 continue  # it never was a parent of theirs, or it still is
             for child, name in below.children(spot.table, dict(zip(change.columns, change.before, strict=True))):
                 if child not in conflicts and child not in found:
                     found[child] = f"what it points at by {name} cannot be put back"
-                    waiting.append(child)
-    return found
+                    yield child
 
 
 def _there(reading: Reading, spots: Iterable[Spot]) -> set[Spot]:

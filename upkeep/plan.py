@@ -82,10 +82,11 @@ class Plan:
     def document(self) -> dict[str, Any]:
         """The plan as JSON, rows by table and locator; the form that the digest is over (format 1)."""
         parts = self.in_parts()
-        return parts | {name: list(parts[name]) for name in ("repairs", "healed") if name in parts}
+        whole = {name: list(parts[name]) for name in ("repairs", "healed") if name in parts}
+        return parts | whole | ({"undo": self.undo.document()} if self.undo else {})
 
     def in_parts(self) -> dict[str, Any]:
-        """The same, its repairs and healed orphans one by one as they are asked for.
+        """The same, its repairs, healed orphans and conflicts one by one as they are asked for.
 
         What a plan without restored rows or keys to enforce lacks is left out, so that plans of before have the digest
         that they had.
@@ -105,7 +106,7 @@ class Plan:
             "kept": [[kept.key, kept.rows, kept.reason] for kept in self.kept],
             "migration": migration,
             "triggers": list(self.triggers),
-            **({"undo": self.undo.document()} if self.undo else {}),
+            **({"undo": self.undo.in_parts()} if self.undo else {}),
             **({"healed": (healed.document() for healed in self.healed)} if self.healed else {}),
             **wanted,
         }

@@ -62,8 +62,8 @@ def judge_put_back(again: Plan, deed: Deed, undo: Undo) -> Check:
     ``again`` is a second undo of the same run, drawn up of that database.
     """
     there, left = again.undo.there if again.undo else 0, len(undo.conflicts)
-    told = {(conflict.table, conflict.row) for conflict in undo.conflicts}
-    undone = all((repair.table, repair.row) in told for repair in again.repairs)
+    told = Gathered((conflict.table, conflict.row) for conflict in undo.conflicts)
+    undone = all(told.holds(repair.table, repair.row) for repair in again.repairs)
     return Check(
         claim="every row is as it was before the run, and a second undo would find nothing to do",
         holds=undone and there == len(deed.changes) - left,

@@ -10,14 +10,14 @@ What is decided here:
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 from upkeep.catalog import Catalog, ForeignKey, Table
 from upkeep.changes import Change, Refusal
 from upkeep.databases import Reading
-from upkeep.fixpoint import Spot
+from upkeep.fixpoint import SPOTS, Spot
 from upkeep.gathered import Gathered
 from upkeep.making import Comeback
 from upkeep.obstacles import adopted, can_be_asked, without_parents
@@ -28,7 +28,8 @@ from upkeep.policy import Action
 from upkeep.repair import REPAIRS
 from upkeep.rows import images_of
 from upkeep.spilled import Spilled, arranged
-from upkeep.undo import Conflict, Undo
+from upkeep.spilled_mapping import TEXTS, SpilledMapping
+from upkeep.undo import CONFLICTS, Conflict, Undo
 from upkeep.values import Row, in_pieces, row_digest
 
 
@@ -58,19 +59,19 @@ def draw_back(
     database: str,
     deed: Deed,
     keys: tuple[ForeignKey, ...],
-    refusals: tuple[Refusal, ...] = (),
+    refusals: Sequence[Refusal] = (),
 ) -> Plan:
     """The plan that puts the rows of ``deed`` back; ``refusals`` are those that a rehearsal met."""
     catalog = reading.catalog()
-    conflicts: dict[Spot, str] = {}
+    conflicts: SpilledMapping[Spot, str] = SpilledMapping(SPOTS, TEXTS)
     ways = _Ways(reading, deed.changes, conflicts)
     there = len(deed.changes) - len(ways.back) - len(conflicts)
-    conflicts |= ways.refused(refusals)
+    conflicts.put(ways.refused(refusals))
     pointing = {key: ways.pointing(key) for key in {str(key): key for key in keys if key.askable}.values()}
-    conflicts |= adopted(reading, deed.changes, deed.missed, pointing)
-    conflicts |= without_parents(reading, deed.changes, pointing, conflicts)
+    conflicts.put(adopted(reading, deed.changes, deed.missed, pointing))
+    conflicts.put(without_parents(reading, deed.changes, pointing, conflicts).items())
     tables, staying = _tables_back(reading, deed, ways, conflicts)
-    conflicts |= staying
+    conflicts.put(staying.items())
     left = Spilled(ways.but_for(conflicts), REPAIRS) if conflicts else ways.back
     whole = {one.table for one in tables}
     return Plan(
@@ -78,21 +79,26 @@ def draw_back(
         left,
         triggers=triggers_fired(catalog, {(one.table, one.action) for one in left if one.table not in whole}),
         tables=tables,
-        undo=Undo(deed.run, tuple(Conflict(*spot, why) for spot, why in sorted(conflicts.items(), key=repr)), there),
+        undo=Undo(deed.run, _in_order(conflicts), there),
     )
+
+
+def _in_order(conflicts: Mapping[Spot, str]) -> Sequence[Conflict]:
+    told = (Conflict(*spot, why) for spot, why in conflicts.items())
+    return Spilled(arranged(told, lambda one: (repr((Spot(one.table, one.row), one.why)),), 1, CONFLICTS), CONFLICTS)
 
 
 class _Ways:
     """What puts the rows of a run back, in the order of the plan; rows that cannot be are told to ``conflicts``."""
 
-    def __init__(self, reading: Reading, changes: Iterable[Change], conflicts: dict[Spot, str]) -> None:
+    def __init__(self, reading: Reading, changes: Iterable[Change], conflicts: MutableMapping[Spot, str]) -> None:
         self._reading = reading
         self._catalog = reading.catalog()
         self._coming: Counter[str] = Counter()  # by table, those that do not go; they stand first
         order = arranged(self._found(changes, conflicts), _order, 3, REPAIRS)
         self.back: Sequence[Repair] = Spilled(order, REPAIRS)
 
-    def _found(self, changes: Iterable[Change], conflicts: dict[Spot, str]) -> Iterator[Repair]:
+    def _found(self, changes: Iterable[Change], conflicts: MutableMapping[Spot, str]) -> Iterator[Repair]:
         for piece in in_pieces(changes):
             images = _images(self._reading, self._catalog, piece)
             for change in piece:
@@ -104,11 +110,11 @@ class _Ways:
                 elif way:
                     conflicts[spot] = way
 
-    def refused(self, refusals: tuple[Refusal, ...]) -> dict[Spot, str]:
-        """Those that a rehearsal met."""
+    def refused(self, refusals: Sequence[Refusal]) -> Iterator[tuple[Spot, str]]:
+        """Those that a rehearsal met, each with what the database said."""
         asked = Gathered((one.table, one.row) for one in self.back) if refusals else Gathered()
         told = (one for one in refusals if asked.holds(one.table, one.row))
-        return {Spot(one.table, one.row): f"the database refuses it: {one.said}" for one in told}
+        return ((Spot(one.table, one.row), f"the database refuses it: {one.said}") for one in told)
 
     def pointing(self, key: ForeignKey) -> "_PiecesOf":
         """The rows that come to point by a key, piece by piece, however often they are asked for."""
@@ -160,22 +166,22 @@ def way_back(change: Change, image: Row | None, table: Table | None) -> Repair |
 
 def _tables_back(
     reading: Reading, deed: Deed, ways: _Ways, conflicts: Collection[Spot]
-) -> tuple[tuple[Comeback, ...], dict[Spot, str]]:
+) -> tuple[tuple[Comeback, ...], Mapping[Spot, str]]:
     """The tables that go again, or come back once more; and rows of those that must stay, for others are in them.
 
     ``reading`` shows those that come back as if they were there, empty.
     """
     found: list[Comeback] = []
-    staying: dict[Spot, str] = {}
+    staying: SpilledMapping[Spot, str] = SpilledMapping(SPOTS, TEXTS)
     for one in (comeback.reversed for comeback in deed.tables):
         if one.table not in reading.catalog().tables:
             continue  # it is gone already
-        going = [Spot(way.table, way.row) for way in ways.but_for(conflicts) if way.table == one.table]
+        going = Spilled((Spot(*way[:2]) for way in ways.but_for(conflicts) if way.table == one.table), SPOTS)
         if not one.goes or (is_as_made(reading, one) and reading.count(one.table, digest=False).rows == len(going)):
             found.append(one)
         else:
             why = f"the table {one.table}, which would go with it, has other rows or another schema since"
-            staying |= dict.fromkeys(going, why)
+            staying.put((spot, why) for spot in going)
     return tuple(found), staying
 
 

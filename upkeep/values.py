@@ -55,14 +55,24 @@ def row_digest(row: Row) -> str:
 
 
 def digest_in_parts(document: Mapping[str, Any]) -> str:
-    """The ``digest`` of a document in which a list may be an iterator: its items come one by one."""
+    """The ``digest`` of a document in which a list may be an iterator, at any depth: its items come one by one."""
     taken = hashlib.sha256()
-    for number, (name, value) in enumerate(sorted(document.items())):
-        taken.update((b"," if number else b"{") + canonical(name) + b":")
-        for part in _canonical_list(value) if isinstance(value, Iterator) else (canonical(value),):
-            taken.update(part)
-    taken.update(b"}" if document else b"{}")
+    for part in _canonical_parts(document):
+        taken.update(part)
     return taken.hexdigest()
+
+
+def _canonical_parts(value: Any) -> Iterator[bytes]:
+    if isinstance(value, Iterator):
+        yield from _canonical_list(value)
+    elif isinstance(value, Mapping):
+        yield b"{"
+        for number, (name, inner) in enumerate(sorted(value.items())):
+            yield b"," * (number > 0) + canonical(name) + b":"
+            yield from _canonical_parts(inner)
+        yield b"}"
+    else:
+        yield canonical(value)
 
 
 def digest_of_list(items: Iterable[Any]) -> str:

@@ -22,6 +22,9 @@ from upkeep.spilled_mapping import TEXTS, SpilledMapping
 from upkeep.stores import Store
 from upkeep.values import Row, canonical, decode, encode, in_pieces
 
+ROW_BY_ROW = "repairs", "healed", "undo.conflicts"
+"""The parts of a plan that are as long as it is."""
+
 
 @dataclass(frozen=True)
 class Secret:
@@ -163,10 +166,10 @@ def rows_put_back(store: Store, database: str) -> Mapping[Spot, str]:
 
 
 def planned_by(store: Store, database: str, run: str) -> Iterator[tuple[str, Any]]:
-    """The plan of a run as it stands in the store, its repairs and healed orphans one by one."""
+    """The plan of a run as it stands in the store, by the names of its parts; those ``ROW_BY_ROW`` item by item."""
     name = f"{database}/repairs/{run}/plan.json"
     with store.get(name) as file:
-        yield from read_in_parts(file, ("repairs", "healed"), name)
+        yield from read_in_parts(file, ROW_BY_ROW, name)
 
 
 def _performed(store: Store, database: str) -> Iterator[str]:
