@@ -43,6 +43,8 @@ IN_A_TRANSACTION = (
     "call upkeep/journal.py:clear_intention 1",
     "return upkeep/journal.py:clear_intention 1",
 )
+IN_A_TRANSACTION_ON_A_SERVER = IN_A_TRANSACTION[IN_A_TRANSACTION.index("return upkeep/journal.py:write_intention 1") :]
+"""Before that the store alone has acted: what becomes of it is tried beside a file, at each of these moments."""
 PERFORMS = "tasks/performance.py:perform"
 """The rehearsal goes the same way before."""
 IN_AN_EXCHANGE = (
@@ -194,9 +196,11 @@ def test_promise_4_killed_between_any_two_acts_of_a_performance(
     rehearsed: Rehearsal, short_runs: Runs, tmp_path: Path, subtests: pytest.Subtests
 ) -> None:
     exchanged = rehearsed.night.rehearsed.plan.migration is not None
-    exchange = IN_AN_EXCHANGE_ON_A_SERVER if rehearsed.clinic.on else IN_AN_EXCHANGE
+    on_a_server = rehearsed.clinic.on is not None
+    exchange = IN_AN_EXCHANGE_ON_A_SERVER if on_a_server else IN_AN_EXCHANGE
+    transaction = IN_A_TRANSACTION_ON_A_SERVER if on_a_server else IN_A_TRANSACTION
     said = set()
-    for number, moment in enumerate(exchange if exchanged else IN_A_TRANSACTION):
+    for number, moment in enumerate(exchange if exchanged else transaction):
         with subtests.test(moment=moment):
             own = rehearsed.copied(tmp_path / f"at-{number}")
             parameters: dict[str, Any] = {"rehearsal": str(own.pickled), "run": f"killed-{number}"}
