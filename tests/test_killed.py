@@ -94,9 +94,9 @@ IN_A_BACKUP = (
 )
 
 
-def _slow(place: str) -> Any:
+def _again(place: str) -> Any:
     """The store does the same there whatever server the bytes come from."""
-    return pytest.mark.slow if place == "mariadb" else ()
+    return pytest.mark.exhaustive if place == "mariadb" else ()
 
 
 @dataclass(frozen=True)
@@ -238,7 +238,7 @@ def test_promise_4_killed_at_a_hundred_random_moments_of_a_performance(
     ("damaged", "moment"),
     [
         *((place, moment) for place, own in IN_A_DUMP.items() for moment in own),
-        *(pytest.param(place, moment, marks=_slow(place)) for place in IN_A_DUMP for moment in IN_A_BACKUP),
+        *(pytest.param(place, moment, marks=_again(place)) for place in IN_A_DUMP for moment in IN_A_BACKUP),
     ],
     indirect=["damaged"],
 )
