@@ -20,8 +20,10 @@ from great_expectations.data_context.types.resource_identifiers import (
 
 from expectations.meaning import Heard
 from expectations.suites import Suite, expectation, expectation_suite
+from expectations.views import IndexPageView, PageView
 
 SITE = "pages"
+SECTIONS = ("expectations", "validations", "profiling")
 
 
 def write_documents(
@@ -49,8 +51,15 @@ def _site(folder: Path) -> DataDocsSiteConfigTypedDict:
     return {
         "class_name": "SiteBuilder",
         "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(folder.absolute())},
-        "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+        "site_index_builder": {"class_name": "DefaultSiteIndexBuilder", "view": _view(IndexPageView)},
+        "site_section_builders": {  # type: ignore[typeddict-unknown-key]  # the library reads it all the same
+            section: {"view": _view(PageView)} for section in SECTIONS
+        },
     }
+
+
+def _view(view: type) -> dict[str, str]:
+    return {"module_name": view.__module__, "class_name": view.__name__}
 
 
 def _result(suite: Suite, heard: Sequence[Heard]) -> ExpectationSuiteValidationResult:

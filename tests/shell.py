@@ -90,17 +90,19 @@ class Place:
         """The manifests in the store."""
         return sorted(self.store.glob("main/backups/*/manifest.json"))
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The settings that point here."""
+        return {
+            "DATABASE_URL": f"sqlite:///{self.path}",
+            "UPKEEP_STORE": self.store.as_uri(),
+            "UPKEEP_SCRATCH": str(self.folder / "scratch"),
+            "UPKEEP_POLICY": str(self.folder / "policy.toml"),
+        }
+
     def set(self, **settings: str) -> None:
         """Point the settings here, or somewhere else where that is said."""
-        os.environ.update(
-            {
-                "DATABASE_URL": f"sqlite:///{self.path}",
-                "UPKEEP_STORE": self.store.as_uri(),
-                "UPKEEP_SCRATCH": str(self.folder / "scratch"),
-                "UPKEEP_POLICY": str(self.folder / "policy.toml"),
-            }
-            | settings
-        )
+        os.environ.update(self.environment | settings)
 
     def run(self, script: str) -> None:
         """Run SQL on the database as the application does, with foreign keys not enforced."""

@@ -408,7 +408,9 @@ def test_recover_answers_as_maintain_does(place: Place) -> None:
 
 
 @pytest.mark.slow
-def test_maintain_writes_one_document_and_nothing_else_in_a_process_of_its_own(place: Place) -> None:
+def test_maintain_writes_one_document_and_nothing_else_in_a_process_of_its_own(place: Place, prefect_here: str) -> None:
+    """With a server that is there; the demo in a process of its own begins one for itself."""
+    place.set(PREFECT_API_URL=prefect_here)
     place.policy(DELETES)
     said = upkeep_in_a_process("maintain", "--perform", "within_limits", "--json", folder=place.folder)
     assert said.code == 0, said

@@ -49,7 +49,11 @@ class Clinic:
                 connection.execute(text(statement))
 
 
-@pytest.fixture(scope="session", params=["system_postgresql", "wheel_postgresql", "mariadb"])
+AGAIN = pytest.param("wheel_postgresql", marks=pytest.mark.exhaustive)
+"""The second PostgreSQL says once more what the first one said."""
+
+
+@pytest.fixture(scope="session", params=["system_postgresql", AGAIN, "mariadb"])
 def fresh(request: pytest.FixtureRequest) -> Fresh:
     """The URL of a new, empty database, on one server after the other."""
     server: PostgresServer | MariadbServer = request.getfixturevalue(request.param)

@@ -18,10 +18,14 @@ NOT_EMPTY = "the database that DATABASE_URL names is not empty, and the demo bui
 
 
 @pytest.mark.slow
-def test_the_demo_on_postgresql_from_an_env_file(postgresql: PostgresServer, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("prefect_here")
+def test_the_demo_on_postgresql_from_an_env_file(
+    postgresql: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     base = postgresql.make_database()
     (tmp_path / ".env").write_text(f"DATABASE_URL={postgresql.url(base)}\nUPKEEP_APP_PYTHON=/bin/true\n")
-    said = upkeep_in_a_process("demo", "--folder", "demo", "--json", folder=tmp_path)
+    said = upkeep("demo", "--folder", "demo", "--json")
     assert said.code == 0, said
     assert said.document["performed"] is True
     assert said.document["again"]["ended"] == "nothing to do"

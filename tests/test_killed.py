@@ -43,6 +43,8 @@ IN_A_TRANSACTION = (
     "call upkeep/journal.py:clear_intention 1",
     "return upkeep/journal.py:clear_intention 1",
 )
+IN_A_TRANSACTION_ON_A_SERVER = IN_A_TRANSACTION[IN_A_TRANSACTION.index("return upkeep/journal.py:write_intention 1") :]
+"""Before that the store alone has acted: what becomes of it is tried beside a file, at each of these moments."""
 PERFORMS = "tasks/performance.py:perform"
 """The rehearsal goes the same way before."""
 IN_AN_EXCHANGE = (
@@ -92,9 +94,9 @@ IN_A_BACKUP = (
 )
 
 
-def _slow(place: str) -> Any:
+def _again(place: str) -> Any:
     """The store does the same there whatever server the bytes come from."""
-    return pytest.mark.slow if place == "mariadb" else ()
+    return pytest.mark.exhaustive if place == "mariadb" else ()
 
 
 @dataclass(frozen=True)
@@ -194,9 +196,11 @@ def test_promise_4_killed_between_any_two_acts_of_a_performance(
     rehearsed: Rehearsal, short_runs: Runs, tmp_path: Path, subtests: pytest.Subtests
 ) -> None:
     exchanged = rehearsed.night.rehearsed.plan.migration is not None
-    exchange = IN_AN_EXCHANGE_ON_A_SERVER if rehearsed.clinic.on else IN_AN_EXCHANGE
+    on_a_server = rehearsed.clinic.on is not None
+    exchange = IN_AN_EXCHANGE_ON_A_SERVER if on_a_server else IN_AN_EXCHANGE
+    transaction = IN_A_TRANSACTION_ON_A_SERVER if on_a_server else IN_A_TRANSACTION
     said = set()
-    for number, moment in enumerate(exchange if exchanged else IN_A_TRANSACTION):
+    for number, moment in enumerate(exchange if exchanged else transaction):
         with subtests.test(moment=moment):
             own = rehearsed.copied(tmp_path / f"at-{number}")
             parameters: dict[str, Any] = {"rehearsal": str(own.pickled), "run": f"killed-{number}"}
@@ -234,7 +238,7 @@ def test_promise_4_killed_at_a_hundred_random_moments_of_a_performance(
     ("damaged", "moment"),
     [
         *((place, moment) for place, own in IN_A_DUMP.items() for moment in own),
-        *(pytest.param(place, moment, marks=_slow(place)) for place in IN_A_DUMP for moment in IN_A_BACKUP),
+        *(pytest.param(place, moment, marks=_again(place)) for place in IN_A_DUMP for moment in IN_A_BACKUP),
     ],
     indirect=["damaged"],
 )

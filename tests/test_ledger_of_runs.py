@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from tests.clinics import Runs
-from tests.damaged_clinic import Clinic
 from tests.pages import read
 from tests.shell import DELETES, family, upkeep
 from upkeep.ledger_verdict import Demand
@@ -102,18 +101,20 @@ def test_a_run_that_an_error_stops_ends_in_the_ledger_too(tmp_path: Path) -> Non
         ("call upkeep/journal.py:clear_intention 1", "performed"),
     ],
 )
-def test_a_killed_run_is_open_until_the_next_settles_it(damaged: Clinic, runs: Runs, moment: str, found: str) -> None:
-    assert runs.maintain(damaged, perform="within_limits", migrate=False, moment=moment) is None
-    verdict, links = verify_ledger(open_store(damaged.store.parent.as_uri()), damaged.store.name, Demand())
+def test_a_killed_run_is_open_until_the_next_settles_it(tmp_path: Path, runs: Runs, moment: str, found: str) -> None:
+    place = family(tmp_path / "shop")
+    place.policy(DELETES)
+    assert runs.maintain(place, perform="within_limits", moment=moment) is None
+    verdict, links = verify_ledger(open_store(place.store.as_uri()), "main", Demand())
     (killed,) = verdict.open
     assert verdict.intact
     assert not verdict.complete
-    assert runs.maintain(damaged, migrate=False)["verdict"]["passed"]
-    receipts = ledger_of(damaged.store.parent, damaged.store.name)
+    assert runs.maintain(place)["verdict"]["passed"]
+    receipts = ledger_of(place.store)
     (died,) = [one for one in receipts if one["kind"] == "died"]
     assert (died["run"], died["number"]) == (killed, len(links) + 1)
     assert died["contents"]["outcome"]["found"] == found
-    page = read((damaged.store / "evidence" / killed / "page.html").read_bytes())
+    page = read((place.store / "main/evidence" / killed / "page.html").read_bytes())
     assert page.tables["runs"][0]["how it ended"].startswith("died; it had")
     assert {row["alarm"] for row in page.tables["alarms"]} == {"run died"}
     assert bool(page.tables["changes"]) == (found == "performed")

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -169,14 +170,19 @@ def test_a_replica_of_a_sqlite_file_is_refused_before_anything_is_done(place: Pl
     assert place.backups == []
 
 
+Wait = Callable[[str], None]
+
+
 @pytest.fixture(params=["live", "replica"])
 def served(
     request: pytest.FixtureRequest, replicated: tuple[PostgresServer, PostgresServer], tmp_path: Path
-) -> tuple[PostgresServer, str]:
-    """The damaged clinic on each server, with a policy that says weekly; with and without a replica."""
+) -> tuple[PostgresServer, str, Wait]:
+    """A database on each server, the settings for it, with a policy that says weekly; with and without a replica.
+
+    What it holds is for the test to say, which then calls for the replica.
+    """
     live, replica = replicated
     base = live.make_database()
-    build(tmp_path / "clinic", url=live.url(base), kinds=DEMO_KINDS)
     shutil.copy(HOUSE / "examples/clinic/policy.toml", tmp_path)
     says(Clinic(tmp_path), "weekly")
     (tmp_path / "store").mkdir()
@@ -186,12 +192,10 @@ def served(
         UPKEEP_STORE=(tmp_path / "store").as_uri(),
         UPKEEP_SCRATCH=str(tmp_path / "scratch"),
         UPKEEP_POLICY=str(tmp_path / "policy.toml"),
-        UPKEEP_SUITES=str(HOUSE / "expectations/suites/clinic"),
     )
     if request.param == "replica":
-        replica.wait_for(base)
         os.environ["UPKEEP_REPLICA_URL"] = replica.url(base)
-    return live, base
+    return live, base, replica.wait_for
 
 
 def found_in(report: dict[str, Any]) -> list[dict[str, Any]]:
@@ -201,9 +205,12 @@ def found_in(report: dict[str, Any]) -> list[dict[str, Any]]:
 
 @pytest.mark.slow
 def test_on_postgresql_a_look_finds_what_the_restored_copy_showed_and_makes_no_scratch(
-    served: tuple[PostgresServer, str],
+    served: tuple[PostgresServer, str, Wait], tmp_path: Path
 ) -> None:
-    live, base = served
+    live, base, wait_for_replica = served
+    build(tmp_path / "clinic", url=live.url(base), kinds=DEMO_KINDS)
+    wait_for_replica(base)
+    os.environ["UPKEEP_SUITES"] = str(HOUSE / "expectations/suites/clinic")
     live.run(base, "SET synchronous_commit = on", "CREATE TABLE last_written (id int)")
     first = upkeep("maintain", "--json").document
     assert first["verified"] is True
@@ -226,8 +233,11 @@ def test_on_postgresql_a_look_finds_what_the_restored_copy_showed_and_makes_no_s
 
 @pytest.mark.slow
 def test_on_postgresql_a_question_that_takes_too_long_is_no_answer_and_no_pass(
-    served: tuple[PostgresServer, str], tmp_path: Path
+    served: tuple[PostgresServer, str, Wait], tmp_path: Path
 ) -> None:
+    live, base, wait_for_replica = served
+    live.run(base, "CREATE TABLE a (id int PRIMARY KEY)", "CREATE TABLE b (id int PRIMARY KEY, a_id int REFERENCES a)")
+    wait_for_replica(base)
     assert upkeep("maintain", "--json").document["verified"] is True
     suites = tmp_path / "suites"
     suites.mkdir()
@@ -239,4 +249,4 @@ def test_on_postgresql_a_question_that_takes_too_long_is_no_answer_and_no_pass(
     (check,) = (check for check in said.document["verdict"]["checks"] if check["claim"] == "a rule")
     assert check["holds"] is None
     assert "statement timeout" in check["seen"]
-    assert served[0].run("postgres", "SELECT 1 FROM pg_stat_activity WHERE application_name = 'upkeep look'") == []
+    assert live.run("postgres", "SELECT 1 FROM pg_stat_activity WHERE application_name = 'upkeep look'") == []

@@ -73,6 +73,22 @@ def test_the_schema_digest_changes_with_the_schema_and_with_nothing_else() -> No
     assert digests[0] == digests[1] != digests[2]
 
 
+def test_the_catalog_is_that_of_the_schema_as_it_is_however_many_were_read_before() -> None:
+    changing, other = made("CREATE TABLE t (id INTEGER PRIMARY KEY)"), made("CREATE TABLE t (id TEXT PRIMARY KEY)")
+    first = read_catalog(changing)
+    for number in range(12):
+        changing.execute(f"ALTER TABLE t ADD COLUMN c{number} REFERENCES t")
+        changing.execute(f"CREATE INDEX i{number} ON t (c{number})")
+        found, added = read_catalog(changing), [f"c{n}" for n in range(number + 1)]
+        assert [column.name for column in found.tables["t"].columns] == ["id", *added]
+        assert [(key.columns, key.indexed) for key in found.keys] == [((name,), True) for name in added]
+        changing.execute(f"DROP INDEX i{number}")
+        assert [key.indexed for key in read_catalog(changing).keys] == [True] * number + [False]
+        changing.execute(f"CREATE INDEX i{number} ON t (c{number})")
+        assert [column.type for column in read_catalog(other).tables["t"].columns] == ["TEXT"]
+    assert read_catalog(made("CREATE TABLE t (id INTEGER PRIMARY KEY)")) == first
+
+
 def test_a_key_that_the_policy_states_is_judged_as_the_engine_would() -> None:
     connection = made("""
         CREATE TABLE "Doctors" ("Id" INTEGER PRIMARY KEY, name TEXT);

@@ -253,6 +253,9 @@ def test_names_come_in_order_and_by_prefix(place: Place) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "place", ["directory", "ceph", pytest.param("moto", marks=pytest.mark.exhaustive)], indirect=True
+)
 def test_more_names_than_fit_on_a_page_are_all_listed(place: Place) -> None:
     names = [f"ledger/{number:06}.json" for number in range(1100)]
     with ThreadPoolExecutor(8) as writers:

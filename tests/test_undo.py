@@ -1,13 +1,16 @@
 """`upkeep undo RUN` from its record to its receipts: the example clinic given back, kills, conflicts, tampering."""
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.clinics import Runs
-from tests.damaged_clinic import Clinic
+from tests.clinics import Runs, settings_set_back
+from tests.damaged_clinic import Clinic, Content
 from tests.shell import DELETES, Place, Said, family, nothing_changes, upkeep
 from upkeep.ledger_verdict import Demand
 from upkeep.receipts import verify_ledger
@@ -15,11 +18,44 @@ from upkeep.receipts import verify_ledger
 pytest_plugins = ("tests.clinics",)
 
 
-def remediated(damaged: Clinic, runs: Runs) -> str:
-    """A run has repaired the clinic; its name."""
-    report = runs.maintain(damaged, perform="within_limits", migrate=False)
-    assert report["ended"] == "performed and verified"
-    return str(report["run"])
+@dataclass(frozen=True)
+class Remediated:
+    """A clinic that a ``run`` has repaired, what it held before and since, and the report of an undo's rehearsal."""
+
+    clinic: Clinic
+    run: str
+    before: Content
+    repaired: Content
+    shown: Any
+
+
+@pytest.fixture(scope="session")
+def remediated_in(
+    clinic_in: Callable[[str, Path], Clinic], runs: Runs, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Remediated]:
+    """One in each of the ``PLACES``, made once; nobody undoes that one."""
+
+    @cache
+    def made(place: str) -> Remediated:
+        with settings_set_back():
+            clinic = clinic_in(place, tmp_path_factory.mktemp("remediated") / "clinic")
+            clinic.change("UPDATE user_sessions SET device = 'planted-7'")
+            before = clinic.content()
+            report = runs.maintain(clinic, perform="within_limits", migrate=False)
+            assert report["ended"] == "performed and verified"
+            run, repaired = str(report["run"]), clinic.content()
+            return Remediated(clinic, run, before, repaired, rehearsed(clinic, runs, run))
+
+    return made
+
+
+@pytest.fixture
+def remediated(
+    request: pytest.FixtureRequest, remediated_in: Callable[[str], Remediated], tmp_path: Path
+) -> Remediated:
+    """A copy of one's own."""
+    made = remediated_in(getattr(request, "param", "delete"))
+    return replace(made, clinic=made.clinic.copied(tmp_path / "clinic"))
 
 
 def rehearsed(damaged: Clinic, runs: Runs, run: str, **more: Any) -> Any:
@@ -38,15 +74,14 @@ def approved(damaged: Clinic, runs: Runs, run: str, digest: str, **more: Any) ->
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
-    "damaged", ["delete", "system", pytest.param("mariadb", marks=pytest.mark.exhaustive)], indirect=True
+    "remediated", ["delete", "system", pytest.param("mariadb", marks=pytest.mark.exhaustive)], indirect=True
 )
 def test_promise_3_an_undo_gives_back_the_damaged_clinic_and_its_undo_the_repaired_one(
-    damaged: Clinic, runs: Runs
+    remediated: Remediated, runs: Runs
 ) -> None:
-    before = damaged.content()
-    run = remediated(damaged, runs)
-    repaired = damaged.content()
-    shown = rehearsed(damaged, runs, run)
+    damaged, run, shown = remediated.clinic, remediated.run, remediated.shown
+    before, repaired = remediated.before, remediated.repaired
+    assert before != repaired
     assert damaged.content() == repaired, "a rehearsal changes nothing"
     assert shown["verdict"]["passed"], shown["verdict"]
     assert (shown["undoes"], shown["plan"]["conflicts"], shown["performed"]) == (run, 0, False)
@@ -72,12 +107,10 @@ def test_promise_3_an_undo_gives_back_the_damaged_clinic_and_its_undo_the_repair
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_promise_10_an_undo_tells_no_value_of_a_row(damaged: Clinic, runs: Runs) -> None:
-    damaged.change("UPDATE user_sessions SET device = 'planted-' || id")
-    run = remediated(damaged, runs)
-    report = rehearsed(damaged, runs, run)
-    assert report["plan"]["by_action"]["restore"] > 0
-    folder = damaged.store
+def test_promise_10_an_undo_tells_no_value_of_a_row(remediated: Remediated) -> None:
+    assert remediated.shown["plan"]["by_action"]["restore"] > 0
+    assert remediated.clinic.ask("SELECT 1 FROM user_sessions WHERE device LIKE 'planted-%' LIMIT 1")
+    folder = remediated.clinic.store
     told = [path for path in folder.rglob("*") if path.is_file() and "backups" not in path.parts]
     assert len(told) > 10
     assert [path for path in told if b"planted-" in path.read_bytes()] == []
@@ -93,12 +126,10 @@ def test_promise_10_an_undo_tells_no_value_of_a_row(damaged: Clinic, runs: Runs)
     ],
 )
 def test_promise_4_an_undo_that_is_killed_is_before_or_after_and_the_next_one_carries_on(
-    damaged: Clinic, runs: Runs, moment: str, said: str
+    remediated: Remediated, runs: Runs, moment: str, said: str
 ) -> None:
-    before = damaged.content()
-    run = remediated(damaged, runs)
-    repaired = damaged.content()
-    digest = rehearsed(damaged, runs, run)["plan"]["digest"]
+    damaged, run, digest = remediated.clinic, remediated.run, remediated.shown["plan"]["digest"]
+    before, repaired = remediated.before, remediated.repaired
     approval = {"approve": digest, "by": "tester", "reason": "to see", "wait": False}
     assert runs.do(damaged, "undo", moment=moment, run=run, **approval) is None, "it was never killed"
     assert damaged.content() == (repaired if said == "had changed nothing" else before)

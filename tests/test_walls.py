@@ -72,7 +72,7 @@ LIVES_IN = {
     "prefect": ("flows/*", "tasks/*"),
     "great_expectations": ("expectations/*",),
     "pandas": ("expectations/*", "upkeep/pages/frames.py"),
-    "jinja2": ("upkeep/pages/html.py",),
+    "jinja2": ("upkeep/pages/html.py", "expectations/views.py"),
     "markupsafe": ("upkeep/pages/html.py",),
     "typst": ("upkeep/pages/pdf.py",),
     "alembic": ("tasks/alembic_door/*",),
