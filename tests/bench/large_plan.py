@@ -26,7 +26,8 @@ _SCHEMA = """
     CREATE INDEX by_doctor ON visits (doctor);
 """
 _GONE = 10**9
-_DOCTORS = 100
+_VISITS_EACH = 10
+"""Of a doctor who comes back."""
 AIM = 1.3
 """Of the memory of a plan over that of one with a tenth of the rows."""
 
@@ -40,8 +41,8 @@ def measure(sizes: Sizes, folder: Path) -> Figure:
     return Figure(
         "large-plan",
         "A large plan",
-        "orphans of three keys in two waves, deleted and nullified, and as many of a fourth that find a hundred parents"
-        " in an older state; drawn up, performed and undone in one process",
+        "orphans of three keys in two waves, deleted and nullified, and as many of a fourth, of which ten each find a"
+        " parent in an older state; drawn up, performed and undone in one process",
         (large, small, *steps),
         (memory_ratio(large, small, sizes.aim(AIM)), cpu_ratio(large, small)),
     )
@@ -59,7 +60,7 @@ def _only(ran: Ran, step: str) -> Ran:
 def build(path: Path, rows: int) -> None:
     """Half of the plan's rows are orphans that go, a quarter loses its parent by that, a quarter becomes NULL.
 
-    As many rows again miss a hundred parents, which stand in the older state beside it.
+    As many rows again miss a tenth as many parents, which stand in the older state beside it.
     """
     half, quarter = rows // 2, rows // 4
     with closing(sqlite3.connect(path)) as connection, connection:
@@ -70,12 +71,16 @@ def build(path: Path, rows: int) -> None:
         connection.executemany("INSERT INTO leaves VALUES (?, ?)", leaves)
         payments = ((i, _GONE + i if i <= quarter else 2) for i in range(1, half + 1))
         connection.executemany("INSERT INTO payments VALUES (?, ?)", payments)
-        visits = ((i, 1 + i % _DOCTORS) for i in range(1, rows + 1))
+        visits = ((i, 1 + i % _doctors(rows)) for i in range(1, rows + 1))
         connection.executemany("INSERT INTO visits VALUES (?, ?)", visits)
     older = _older(path)
     shutil.copy(path, older)
     with closing(sqlite3.connect(older)) as connection, connection:
-        connection.executemany("INSERT INTO doctors VALUES (?)", ((i,) for i in range(1, _DOCTORS + 1)))
+        connection.executemany("INSERT INTO doctors VALUES (?)", ((i,) for i in range(1, _doctors(rows) + 1)))
+
+
+def _doctors(rows: int) -> int:
+    return rows // _VISITS_EACH
 
 
 def _older(path: Path) -> Path:
@@ -131,6 +136,7 @@ def large_plan(path: str, rows: int) -> Said:
     with database.writing() as writing:
         undone = mend(writing, undo, keys)
     done("undo")
-    if not planned[1] == len(mended.changes) == len(undone.changes) == rows + _DOCTORS or len(plan.healed) != rows:
+    expected = rows + _doctors(rows)
+    if not planned[1] == len(mended.changes) == len(undone.changes) == expected or len(plan.healed) != rows:
         raise RuntimeError(f"{planned[1]} rows planned, {len(mended.changes)} changed, {len(undone.changes)} undone")
     return {**watch.said(), "steps": steps}
