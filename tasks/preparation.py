@@ -78,7 +78,9 @@ def told_if_narrow(equipment: Equipment, rows: int) -> tuple[str, ...]:
 
     No refusal: many a plan takes far less, and where the disk is full that is told when it is met, before any change.
     """
-    lack = _lack_of_room(equipment.settings.scratch, rows * _OF_A_ROW, f"a plan for {several(rows, 'row')}")
+    scratch, what = equipment.settings.scratch, f"a plan for {several(rows, 'row')}"
+    # While the folder is not there the files lie elsewhere, see spilled.py.
+    lack = _lack_of_room(scratch, rows * _OF_A_ROW, what) if scratch.is_dir() else ""
     if not lack:
         return ()
     told = f"{lack} if all of them are changed: {_MORE_ROOM}, should it end for want of room"
