@@ -1,4 +1,4 @@
-"""What older backups come to for each orphan, kept on disk: one row of a plan may be an orphan's only trace."""
+"""What older backups come to for each orphan, kept on disk: orphans, and the rows that they find, may be many."""
 
 from collections.abc import Container, Iterable, Iterator, Mapping
 from copy import copy

@@ -82,7 +82,7 @@ def last_receipt(store: Store, database: str) -> Link | None:
         return None
     link = _read(store, name)
     if name != name_of(database, link.receipt.number):
-        raise _not_whole(name, f"is receipt {link.receipt.number} of {link.receipt.database}")
+        raise _not_whole(_end(name), f"is receipt {link.receipt.number} of {link.receipt.database}")
     return link
 
 
@@ -126,25 +126,28 @@ def receipts_back_to(store: Store, database: str, run: str) -> tuple[Link, ...]:
 
 def receipt_at(store: Store, name: str) -> Receipt:
     """The receipt of this name; raises Damaged where it cannot be read."""
-    with store.get(name) as file:
-        content = file.read()
-    try:
-        return link_of(content).receipt
-    except ValueError as fault:
-        raise Damaged(f"{name} {fault}", "stop; run `upkeep ledger verify` and find out who did it") from None
+    return _link_at(store, name, name).receipt
 
 
 def _read(store: Store, name: str) -> Link:
+    return _link_at(store, name, _end(name))
+
+
+def _link_at(store: Store, name: str, called: str) -> Link:
     with store.get(name) as file:
         content = file.read()
     try:
         return link_of(content)
     except ValueError as fault:
-        raise _not_whole(name, str(fault)) from None
+        raise _not_whole(called, str(fault)) from None
 
 
-def _not_whole(name: str, what: str) -> Damaged:
-    return Damaged(f"the end of the ledger, {name}, {what}", "stop; run `upkeep ledger verify` and find out who did it")
+def _end(name: str) -> str:
+    return f"the end of the ledger, {name},"
+
+
+def _not_whole(called: str, what: str) -> Damaged:
+    return Damaged(f"{called} {what}", "stop; run `upkeep ledger verify` and find out who did it")
 
 
 def evidence_of(store: Store, database: str, run: str) -> tuple[Evidence, ...]:
