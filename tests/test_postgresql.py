@@ -19,6 +19,8 @@ from upkeep.backups import bring_back, prove, take_backup
 from upkeep.databases import Database, Reading, Writing
 from upkeep.databases.opening import open_database
 from upkeep.databases.postgresql import PostgresqlDatabase
+from upkeep.databases.postgresql_dump import dumped
+from upkeep.databases.postgresql_tools import find_program
 from upkeep.errors import Damaged, Refused, Unreachable, UpkeepError
 from upkeep.manifests import Manifest, list_backups
 from upkeep.stores import Store, open_store
@@ -286,6 +288,14 @@ def test_a_census_that_fails_while_the_dump_is_stored_leaves_no_backup_and_no_pg
     assert one_house.stored == []
     assert list_backups(one_house.store, "clinic") == ()
     assert of_programs() == []
+
+
+def test_a_dump_whose_snapshot_went_with_its_connection_may_be_tried_again_p124(house: House) -> None:
+    ((gone,),) = house.run("SELECT pg_export_snapshot()")  # it lives as long as its transaction, which is over
+    with house.server.connect(house.base) as connection:
+        program = find_program("pg_dump", connection.info.server_version // 10000, None)
+        with dumped(connection, str(gone), program, 5) as dump, pytest.raises(Unreachable, match="lost the server"):
+            drain(dump)
 
 
 def test_the_end_of_a_dump_that_failed_is_never_reported_however_often_it_is_asked_for_p124(one_house: House) -> None:
