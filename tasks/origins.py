@@ -18,7 +18,7 @@ from upkeep.lost_tables import LostTables, look_for_tables
 from upkeep.manifests import Manifest, list_backups, newest_first
 from upkeep.older_backups import CannotTell, Older
 from upkeep.origins import Origins
-from upkeep.proofs import refuse_changed
+from upkeep.proofs import receipt_of
 from upkeep.recall import Recall
 from upkeep.remaking import CannotMake, as_if_made
 from upkeep.searching import search
@@ -95,7 +95,7 @@ def opened(equipment: Equipment, manifest: Manifest, revision: tuple[str, ...]) 
         raise CannotTell(CANNOT_READ)
     if manifest.census.revision != revision:
         _refuse_without_a_way(equipment, manifest, revision)
-    refuse_changed(equipment.store, manifest)
+    receipt_of(equipment.store, manifest)  # Damaged where that says otherwise
     with equipment.workplace("older") as folder:
         scratch = equipment.database.scratch(folder)
         try:

@@ -1,5 +1,6 @@
 """Drawing up the plan on the scratch and doing there exactly what would be done to the live database."""
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,11 +21,12 @@ from upkeep.equipment import Equipment
 from upkeep.errors import Refused
 from upkeep.finding import keys_of, with_tables_back
 from upkeep.losses import beyond_limits
-from upkeep.manifests import Manifest
+from upkeep.manifests import Manifest, find_backup
 from upkeep.numbers import several
-from upkeep.origins import Origins
+from upkeep.origins import Origins, backup_of
 from upkeep.plan import Migration, Plan, beyond
 from upkeep.planning import Planner
+from upkeep.proofs import receipt_of
 from upkeep.remaking import as_if_made
 from upkeep.report import Detected
 from upkeep.verdict import (
@@ -93,13 +95,32 @@ def rehearse(
         *measured(scratch, after, plan),
         *(there_and_back(equipment, scratch, workplace, plan) if worked.migrated else ()),
     ]
-    return Rehearsed(plan, worked, Verdict(checks=tuple(checks), left_out=_unread(origins)), narrow, refusals)
+    verdict = Verdict(checks=tuple(checks), left_out=_unread(origins))
+    return Rehearsed(plan, worked, verdict, (*narrow, *_unrecorded(equipment, plan)), refusals)
 
 
 def _unread(origins: Origins) -> tuple[str, ...]:
     """What nobody could look for: who approves should know that a rule fell to its next action only for that."""
     blind = sum(orphans for why, orphans in origins.fates.why_not() if CANNOT_READ in why)
     return (f"the parents of {several(blind, 'orphan')} were not looked for: {CANNOT_READ}",) if blind else ()
+
+
+def _unrecorded(equipment: Equipment, plan: Plan) -> tuple[str, ...]:
+    """What comes back out of backups that the ledger does not know: who approves should look at those rows first."""
+    store, database = equipment.store, equipment.settings.database
+    rows_from: Counter[str] = Counter()
+    for source, rows in plan.errands.sources.items():
+        rows_from[backup_of(source)] += rows
+    unknown = (
+        (backup, several(rows, "row"))
+        for backup, rows in sorted(rows_from.items())
+        if receipt_of(store, find_backup(store, database, backup)) is None
+    )
+    return tuple(
+        f"{rows} would come back from backup {backup}, which stands in no receipt: its run was killed, or somebody else"
+        f" put it there. Approve this only if you know which; `upkeep verify {backup}` puts it on record"
+        for backup, rows in unknown
+    )
 
 
 def _beyond(equipment: Equipment, plan: Plan, worked: Worked, rows_of: dict[str, int]) -> tuple[str, ...]:

@@ -265,6 +265,23 @@ def test_a_full_disk_is_refused_by_its_name_and_nothing_half_stays(place: Place,
     assert place.backups == []
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("prefect_here")
+def test_a_scratch_that_fills_in_the_middle_of_a_run_is_refused_by_its_name(place: Place, tmp_path: Path) -> None:
+    before, tiny = place.path.read_bytes(), tmp_path / "tiny"
+    with mounted(tiny, "size=400k"):  # room for the copies, and for some of the suites' pages
+        place.set(UPKEEP_SCRATCH=str(tiny))
+        said = upkeep("maintain", "--json").document
+        assert [path for path in tiny.rglob("*") if path.is_file()] == []
+    assert said == {
+        "error": f"the disk of {tiny} is full",
+        "hint": "free some room, or set UPKEEP_SCRATCH",
+        "exit": 2,
+    }
+    assert place.path.read_bytes() == before
+    assert upkeep("ledger", "verify").code == 0
+
+
 def test_a_plan_that_may_fill_the_scratch_is_told_of_before_and_not_refused(place: Place, tmp_path: Path) -> None:
     tiny = tmp_path / "tiny"
     with mounted(tiny, "size=4m"):

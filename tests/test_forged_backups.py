@@ -13,7 +13,7 @@ from upkeep.clock import utc_now
 from upkeep.equipment import Equipment, equip
 from upkeep.errors import Damaged
 from upkeep.manifests import Manifest, list_backups
-from upkeep.proofs import refuse_changed
+from upkeep.proofs import receipt_of
 from upkeep.receipts import write_receipt
 
 
@@ -55,17 +55,41 @@ def test_the_receipt_of_a_backup_is_found_among_those_of_years(tmp_path: Path) -
     place, equipment, manifest = one_backup(tmp_path / "shop")
     ledger = place.store / "main/ledger"
     shutil.rmtree(ledger)
-    refuse_changed(equipment.store, manifest)  # nobody says anything of it
+    assert receipt_of(equipment.store, manifest) is None
     receipts_in_between(equipment, (-900, -30, -2, -1))
     assert upkeep("backup").code == 0
     receipts_in_between(equipment, (1, 9, 900))
     *_, newest = known = [one.manifest for one in list_backups(equipment.store, "main") if one.manifest]
-    for one in known:
-        refuse_changed(equipment.store, one)
+    assert [receipt_of(equipment.store, one) for one in known] == [None, 5]
     path = place.store / f"main/backups/{newest.id}/manifest.json"
     path.write_text(path.read_text() + " ")
     with pytest.raises(Damaged, match=r"is not what receipt 5 says"):
-        refuse_changed(equipment.store, newest)
+        receipt_of(equipment.store, newest)
     (ledger / "00000005.json").write_text("{}")
     with pytest.raises(Damaged, match=r"00000005\.json is no receipt"):
-        refuse_changed(equipment.store, newest)
+        receipt_of(equipment.store, newest)
+
+
+def test_a_forged_backup_that_says_another_day_of_itself_is_damaged_too(tmp_path: Path) -> None:
+    place, equipment, manifest = one_backup(tmp_path / "shop")
+    receipts_in_between(equipment, (1, 30))
+    assert receipt_of(equipment.store, manifest) == 1
+    for days in (-900, -8, 8, 900):
+        said = manifest.model_copy(update={"taken": manifest.taken + timedelta(days=days)})
+        place.backups[0].write_text(said.model_dump_json())
+        with pytest.raises(Damaged, match="is not what receipt 1 says"):
+            receipt_of(equipment.store, said)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("prefect_here")
+def test_who_approves_is_told_what_comes_back_from_a_backup_that_no_receipt_names(tmp_path: Path) -> None:
+    place, _, manifest = one_backup(tmp_path / "shop")
+    place.policy('[limits]\nshare = 1.0\n[[rule]]\nchild = "child"\norphan = ["restore"]\n')
+    place.run("DELETE FROM parent WHERE id = 1")
+    shutil.rmtree(place.store / "main/ledger")
+    (note,) = upkeep("maintain", "--json").document["notes"]
+    assert note.startswith(f"1 row would come back from backup {manifest.id}, which stands in no receipt: ")
+    assert upkeep("verify", manifest.id).code == 0
+    again = upkeep("maintain", "--json").document
+    assert (again["notes"], again["plan"]["by_action"]["restore"]) == ([], 1)

@@ -98,7 +98,7 @@ def test_a_run_that_an_error_stops_ends_in_the_ledger_too(tmp_path: Path) -> Non
     [
         ("call tasks/rehearsal.py:rehearse 1", "untouched"),
         ("call upkeep/mending.py:mend 1 in tasks/performance.py:perform", "untouched"),
-        ("call upkeep/journal.py:clear_intention 1", "performed"),
+        ("call tasks/recovery.py:settle 1", "performed"),
     ],
 )
 def test_a_killed_run_is_open_until_the_next_settles_it(tmp_path: Path, runs: Runs, moment: str, found: str) -> None:

@@ -56,7 +56,7 @@ class Errands:
     """The errands of a plan, by table and then by the ``repr`` of the row; counted, each row once.
 
     ``pairs`` counts the repairs by key, table, action, and whether they are of the first wave; ``kinds`` says of each
-    kind of errand where in the plan the first one stands.
+    kind of errand where in the plan the first one stands. ``sources`` counts what comes back by what proves it.
     """
 
     def __init__(self, repairs: Sequence[Repair]) -> None:
@@ -64,6 +64,7 @@ class Errands:
         self.by_rule: Counter[tuple[int, str, str]] = Counter()
         self.rows_of: Counter[str] = Counter()
         self.pairs: Counter[tuple[str, str, Action, bool]] = Counter()
+        self.sources: Counter[str] = Counter()
         self.kinds: dict[Kind, int] = {}
         self.of_rows: Sequence[Errand] = Spilled(self._told(repairs), ERRANDS)
 
@@ -82,6 +83,8 @@ class Errands:
                     self.by_rule[rule, table, action] += 1
                 for action in {action for _, action in errand.told}:
                     self.by_table[table, ACTIONS[action]] += 1
+                if errand.action is Action.RESTORE:
+                    self.sources[errand.source] += 1
                 self.kinds[errand.kind] = min(errand.place, self.kinds.get(errand.kind, errand.place))
                 yield errand
 

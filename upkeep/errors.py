@@ -1,5 +1,10 @@
 """The three errors, by what the caller can do about them."""
 
+import errno
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+"""By these numbers an operating system says that a disk, or one's part of it, is full."""
+
 
 class UpkeepError(Exception):
     """What went wrong in one lower-case line, and a hint of what to do next."""

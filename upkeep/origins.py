@@ -54,6 +54,11 @@ class Pointer:
         return cls(Spot(table, row), *others)
 
 
+def backup_of(source: str) -> str:
+    """The backup that the ``source`` of an origin names."""
+    return source.removeprefix("backup ").partition(":")[0]
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """A row that is gone, as it would be put back, and out of which backup.

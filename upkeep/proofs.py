@@ -1,17 +1,13 @@
 """What the store holds beside the dump of a backup: its manifest as evidence, and its proof."""
 
 from bisect import bisect_left
-from datetime import timedelta
 
-from upkeep.clock import as_written
+from upkeep.clock import as_written, begun_at
 from upkeep.errors import Damaged
 from upkeep.ledger import Evidence
 from upkeep.manifests import Manifest, Proof, folder
 from upkeep.receipts import attested, receipt_at
 from upkeep.stores import Store
-
-_SOON = timedelta(days=7)
-"""By then the run that took a backup has written its receipt, or it never will."""
 
 
 def manifest_evidence(store: Store, manifest: Manifest) -> Evidence:
@@ -28,17 +24,18 @@ def proof_of(store: Store, manifest: Manifest) -> Proof | None:
         return Proof.model_validate_json(file.read())
 
 
-def refuse_changed(store: Store, manifest: Manifest) -> None:
-    """Raise Damaged where a receipt names the manifest of a backup, and with it its dump, otherwise than it is now.
+def receipt_of(store: Store, manifest: Manifest) -> int | None:
+    """The number of the first receipt that names a backup's manifest, and with it its dump; None where none does.
 
-    Whoever can write to the store could else have any rows put back into the database. Receipts come in the order of
-    time, so few are read. What no receipt names (it is older than the ledger, its run was killed) is taken as it is.
+    Raises Damaged where it names another content: whoever can write to the store could else have any rows put back into
+    the database. Receipts come in the order of time, so few are read where there is one. When the backup was taken is
+    told by its name, which the receipt says too, and not by the manifest, which may be forged.
     """
     now = manifest_evidence(store, manifest)
     names = [entry.name for entry in store.list(f"{manifest.database}/ledger/")]
-    taken, until = as_written(manifest.taken), as_written(manifest.taken + _SOON)
+    taken = as_written(begun_at(manifest.id))
     begin = bisect_left(names, taken, key=lambda name: receipt_at(store, name).written)
-    for name in names[begin:]:
+    for name in (*names[begin:], *reversed(names[:begin])):  # those before it are for clocks that were set back
         receipt = receipt_at(store, name)
         said = [one for one in receipt.evidence if one.name == now.name]
         if said and said[0] != now:
@@ -46,5 +43,6 @@ def refuse_changed(store: Store, manifest: Manifest) -> None:
                 f"backup {manifest.id} is not what receipt {receipt.number} says: its manifest was changed",
                 "stop; run `upkeep ledger verify` and find out who did it",
             )
-        if said or receipt.written > until:
-            return
+        if said:
+            return receipt.number
+    return None

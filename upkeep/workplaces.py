@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from upkeep.errors import Refused
+from upkeep.errors import NO_ROOM, Refused
 
 _LOCK = "in-use"
 
@@ -17,7 +17,8 @@ _LOCK = "in-use"
 def workplace(root: Path, database: str, label: str) -> Iterator[Path]:
     """A folder of one's own below ``root``, gone at the end.
 
-    Folders of runs that died are removed first: each is locked by its owner for as long as that lives.
+    Folders of runs that died are removed first: each is locked by its owner for as long as that lives. Raises Refused
+    where the disk is full, whoever wrote to it: some who do are libraries, which say no more than that.
     """
     above = root / database
     try:
@@ -33,6 +34,10 @@ def workplace(root: Path, database: str, label: str) -> Iterator[Path]:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             yield folder
+        except OSError as fault:
+            if fault.errno in NO_ROOM:
+                raise Refused(f"the disk of {root} is full", "free some room, or set UPKEEP_SCRATCH") from fault
+            raise
         finally:
             shutil.rmtree(folder)
 

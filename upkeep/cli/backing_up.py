@@ -16,7 +16,7 @@ from upkeep.databases.opening import backend_of, open_database
 from upkeep.downgrade import refuse_downgrade
 from upkeep.encryption.files import keyring_from
 from upkeep.environment import load_settings
-from upkeep.equipment import equip
+from upkeep.equipment import Equipment, equip
 from upkeep.errors import Damaged, Refused, UpkeepError
 from upkeep.holds import hold_for
 from upkeep.manifests import Backup, Manifest, find_backup, list_backups, newest_first
@@ -47,9 +47,14 @@ def backup(as_json: Json = False) -> None:
         manifest = take_backup(
             equipment.database, equipment.store, folder, run="shell", now=utc_now(), keyring=equipment.keyring
         )
+    put_on_record(equipment, manifest)
+    say(as_json, backup_document(Backup(manifest.id, manifest, verified=False)), wording.taken(manifest))
+
+
+def put_on_record(equipment: Equipment, manifest: Manifest) -> None:
+    """Write the receipt of a backup that no run has taken."""
     taken = {"backup": backed_up(manifest, equipment.store.url)}
     equipment.attest("backup", "shell", taken, [manifest_evidence(equipment.store, manifest)])
-    say(as_json, backup_document(Backup(manifest.id, manifest, verified=False)), wording.taken(manifest))
 
 
 def verify(wanted: Wanted, as_json: Json = False) -> None:

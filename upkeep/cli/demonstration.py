@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy.exc import OperationalError
 
 from upkeep.backups import take_backup
+from upkeep.cli.backing_up import put_on_record
 from upkeep.cli.running import run_maintain
 from upkeep.cli.saying import DOES_NOT_HOLD, HOLDS, say
 from upkeep.environment import load_settings
@@ -108,7 +109,9 @@ def _build(folder: Path, seed: int) -> None:
     def nightly(when: datetime) -> None:
         equipment = equip()
         with workplace(equipment.settings.scratch, "clinic", "nightly") as place:
-            take_backup(equipment.database, equipment.store, place, run="example", now=when, keyring=equipment.keyring)
+            store, keyring = equipment.store, equipment.keyring
+            manifest = take_backup(equipment.database, store, place, run="example", now=when, keyring=keyring)
+        put_on_record(equipment, manifest)
 
     try:
         build(folder, url=equip().database.alembic_url(), seed=seed, kinds=DEMO_KINDS, nightly=nightly)

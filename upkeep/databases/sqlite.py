@@ -24,7 +24,7 @@ from upkeep.databases.sqlite_reading import SqliteReading
 from upkeep.databases.sqlite_writing import SqliteWriting
 from upkeep.errors import Refused
 
-_CACHE_KIB = 32 * 1024
+_CACHE_KIB = 16 * 1024
 """What a reading may keep in memory: with SQLite's own 2 MiB the parents of a large table are read again and again."""
 _HEADER = b"SQLite format 3\x00"
 

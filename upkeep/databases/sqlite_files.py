@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from upkeep.errors import Damaged, Refused, Unreachable
+from upkeep.errors import NO_ROOM, Damaged, Refused, Unreachable
 
 
 @contextmanager
@@ -46,7 +46,7 @@ def refuse_disk_faults(fault: OSError, folder: Path) -> Refused:
     """A failed write in ``folder`` as a refusal with what to do."""
     if fault.errno == errno.ENOENT:
         return Refused(f"the folder {folder} is not there", f"make it: mkdir -p {folder}")
-    full = fault.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    full = fault.errno in (*NO_ROOM, errno.EFBIG)
     said = "is full" if full else f"cannot be written: {fault.strerror}"
     return Refused(f"the folder {folder} {said}", "free some room" if full else "correct its owner or mode")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
-from upkeep.errors import Damaged, Refused, Unreachable, UpkeepError
+from upkeep.errors import NO_ROOM, Damaged, Refused, Unreachable, UpkeepError
 from upkeep.holds import Hold, Version
 from upkeep.stores import Entry, cannot_hold
 from upkeep.stores.names import checked_name, checked_prefix, is_name, taken
@@ -22,7 +22,6 @@ from upkeep.stores.streams import Window, pieces
 _UNFINISHED = ".unfinished-"  # begins with a dot, so it is the name of no object
 _ABANDONED = 24 * 60 * 60  # seconds after which nobody can still be writing
 _GONE = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENOTCONN)
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _NO_RIGHT = (errno.EACCES, errno.EPERM, errno.EROFS)
 _IN_THE_WAY = (errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY)
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
@@ -223,7 +222,7 @@ class DirectoryStore:
     def refusal(self, error: OSError, name: str) -> UpkeepError:
         """What an error of the disk about ``name`` means for the caller."""
         words: dict[tuple[int, ...], tuple[Callable[[str, str], UpkeepError], str, str]] = {
-            _NO_ROOM: (
+            NO_ROOM: (
                 Refused,
                 f"has no room left for {name}",
                 f"make room on the disk of {self.root}, or prune old backups",
