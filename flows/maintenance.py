@@ -232,7 +232,7 @@ class Runbook:
         plan = rehearsed.plan
         taken = taken_for_good(rehearsed.worked)
         if perform == "within_limits":
-            return judge_within_limits(taken)
+            return judge_within_limits(taken, rehearsed.unrecorded)
         if answered.digest:
             return judge_approval(
                 plan.digest,

@@ -49,7 +49,7 @@ ATTEMPTS = 20
 class Rehearsed:
     """The plan, what it did on the scratch, the verdict over all of it, and what else a person should know.
 
-    ``refusals`` met the plans before this one.
+    ``refusals`` met the plans before this one. ``unrecorded`` is what comes back from backups that no receipt names.
     """
 
     plan: Plan
@@ -57,6 +57,7 @@ class Rehearsed:
     verdict: Verdict
     notes: tuple[str, ...] = ()
     refusals: tuple[Refusal, ...] = ()
+    unrecorded: tuple[str, ...] = ()
 
 
 @step("detect")
@@ -95,8 +96,9 @@ def rehearse(
         *measured(scratch, after, plan),
         *(there_and_back(equipment, scratch, workplace, plan) if worked.migrated else ()),
     ]
-    verdict = Verdict(checks=tuple(checks), left_out=_unread(origins))
-    return Rehearsed(plan, worked, verdict, (*narrow, *_unrecorded(equipment, plan)), refusals)
+    unrecorded = _unrecorded(equipment, plan)
+    verdict = Verdict(checks=tuple(checks), left_out=(*_unread(origins), *unrecorded))
+    return Rehearsed(plan, worked, verdict, narrow, refusals, unrecorded)
 
 
 def _unread(origins: Origins) -> tuple[str, ...]:
@@ -106,7 +108,7 @@ def _unread(origins: Origins) -> tuple[str, ...]:
 
 
 def _unrecorded(equipment: Equipment, plan: Plan) -> tuple[str, ...]:
-    """What comes back out of backups that the ledger does not know: who approves should look at those rows first."""
+    """What comes back out of backups that the ledger does not know: whether it ever was ours a person has to say."""
     store, database = equipment.store, equipment.settings.database
     rows_from: Counter[str] = Counter()
     for source, rows in plan.errands.sources.items():
@@ -118,7 +120,7 @@ def _unrecorded(equipment: Equipment, plan: Plan) -> tuple[str, ...]:
     )
     return tuple(
         f"{rows} would come back from backup {backup}, which stands in no receipt: its run was killed, or somebody else"
-        f" put it there. Approve this only if you know which; `upkeep verify {backup}` puts it on record"
+        f" put it there. `upkeep verify {backup}` puts it on record"
         for backup, rows in unknown
     )
 

@@ -20,6 +20,7 @@ from tests.engines.mariadb import MariadbEngine
 from tests.engines.postgresql import PostgresqlBase
 from tests.servers.postgresql import PostgresServer
 from upkeep.backups import take_backup
+from upkeep.cli.backing_up import put_on_record
 from upkeep.equipment import Equipment, equip
 from upkeep.workplaces import workplace
 
@@ -171,7 +172,8 @@ def build_clinic(folder: Path, seed: int = 7, *, backed_up: bool = True) -> Clin
     def nightly(when: datetime) -> None:
         equipment = clinic.equipment()
         with workplace(equipment.settings.scratch, "clinic", "nightly") as place:
-            take_backup(equipment.database, equipment.store, place, run="example", now=when)
+            manifest = take_backup(equipment.database, equipment.store, place, run="example", now=when)
+        put_on_record(equipment, manifest)
 
     told: dict[str, Any] = {"nights": 3, "nightly": nightly} if backed_up else {}
     try:
@@ -209,7 +211,8 @@ def clinic_in(
         if place in MODES:
             return built_clinic.copied(folder).into(place)
         own = built(place).copied(folder)
-        shutil.rmtree(own.store / "backups")  # they are of the file
+        for kind in ("backups", "ledger"):  # they are of the file
+            shutil.rmtree(own.store / kind)
         return own
 
     return copied

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -228,7 +229,11 @@ def test_on_postgresql_a_look_finds_what_the_restored_copy_showed_and_makes_no_s
     freshness = claims.get("the replica is less than a day behind the live database")
     assert (freshness is not None) is with_replica
     if freshness:
-        assert (freshness["holds"], freshness["seen"]) == (True, "no change was missing")
+        assert freshness["holds"] is True
+        # The server's own notes may be on their way while somebody looks.
+        assert re.fullmatch(
+            r"no change was missing|\d+ bytes of changes are missing; .* is \d+ s old", freshness["seen"]
+        )
     assert os.environ["DATABASE_URL"].rpartition("@")[0] not in second.out
 
 

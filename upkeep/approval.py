@@ -51,12 +51,18 @@ def refuse_unnamed(duty: Duty, *, asks: bool) -> None:
         )
 
 
-def judge_within_limits(taken: tuple[str, ...]) -> Approval:
-    """The policy's own approval: of what an undo can take back. The rest is a person's to approve."""
-    if not taken:
-        return Approval(given=True, by="policy", reason="within its limits")
-    said = f"the migration takes what no undo brings back, which a person approves: {'; '.join(taken)}"
-    return Approval(given=False, by="", reason=said)
+def judge_within_limits(taken: tuple[str, ...], unrecorded: tuple[str, ...] = ()) -> Approval:
+    """The policy's own approval: of what an undo can take back, and what comes out of backups that are on record.
+
+    The rest is a person's to approve.
+    """
+    said = (
+        [f"the migration takes what no undo brings back, which a person approves: {'; '.join(taken)}"] if taken else []
+    )
+    said += [f"a person approves what comes from elsewhere: {'; '.join(unrecorded)}"] if unrecorded else []
+    if said:
+        return Approval(given=False, by="", reason="; ".join(said))
+    return Approval(given=True, by="policy", reason="within its limits")
 
 
 def judge_approval(

@@ -136,12 +136,13 @@ def approval_form(plan: Plan, verdict: Verdict, taken: tuple[str, ...], evidence
     gone = f"\n\n{_taken(taken)}" if taken else ""
     gone += f"\n\n{staged}" if (staged := in_stages(plan)) else ""
     stays = f"\n\n{_conflicts(plan)}" if plan.undo else ""
+    blind = "".join(f"\n\nLeft out: {one}" for one in verdict.left_out)
     held = sum(check.holds is True for check in verdict.checks)
     another = f" {duty.requested_by} asked for it, so somebody else has to approve it." if duty.two_persons else ""
     return (
         f"To approve plan `{plan.digest[:12]}`, write these 12 characters, your name and why. "
         f"Without an answer within {hours:g} hours nothing is done.{another}\n\n"
-        f"**{plan_in_short(plan)}**\n\n{_lines(_plan_by_table(plan))}{gone}{keys}{triggers}{slow}{stays}\n\n"
+        f"**{plan_in_short(plan)}**\n\n{_lines(_plan_by_table(plan))}{gone}{keys}{triggers}{slow}{stays}{blind}\n\n"
         f"The rehearsal passed: {held} of {len(verdict.checks)} claims hold; see *findings*, *plan* and *verdict* "
         f"among the run's artifacts.\n\nEvidence: `{evidence}`\n\nThe whole digest: `{plan.digest}`"
     )
