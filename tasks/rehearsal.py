@@ -7,7 +7,7 @@ from pathlib import Path
 from tasks.detection import Looked, detect
 from tasks.enforcement import with_enforcement
 from tasks.lookback import look_back
-from tasks.origins import origins_for
+from tasks.origins import older_than, origins_for
 from tasks.preparation import orphans_to_plan, told_if_narrow
 from tasks.progress import told_in_log
 from tasks.step import step
@@ -21,7 +21,7 @@ from upkeep.equipment import Equipment
 from upkeep.errors import Refused
 from upkeep.finding import keys_of, with_tables_back
 from upkeep.losses import beyond_limits
-from upkeep.manifests import Manifest, find_backup
+from upkeep.manifests import Manifest
 from upkeep.numbers import several
 from upkeep.origins import Origins, backup_of
 from upkeep.plan import Migration, Plan, beyond
@@ -96,7 +96,7 @@ def rehearse(
         *measured(scratch, after, plan),
         *(there_and_back(equipment, scratch, workplace, plan) if worked.migrated else ()),
     ]
-    unrecorded = _unrecorded(equipment, plan)
+    unrecorded = _unrecorded(equipment, manifest, plan)
     verdict = Verdict(checks=tuple(checks), left_out=(*_unread(origins), *unrecorded))
     return Rehearsed(plan, worked, verdict, narrow, refusals, unrecorded)
 
@@ -107,21 +107,17 @@ def _unread(origins: Origins) -> tuple[str, ...]:
     return (f"the parents of {several(blind, 'orphan')} were not looked for: {CANNOT_READ}",) if blind else ()
 
 
-def _unrecorded(equipment: Equipment, plan: Plan) -> tuple[str, ...]:
+def _unrecorded(equipment: Equipment, manifest: Manifest, plan: Plan) -> tuple[str, ...]:
     """What comes back out of backups that the ledger does not know: whether it ever was ours a person has to say."""
-    store, database = equipment.store, equipment.settings.database
     rows_from: Counter[str] = Counter()
     for source, rows in plan.errands.sources.items():
         rows_from[backup_of(source)] += rows
-    unknown = (
-        (backup, several(rows, "row"))
-        for backup, rows in sorted(rows_from.items())
-        if receipt_of(store, find_backup(store, database, backup)) is None
-    )
+    older = older_than(equipment, manifest) if rows_from else []
     return tuple(
-        f"{rows} would come back from backup {backup}, which stands in no receipt: its run was killed, or somebody else"
-        f" put it there. `upkeep verify {backup}` puts it on record"
-        for backup, rows in unknown
+        f"{several(rows_from[one.id], 'row')} would come back from backup {one.id}, which stands in no receipt: its run"
+        f" was killed, or somebody else put it there. `upkeep verify {one.id}` puts it on record"
+        for one in older
+        if one.id in rows_from and receipt_of(equipment.store, one) is None
     )
 
 
