@@ -4,7 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 MADE := $(VENV)/.made-from-constraints
-PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
+# One more than two cores: tests wait for servers, workers and locks.
+PYTEST := $(BIN)/python -m pytest -n 3 --dist worksteal
 SERVERS := openssl ceph-common ceph-mon ceph-osd radosgw curl sqlite3 zstd chromium postgresql postgresql-contrib pgbouncer mariadb-server mariadb-client
 APT := DEBIAN_FRONTEND=noninteractive apt-get -y -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300
 
