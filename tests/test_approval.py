@@ -9,8 +9,12 @@ import pytest
 
 from tests.damaged_clinic import Clinic
 from tests.prefect_server import Served
-from upkeep.approval import Duty, judge_approval, refuse_unnamed
+from upkeep.approval import Duty, judge_approval, judge_within_limits, refuse_unnamed
 from upkeep.errors import Refused
+from upkeep.plan import Plan, Repair
+from upkeep.policy import Action
+from upkeep.verdict import Check, Verdict
+from upkeep.wording.markdown import approval_form
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -117,6 +121,38 @@ def test_p105_who_asked_does_not_approve_but_by_breaking_the_glass(
     assert judged.alone == ("broke the glass" in said)
     alone = Duty("Ada Lovelace", two_persons=False)
     assert judge_approval(DIGEST, approve=True, digest=DIGEST, by="Ada Lovelace", reason="seen", duty=alone).given
+
+
+@pytest.mark.parametrize(
+    ("taken", "unrecorded", "said"),
+    [
+        (
+            ("table pets is gone",),
+            (),
+            "the migration takes what no undo brings back, which a person approves: table pets",
+        ),
+        ((), ("whether it is ours",), "a person says first whether it is ours"),
+        (
+            ("a table",),
+            ("whether",),
+            "the migration takes what no undo brings back, which a person approves: a table; a",
+        ),
+    ],
+)
+def test_the_policy_approves_nothing_that_a_person_has_to_know(
+    taken: tuple[str, ...], unrecorded: tuple[str, ...], said: str
+) -> None:
+    judged = judge_within_limits(taken, unrecorded)
+    assert not judged.given
+    assert judged.reason.startswith(said)
+    assert judge_within_limits((), ()).given
+
+
+def test_the_form_says_before_its_long_table_what_nobody_checked() -> None:
+    plan = Plan("main", (Repair("child", (1,), Action.DELETE, (), "k", 1, 0, ""),))
+    verdict = Verdict(checks=(Check(claim="a", holds=True, seen="x"),), left_out=("whether it is ours",))
+    form = approval_form(plan, verdict, (), "file:///store", 24, Duty("", False))
+    assert 0 < form.index("Left out: whether it is ours") < form.index("| table |")
 
 
 def test_p105_one_person_is_one_person_however_the_name_is_typed() -> None:

@@ -59,7 +59,7 @@ def judge_within_limits(taken: tuple[str, ...], unrecorded: tuple[str, ...] = ()
     said = (
         [f"the migration takes what no undo brings back, which a person approves: {'; '.join(taken)}"] if taken else []
     )
-    said += [f"a person approves what comes from elsewhere: {'; '.join(unrecorded)}"] if unrecorded else []
+    said += [f"a person says first {'; '.join(unrecorded)}"] if unrecorded else []
     if said:
         return Approval(given=False, by="", reason="; ".join(said))
     return Approval(given=True, by="policy", reason="within its limits")

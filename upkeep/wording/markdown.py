@@ -142,7 +142,7 @@ def approval_form(plan: Plan, verdict: Verdict, taken: tuple[str, ...], evidence
     return (
         f"To approve plan `{plan.digest[:12]}`, write these 12 characters, your name and why. "
         f"Without an answer within {hours:g} hours nothing is done.{another}\n\n"
-        f"**{plan_in_short(plan)}**\n\n{_lines(_plan_by_table(plan))}{gone}{keys}{triggers}{slow}{stays}{blind}\n\n"
+        f"**{plan_in_short(plan)}**{blind}\n\n{_lines(_plan_by_table(plan))}{gone}{keys}{triggers}{slow}{stays}\n\n"
         f"The rehearsal passed: {held} of {len(verdict.checks)} claims hold; see *findings*, *plan* and *verdict* "
         f"among the run's artifacts.\n\nEvidence: `{evidence}`\n\nThe whole digest: `{plan.digest}`"
     )
