@@ -121,21 +121,21 @@ def test_each_automation_is_there_once_and_stays_as_it_is_when_served_again(serv
 def test_a_worker_that_dies_in_mid_run_loses_nothing_promise_4(served: Served, tmp_path: Path, ending: int) -> None:
     clinic = served.clinic  # an automation runs recover with the settings of the worker, and those name this one
     shutil.copyfile(build_clinic(tmp_path / "clinic", backed_up=False).path, clinic.path)
-    with other_worker_of(served, tmp_path) as worker:
-        make_automations(served, short_automations(tmp_path))
-        run = served.run("remediate", clinic, {"perform": "within_limits"})
-        eventually(
-            lambda: list((clinic.folder / "store/clinic/journal").glob("*.json")), lambda: str(served.state(run))
-        )
-        if ending == signal.SIGKILL:
-            kill_with_all_below(worker.pid)
-        else:
-            worker.terminate()  # it takes its flows with it
-        worker.wait(60)
-    state = served.wait(run)
-    assert state["type"] == "CRASHED"
-    assert "its process is gone" in state["message"]
-    assert served.wait(recovery_after(served, run))["type"] == "COMPLETED"
+    with impatient(served, tmp_path):
+        with other_worker_of(served, tmp_path) as worker:
+            run = served.run("remediate", clinic, {"perform": "within_limits"})
+            eventually(
+                lambda: list((clinic.folder / "store/clinic/journal").glob("*.json")), lambda: str(served.state(run))
+            )
+            if ending == signal.SIGKILL:
+                kill_with_all_below(worker.pid)
+            else:
+                worker.terminate()  # it takes its flows with it
+            worker.wait(60)
+        state = served.wait(run)
+        assert state["type"] == "CRASHED"
+        assert "its process is gone" in state["message"]
+        assert served.wait(recovery_after(served, run))["type"] == "COMPLETED"
     assert not list((clinic.folder / "store/clinic/journal").glob("*.json"))
 
     again = served.wait(served.run("remediate", clinic, {"perform": "within_limits"}))
@@ -193,13 +193,18 @@ def make_automations(served: Served, file: Path) -> None:
     make(served.api, file)
 
 
-def short_automations(folder: Path) -> Path:
-    """The automations with less patience."""
-    written = (DEPLOYMENTS / "automations.yaml").read_text()
-    assert "within: 180" in written
+@contextmanager
+def impatient(served: Served, folder: Path) -> Iterator[None]:
+    """The automations with less patience; the server is that of other tests too, who find them as they were."""
+    whole = DEPLOYMENTS / "automations.yaml"
+    assert "within: 180" in whole.read_text()
     file = folder / "automations.yaml"
-    file.write_text(written.replace("within: 180", f"within: {SHORT}"))
-    return file
+    file.write_text(whole.read_text().replace("within: 180", f"within: {SHORT}"))
+    make_automations(served, file)
+    try:
+        yield
+    finally:
+        make_automations(served, whole)
 
 
 @contextmanager
