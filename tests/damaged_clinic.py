@@ -19,10 +19,8 @@ from tests.engines import ServedBase
 from tests.engines.mariadb import MariadbEngine
 from tests.engines.postgresql import PostgresqlBase
 from tests.servers.postgresql import PostgresServer
-from upkeep.backups import take_backup
-from upkeep.cli.backing_up import put_on_record
+from upkeep.cli.backing_up import back_up
 from upkeep.equipment import Equipment, equip
-from upkeep.workplaces import workplace
 
 ROOT = Path(__file__).parents[1]
 MODES = ("delete", "wal")
@@ -170,10 +168,7 @@ def build_clinic(folder: Path, seed: int = 7, *, backed_up: bool = True) -> Clin
     before = dict(os.environ)
 
     def nightly(when: datetime) -> None:
-        equipment = clinic.equipment()
-        with workplace(equipment.settings.scratch, "clinic", "nightly") as place:
-            manifest = take_backup(equipment.database, equipment.store, place, run="example", now=when)
-        put_on_record(equipment, manifest)
+        back_up(clinic.equipment(), "example", when)
 
     told: dict[str, Any] = {"nights": 3, "nightly": nightly} if backed_up else {}
     try:

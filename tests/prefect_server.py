@@ -59,9 +59,10 @@ class Served:
         found: dict[str, Any] = self.get(f"deployments/name/{flow}/{name}")
         return found
 
-    def run(self, name: str, clinic: Settled, parameters: dict[str, Any] | None = None, **settings: str) -> str:
-        """Have a deployment run for a clinic, as an operator does from its page; the run's id."""
-        variables = {"env": clinic.environment | {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"} | settings}
+    def run(self, name: str, clinic: Settled | None, parameters: dict[str, Any] | None = None, **settings: str) -> str:
+        """Have a deployment run, as an operator does from its page; the run's id. None: for the worker's own clinic."""
+        own = clinic.environment if clinic else {}
+        variables = {"env": own | {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"} | settings}
         asked = {"parameters": parameters or {}, "job_variables": variables, "state": {"type": "SCHEDULED"}}
         run = self.post(f"deployments/{self.deployment(name)['id']}/create_flow_run", asked)
         return str(run["id"])

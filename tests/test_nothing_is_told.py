@@ -22,10 +22,8 @@ from tests.engines.postgresql import PostgresqlBase
 from tests.every_byte import telling
 from tests.prefect_server import Served, serving
 from tests.servers.postgresql import PostgresServer
-from upkeep.backups import take_backup
-from upkeep.cli.backing_up import put_on_record
+from upkeep.cli.backing_up import back_up
 from upkeep.encryption.files import make_identity_file
-from upkeep.workplaces import workplace
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -76,12 +74,7 @@ def guarded(system_postgresql: PostgresServer, tmp_path: Path) -> Guarded:
     }
 
     def nightly(when: datetime) -> None:
-        equipment = Guarded(folder, base, more).equipment()
-        with workplace(equipment.settings.scratch, "clinic", "nightly") as place:
-            manifest = take_backup(
-                equipment.database, equipment.store, place, run="example", now=when, keyring=equipment.keyring
-            )
-        put_on_record(equipment, manifest)
+        back_up(Guarded(folder, base, more).equipment(), "example", when)
 
     truth = build(tmp_path / "truth", url=base.url, seed=7, kinds=DEMO_KINDS, nights=3, nightly=nightly)
     base.run(f"UPDATE patients SET full_name = '{ODD}' WHERE id = (SELECT min(id) FROM patients)")
@@ -116,8 +109,7 @@ def process_list() -> Iterator[set[bytes]]:
 
 def asked_and_approved(served: Served, name: str, **parameters: object) -> tuple[str, str]:
     """Have a deployment run with the settings of the worker, and approve what it plans; the run and its form."""
-    asked = {"parameters": parameters, "state": {"type": "SCHEDULED"}}
-    run = str(served.post(f"deployments/{served.deployment(name)['id']}/create_flow_run", asked)["id"])
+    run = served.run(name, None, parameters)
     assert (waits := served.wait(run, "PAUSED"))["type"] == "PAUSED", waits["message"]
     _, form = served.form(run)
     served.answer(run, answer="approve", digest=form.split("`")[1], name="an-approver", reason="the-reason-given")

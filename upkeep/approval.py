@@ -51,15 +51,16 @@ def refuse_unnamed(duty: Duty, *, asks: bool) -> None:
         )
 
 
-def judge_within_limits(taken: tuple[str, ...], unrecorded: tuple[str, ...] = ()) -> Approval:
+def judge_within_limits(taken: tuple[str, ...], unrecorded: tuple[str, ...]) -> Approval:
     """The policy's own approval: of what an undo can take back, and what comes out of backups that are on record.
 
     The rest is a person's to approve.
     """
-    said = (
-        [f"the migration takes what no undo brings back, which a person approves: {'; '.join(taken)}"] if taken else []
-    )
-    said += [f"a person says first {'; '.join(unrecorded)}"] if unrecorded else []
+    said = []
+    if taken:
+        said.append(f"the migration takes what no undo brings back, which a person approves: {'; '.join(taken)}")
+    if unrecorded:
+        said.append(f"a person says first {'; '.join(unrecorded)}")
     if said:
         return Approval(given=False, by="", reason="; ".join(said))
     return Approval(given=True, by="policy", reason="within its limits")

@@ -1,4 +1,4 @@
-"""What the store holds beside the dump of a backup: its manifest as evidence, the receipt that names it, and its proof."""
+"""What the store holds beside the dump of a backup: its manifest as evidence, its proof, the receipt that names it."""
 
 from bisect import bisect_left
 

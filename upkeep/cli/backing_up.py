@@ -1,6 +1,7 @@
 """Commands for backups, by the kernel alone: backup, verify, prune, restore."""
 
 import time
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -43,18 +44,17 @@ def backup(as_json: Json = False) -> None:
     equipment.database.identity()
     equipment.store.probe()
     refuse_downgrade(equipment.store, equipment.settings.database, equipment.keyring)
-    with equipment.workplace("backup") as folder:
-        manifest = take_backup(
-            equipment.database, equipment.store, folder, run="shell", now=utc_now(), keyring=equipment.keyring
-        )
-    put_on_record(equipment, manifest)
+    manifest = back_up(equipment, "shell", utc_now())
     say(as_json, backup_document(Backup(manifest.id, manifest, verified=False)), wording.taken(manifest))
 
 
-def put_on_record(equipment: Equipment, manifest: Manifest) -> None:
-    """Write the receipt of a backup that no run has taken."""
+def back_up(equipment: Equipment, run: str, now: datetime) -> Manifest:
+    """Take a backup that belongs to no run of the runbook, and put it on record; ``now`` is UTC."""
+    with equipment.workplace("backup") as folder:
+        manifest = take_backup(equipment.database, equipment.store, folder, run=run, now=now, keyring=equipment.keyring)
     taken = {"backup": backed_up(manifest, equipment.store.url)}
     equipment.attest("backup", "shell", taken, [manifest_evidence(equipment.store, manifest)])
+    return manifest
 
 
 def verify(wanted: Wanted, as_json: Json = False) -> None:

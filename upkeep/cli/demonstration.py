@@ -12,8 +12,7 @@ from typing import Any
 
 from sqlalchemy.exc import OperationalError
 
-from upkeep.backups import take_backup
-from upkeep.cli.backing_up import put_on_record
+from upkeep.cli.backing_up import back_up
 from upkeep.cli.running import run_maintain
 from upkeep.cli.saying import DOES_NOT_HOLD, HOLDS, say
 from upkeep.environment import load_settings
@@ -21,7 +20,6 @@ from upkeep.equipment import equip
 from upkeep.errors import Refused, Unreachable
 from upkeep.report import RunReport
 from upkeep.wording import runs
-from upkeep.workplaces import workplace
 
 _MARK = "made-by-upkeep-demo"
 
@@ -107,11 +105,7 @@ def _build(folder: Path, seed: int) -> None:
     from examples.clinic import DEMO_KINDS, HistoryFailed, build
 
     def nightly(when: datetime) -> None:
-        equipment = equip()
-        with workplace(equipment.settings.scratch, "clinic", "nightly") as place:
-            store, keyring = equipment.store, equipment.keyring
-            manifest = take_backup(equipment.database, store, place, run="example", now=when, keyring=keyring)
-        put_on_record(equipment, manifest)
+        back_up(equip(), "example", when)
 
     try:
         build(folder, url=equip().database.alembic_url(), seed=seed, kinds=DEMO_KINDS, nightly=nightly)
