@@ -1,6 +1,7 @@
 """The ledger: what is changed in it is noticed, writers never fork it, and every run ends in it."""
 
 import hashlib
+import itertools
 import json
 import re
 import shutil
@@ -552,10 +553,10 @@ def test_the_keys_are_those_that_openssl_writes_as_the_guide_says(tmp_path: Path
 # The short program of the guide, which needs nothing of ours.
 
 
-def guides_verifier(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The program of the guide on a copy of a store, with no module of ours in sight."""
-    (program,) = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), flags=re.S)
-    (folder.parent / "verify.py").write_text(program, encoding="utf-8")
+def guides_verifier(folder: Path, *arguments: str, alone: bool = True) -> subprocess.CompletedProcess[str]:
+    """The program of the guide on a copy of a store, with no module of ours in sight; or with what it adds behind."""
+    program, more = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), flags=re.S)
+    (folder.parent / "verify.py").write_text(program if alone else program + more, encoding="utf-8")
     words = [sys.executable, "-I", "verify.py", str(folder / "main"), *arguments]
     return subprocess.run(words, cwd=folder.parent, capture_output=True, text=True, timeout=60, check=False)
 
@@ -563,17 +564,23 @@ def guides_verifier(folder: Path, *arguments: str) -> subprocess.CompletedProces
 def test_the_guides_verifier_finds_a_whole_ledger_whole(store: Store, root: Path, tmp_path: Path) -> None:
     private, public = key_files(tmp_path)
     head = three_runs(store, signer_from(private))[-1].hash
-    for arguments in ([], [head], [head, str(public)], ["", str(public)]):
-        ran = guides_verifier(root, *arguments)
+    for arguments, alone in itertools.product(([], [head], [head, str(public)], ["", str(public)]), (True, False)):
+        ran = guides_verifier(root, *arguments, alone=alone)
         assert (ran.returncode, ran.stderr) == (0, "")
         assert ran.stdout.split() == ["head:", head]
 
 
+ADDED = (add_evidence, truncate_a_run, truncate_a_run_but_not_its_backup)
+
+
 @pytest.mark.parametrize("forge", NOTICED)
 def test_the_guides_verifier_notices_tampering(store: Store, root: Path, forge: Forger) -> None:
-    three_runs(store)
+    """Thirty lines without head or key; what only adds files, or cuts whole runs off their files, the lines behind."""
+    head = three_runs(store)[-1].hash
     forge(root)
-    assert guides_verifier(root).returncode == 1
+    assert guides_verifier(root).returncode == (forge not in ADDED)
+    assert guides_verifier(root, head).returncode == (forge is not add_evidence)
+    assert guides_verifier(root, alone=False).returncode == 1
 
 
 def test_the_guides_verifier_needs_head_or_key_for_what_ours_needs_them(
@@ -585,10 +592,17 @@ def test_the_guides_verifier_needs_head_or_key_for_what_ours_needs_them(
     assert [guides_verifier(root, *given).returncode for given in ([], [head], ["", str(public)])] == [0, 1, 1]
 
 
-def test_the_guides_verifier_tells_of_an_open_run(store: Store, root: Path) -> None:
+def test_the_guides_verifier_is_as_short_as_the_guide_says() -> None:
+    program, more = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), flags=re.S)
+    assert "These thirty lines" in GUIDE.read_text(encoding="utf-8")
+    assert (len(program.splitlines()), len(more.splitlines())) == (30, 7)
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_the_guides_verifier_tells_of_an_open_run(store: Store, root: Path, alone: bool) -> None:
     three_runs(store)
     truncate_one(root)
-    ran = guides_verifier(root)
+    ran = guides_verifier(root, alone=alone)
     assert (ran.returncode, ran.stdout.splitlines()[0]) == (0, f"open: {RUNS[2]}")
 
 
