@@ -132,14 +132,20 @@ class Runs:
         self._process.stdin.flush()
         child = int(self._process.stdout.readline())
         timer = threading.Timer(kill_after, _kill, (child,))
-        if kill_after:
-            timer.start()
-        if kill_when:
-            while not kill_when():
-                time.sleep(0.02)
+        try:
+            if kill_after:
+                timer.start()
+            if kill_when:
+                while not kill_when():
+                    time.sleep(0.02)
+                _kill(child)
+            status = int(self._process.stdout.readline())
+        except BaseException:  # this test is over; the next one's answers are not to be this one's
             _kill(child)
-        status = int(self._process.stdout.readline())
-        timer.cancel()
+            self._process.stdout.readline()
+            raise
+        finally:
+            timer.cancel()
         if os.WIFSIGNALED(status):
             assert os.WTERMSIG(status) == signal.SIGKILL
             return None

@@ -16,8 +16,6 @@ from upkeep.policy import Action
 from upkeep.verdict import Check, Verdict
 from upkeep.wording.markdown import approval_form
 
-pytestmark = pytest.mark.timeout(600)
-
 HEAD = "0e315951c2f5"
 MERGEPOINT = "a47243be82f0"
 DIGEST = "3f" * 32

@@ -110,7 +110,6 @@ def test_one_figure_can_be_measured_anew_and_the_others_stay(tmp_path: Path) -> 
 
 
 @pytest.mark.exhaustive
-@pytest.mark.timeout(400)
 @pytest.mark.usefixtures("wheel_postgresql")
 def test_the_longest_wait_of_a_writer_is_measured_on_postgresql_too(tmp_path: Path) -> None:
     document, printed = measured(tmp_path, "postgresql-waiting")
@@ -122,7 +121,6 @@ def test_the_longest_wait_of_a_writer_is_measured_on_postgresql_too(tmp_path: Pa
 
 
 @pytest.mark.exhaustive
-@pytest.mark.timeout(600)
 def test_fixed_cost_and_the_longest_wait_of_a_writer_are_measured_step_by_step(tmp_path: Path) -> None:
     document, printed = measured(tmp_path, *WITH_PREFECT)
     sound(document, *WITH_PREFECT)

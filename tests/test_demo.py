@@ -42,7 +42,6 @@ def test_the_demo_on_postgresql_from_an_env_file(
 
 
 @pytest.mark.exhaustive
-@pytest.mark.timeout(400)
 def test_the_demo_on_mariadb_performs_the_rows_and_says_why_the_migration_was_only_rehearsed(
     mariadb: MariadbServer, tmp_path: Path
 ) -> None:

@@ -23,8 +23,6 @@ from tests.prefect_server import HOUSE, PROGRAM, Served, eventually
 DEPLOYMENTS = HOUSE / "deployments"
 SHORT = 45  # seconds without a heartbeat; between two of a run that lives there are 30
 
-pytestmark = pytest.mark.timeout(600)
-
 
 def test_the_schedule_really_makes_scheduled_runs_p98(served: Served) -> None:
     deployment = served.deployment("nightly")

@@ -22,7 +22,6 @@ from upkeep.ledger_verdict import Demand
 from upkeep.receipts import verify_ledger
 
 pytest_plugins = ("tests.clinics",)
-pytestmark = pytest.mark.timeout(300)
 
 PEOPLE = ("Ada Planted", "Ben Planted", "Cyd Planted", "note-planted-1", "note-planted-2", "note-planted-3")
 SCRIPT = """

@@ -180,7 +180,7 @@ AFTER = [(n, n if n <= 20 else None, f"visit {n}") for n in range(1, 24)]
         pytest.param(
             BETWEEN,
             {(False, "absent"), (False, "NOT VALID"), (True, "NOT VALID"), (True, "valid")},
-            marks=[pytest.mark.slow, pytest.mark.timeout(600)],
+            marks=pytest.mark.slow,
         ),
     ],
     ids=["boundaries", "between"],
@@ -204,7 +204,6 @@ def test_promise_4_killed_anywhere_a_key_is_absent_not_valid_or_valid_and_the_ne
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_promise_4_killed_at_random_a_key_is_in_a_state_from_which_the_next_run_comes_to_the_end(
     rehearsed: Ward, short_runs: Runs, tmp_path: Path
 ) -> None:

@@ -314,7 +314,6 @@ def test_promise_4_a_commit_that_the_server_goes_on_with_after_the_kill_is_waite
 
 
 @pytest.mark.exhaustive
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize("damaged", ["delete", *SERVERS, "mariadb"], indirect=True)
 def test_promise_4_killed_at_every_boundary_of_a_whole_run_and_the_next_run_carries_on(
     damaged: Clinic, runs: Runs, tmp_path: Path

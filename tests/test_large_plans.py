@@ -100,7 +100,6 @@ def killed_after(house: House, plan: Plan, statements: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_a_large_plan_is_done_whole_or_not_at_all_and_the_second_finds_nothing_promises_2_and_4(
     crowded: House, many: int
 ) -> None:

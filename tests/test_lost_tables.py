@@ -225,7 +225,6 @@ def test_whatever_tables_are_dropped_the_database_is_afterwards_what_it_was(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 @pytest.mark.usefixtures("prefect_here")
 def test_a_run_brings_a_table_back_says_so_and_is_undone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

@@ -7,7 +7,7 @@ from tests.shell import upkeep
 
 MERGEPOINT, HEAD = "a47243be82f0", "0e315951c2f5"
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.usefixtures("prefect_here")]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("prefect_here")]
 
 
 def test_refused_while_orphans_are_there_and_performed_with_their_remediation_in_one_run(damaged: Clinic) -> None:

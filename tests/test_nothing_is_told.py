@@ -25,7 +25,7 @@ from tests.servers.postgresql import PostgresServer
 from upkeep.cli.backing_up import back_up
 from upkeep.encryption.files import make_identity_file
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 
 ODD = "Zoë Ångström-Plåntéd & Søns"
 LOOKS = 100  # at a process; it may become another program after it was made

@@ -319,7 +319,6 @@ def test_what_a_backup_alone_knows_is_done_by_a_rule_for_that_very_key_and_no_ot
 
 
 @pytest.mark.exhaustive
-@pytest.mark.timeout(600)
 @pytest.mark.usefixtures("prefect_here")
 def test_a_run_brings_a_table_back_says_so_and_is_undone(dropped: Ward, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same as on SQLite, with the foreign key that went with the table."""

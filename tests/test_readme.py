@@ -30,7 +30,6 @@ def test_every_make_target_in_readme_is_there(line: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 @pytest.mark.usefixtures("prefect_here")
 def test_every_command_in_readme_runs_on_a_damaged_clinic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Called within this process: to begin in one of its own takes most commands longer than what they do."""

@@ -130,7 +130,6 @@ def shop(tmp_path: Path, prefect_here: str) -> Place:  # noqa: ARG001 - the runs
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(500)
 def test_the_pages_of_real_runs(shop: Place, tmp_path: Path) -> None:
     """One test for all that can be seen of three runs, which take their time."""
     wanted = recounted(shop)

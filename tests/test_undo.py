@@ -72,7 +72,6 @@ def approved(damaged: Clinic, runs: Runs, run: str, digest: str, **more: Any) ->
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     "remediated", ["delete", "system", pytest.param("mariadb", marks=pytest.mark.exhaustive)], indirect=True
 )
@@ -106,7 +105,6 @@ def test_promise_3_an_undo_gives_back_the_damaged_clinic_and_its_undo_the_repair
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_promise_10_an_undo_tells_no_value_of_a_row(remediated: Remediated) -> None:
     assert remediated.shown["plan"]["by_action"]["restore"] > 0
     assert remediated.clinic.ask("SELECT 1 FROM user_sessions WHERE device LIKE 'planted-%' LIMIT 1")
@@ -117,7 +115,6 @@ def test_promise_10_an_undo_tells_no_value_of_a_row(remediated: Remediated) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("moment", "said"),
     [

@@ -212,7 +212,6 @@ def touched_since(folder: Path, rows: int) -> int:
 
 
 @pytest.mark.exhaustive
-@pytest.mark.timeout(900)
 def test_promise_12_an_undo_with_many_conflicts_needs_no_more_memory(tmp_path: Path) -> None:
     small, large = touched_since(tmp_path, 10_000), touched_since(tmp_path, 30_000)
     assert large < 1.3 * small, (small, large)

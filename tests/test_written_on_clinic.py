@@ -80,7 +80,6 @@ def let_the_models_say(application: Path, ondelete: list[Any], indexes: list[Any
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
 @pytest.mark.parametrize("damaged", ["delete", "system", "mariadb"], indirect=True)
 def test_what_the_policy_wants_is_written_applied_and_then_found_and_goes_back(damaged: Clinic, tmp_path: Path) -> None:
     home = Path(example.__file__).parents[1]
