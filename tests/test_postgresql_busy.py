@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from upkeep.errors import Busy, Refused, Unreachable
 __all__ = ["one_house"]
 
 PATIENCE = 0.4
+SOMEBODY_WAITS = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 LOSES = (
     "CREATE SEQUENCE tries",
     "CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN IF nextval('tries') <= {times} THEN"
@@ -46,21 +47,37 @@ def rehearsed(one_house: House, tmp_path: Path) -> tuple[Equipment, Night]:
 
 
 @contextmanager
-def holding_the_orphan(house: House, seconds: float, change: str) -> Iterator[None]:
-    """The application changes the row and commits after so many seconds."""
+def holding_the_orphan(house: House, change: str, until: Callable[[Callable[[], bool]], object]) -> Iterator[None]:
+    """The application changes the row and commits when ``until`` returns, which is told whether somebody waits."""
     begun = threading.Event()
 
     def hold() -> None:
-        with house.server.connect(house.base) as application, application.transaction():
+        with (
+            house.server.connect(house.base) as looking,
+            house.server.connect(house.base) as application,
+            application.transaction(),
+        ):
             application.execute(change.encode())
             begun.set()
-            time.sleep(seconds)
+            until(lambda: looking.execute(SOMEBODY_WAITS).fetchone() is not None)
 
     holder = threading.Thread(target=hold)
     holder.start()
     begun.wait()
-    yield
-    holder.join()
+    try:
+        yield
+    finally:
+        holder.join(60)
+    assert not holder.is_alive()
+
+
+def one_try_was_in_vain(is_waited_for: Callable[[], bool]) -> None:
+    """Until somebody has waited, and does not any more."""
+    end = time.monotonic() + 60
+    for wanted in (True, False):
+        while is_waited_for() is not wanted:
+            assert time.monotonic() < end, "it never waited"
+            time.sleep(0.02)
 
 
 def left(house: House) -> list[tuple[object, ...]]:
@@ -71,7 +88,7 @@ def left(house: House) -> list[tuple[object, ...]]:
 def test_rows_that_the_application_holds_for_a_while_are_waited_for(
     one_house: House, rehearsed: tuple[Equipment, Night], tmp_path: Path
 ) -> None:
-    with holding_the_orphan(one_house, 1.5, "SELECT * FROM children WHERE id = 3 FOR UPDATE"):
+    with holding_the_orphan(one_house, "SELECT * FROM children WHERE id = 3 FOR UPDATE", one_try_was_in_vain):
         worked = perform_at(rehearsed[0], tmp_path, rehearsed[1])
     assert worked.mended.changed_in_all == 1
     assert left(one_house) == [(1,), (2,)]
@@ -81,7 +98,7 @@ def test_each_try_checks_the_rows_again_p52(
     one_house: House, rehearsed: tuple[Equipment, Night], tmp_path: Path
 ) -> None:
     with (
-        holding_the_orphan(one_house, 1.5, "UPDATE children SET note = 'changed' WHERE id = 3"),
+        holding_the_orphan(one_house, "UPDATE children SET note = 'changed' WHERE id = 3", one_try_was_in_vain),
         pytest.raises(Refused, match="row 3 of children has changed since the rehearsal"),
     ):
         perform_at(rehearsed[0], tmp_path, rehearsed[1])
@@ -91,13 +108,11 @@ def test_each_try_checks_the_rows_again_p52(
 def test_after_a_few_tries_it_gives_up_and_has_changed_nothing(
     one_house: House, rehearsed: tuple[Equipment, Night], tmp_path: Path
 ) -> None:
-    begun = time.monotonic()
-    with (
-        holding_the_orphan(one_house, 8, "SELECT * FROM children WHERE id = 3 FOR UPDATE"),
-        pytest.raises(Busy, match="is locked by another program"),
-    ):
-        perform_at(rehearsed[0], tmp_path, rehearsed[1])
-    assert time.monotonic() - begun < 8 + PATIENCE
+    given_up = threading.Event()
+    with holding_the_orphan(one_house, "SELECT * FROM children WHERE id = 3 FOR UPDATE", lambda _: given_up.wait(60)):
+        with pytest.raises(Busy, match="is locked by another program"):
+            perform_at(rehearsed[0], tmp_path, rehearsed[1])
+        given_up.set()
     assert left(one_house) == [(1,), (2,), (3,)]
     assert [name for name in one_house.stored if "/journal/" in name] == []
     (outcome,) = [name for name in one_house.stored if name.endswith("outcome.json")]

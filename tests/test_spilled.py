@@ -6,7 +6,7 @@ import pickle
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -210,10 +210,17 @@ def test_a_document_is_written_part_by_part_and_half_of_it_is_damaged(tmp_path: 
             list(read_in_parts(BytesIO(written[:end]), ("list", "in.it"), "it"))
 
 
+def open_files() -> Iterator[Path]:
+    """What this process has open."""
+    for path in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # another thread has closed it since
+            yield path.readlink()
+
+
 def test_p106_what_is_kept_on_disk_lies_in_the_folder_that_was_named_and_leaves_no_name_there(tmp_path: Path) -> None:
     keep_in(tmp_path)
     rows = Gathered(("t", (f"{number:0>100}",)) for number in range(50_000))
-    files = [path.readlink() for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
+    files = list(open_files())
     assert any(file.parent == tmp_path and "(deleted)" in file.name for file in files)
     assert list(tmp_path.iterdir()) == []
     assert rows.rows == 50_000
@@ -240,7 +247,8 @@ def test_a_full_disk_is_refused_by_its_name_whoever_asks_another_database_meanwh
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sizes", [(3_000, 15_000), pytest.param((40_000, 400_000), marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("sizes", [(6_000, 18_000), pytest.param((40_000, 400_000), marks=pytest.mark.exhaustive)])
 def test_promise_12_a_much_larger_plan_needs_no_more_memory(sizes: tuple[int, int], tmp_path: Path) -> None:
-    small, large = (act("large_plan", tmp_path, path=tmp_path / f"{rows}.db", rows=rows).peak_mib for rows in sizes)
+    ran = [act("large_plan", tmp_path, path=tmp_path / f"{rows}.db", rows=rows) for rows in sizes]
+    small, large = (one.said["peak_mib"] for one in ran)  # not counted by us: we are larger than they are
     assert large < 1.3 * small, (small, large)

@@ -52,7 +52,8 @@ def wait_for_more(log: Path) -> None:
 def of_kind(log: Path, kind: str) -> list[str]:
     """The lines of a log that are of one kind, without the one that is being written."""
     text = log.read_text() if log.exists() else ""
-    return [line.removeprefix(kind).strip() for line in text.splitlines(keepends=True) if line.startswith(kind)]
+    whole = [line for line in text.splitlines(keepends=True) if line.endswith("\n")]
+    return [line.removeprefix(kind).strip() for line in whole if line.startswith(kind)]
 
 
 def assert_nothing_is_lost(clinic: Clinic | SqliteBase, log: Path) -> None:

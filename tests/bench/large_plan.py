@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.bench.processes import Ran, act, inner, interleaved, part
 from tests.bench.results import Figure, cpu_ratio, memory_ratio
 from tests.bench.sizes import Sizes
-from tests.bench.watch import Said, Watch
+from tests.bench.watch import Said, Watch, own_peak_mib
 
 _SCHEMA = """
     CREATE TABLE parents (id INTEGER PRIMARY KEY);
@@ -139,4 +139,4 @@ def large_plan(path: str, rows: int) -> Said:
     expected = rows + _doctors(rows)
     if not planned[1] == len(mended.changes) == len(undone.changes) == expected or len(plan.healed) != rows:
         raise RuntimeError(f"{planned[1]} rows planned, {len(mended.changes)} changed, {len(undone.changes)} undone")
-    return {**watch.said(), "steps": steps}
+    return {**watch.said(), "steps": steps, "peak_mib": own_peak_mib()}

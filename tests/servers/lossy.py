@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Lock, Thread
 from urllib.parse import urlsplit
 
 
@@ -24,6 +24,7 @@ class Line:
 @contextmanager
 def lossy(endpoint: str) -> Iterator[Line]:
     """Put a line before the server at ``endpoint`` for as long as the with statement lasts."""
+    counting = Lock()  # the parts of an upload come at the same time
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -41,11 +42,13 @@ def lossy(endpoint: str) -> Iterator[Line]:
             upstream.endheaders(body)
             answer = upstream.getresponse()
             self.close_connection = True
-            if line.lose_answers and self.command in ("PUT", "POST"):
-                answer.read()
-                line.lose_answers, line.lost = line.lose_answers - 1, line.lost + 1
-                return
             found = answer.read()
+            with counting:
+                is_lost = line.lose_answers > 0 and self.command in ("PUT", "POST")
+                if is_lost:
+                    line.lose_answers, line.lost = line.lose_answers - 1, line.lost + 1
+            if is_lost:
+                return
             self.send_response_only(answer.status)
             for name, value in answer.getheaders():
                 if name.lower() not in ("transfer-encoding", "content-length", "connection"):
@@ -54,8 +57,11 @@ def lossy(endpoint: str) -> Iterator[Line]:
             self.send_header("Content-Length", length or "0")
             self.send_header("Connection", "close")
             self.end_headers()
-            if line.cut_answers and self.command == "GET" and len(found) > 1:
-                line.cut_answers, line.cut = line.cut_answers - 1, line.cut + 1
+            with counting:
+                is_cut = line.cut_answers > 0 and self.command == "GET" and len(found) > 1
+                if is_cut:
+                    line.cut_answers, line.cut = line.cut_answers - 1, line.cut + 1
+            if is_cut:
                 found = found[: len(found) // 2]
             self.wfile.write(found)
 

@@ -116,7 +116,8 @@ def mariadb_server(*options: str) -> Iterator[MariadbServer]:
     try:
         if os.geteuid() == 0:
             shutil.chown(folder, _UNPRIVILEGED)
-        server = MariadbServer(_free_port(), folder, f"{secrets.token_urlsafe(12)}-x")
+        _install(folder)
+        server = MariadbServer(_free_port(), folder, f"{secrets.token_urlsafe(12)}-x")  # no sooner: it may be taken
         process = _started(server, options or _ALONE)
         try:
             yield server
@@ -152,23 +153,26 @@ def replicating(number: int) -> tuple[str, ...]:
     return f"--server-id={number}", "--log-bin=log", "--binlog-format=row"
 
 
-def _started(server: MariadbServer, options: tuple[str, ...]) -> "subprocess.Popen[bytes]":
+def _install(folder: Path) -> None:
     made = subprocess.run(
         [
             _program("mariadb-install-db") or "",
             "--no-defaults",
-            f"--datadir={server.folder / 'data'}",
+            f"--datadir={folder / 'data'}",
             "--auth-root-authentication-method=normal",
             "--skip-test-db",
         ],
         capture_output=True,
         text=True,
-        cwd=server.folder,
+        cwd=folder,
         timeout=120,
         **_as_somebody(),
     )
     if made.returncode:
         raise RuntimeError(f"mariadb-install-db failed: {made.stdout}{made.stderr}")
+
+
+def _started(server: MariadbServer, options: tuple[str, ...]) -> "subprocess.Popen[bytes]":
     first = server.folder / "first.sql"
     first.write_text(
         f"ALTER USER root@localhost IDENTIFIED BY '{server.password}';\n"

@@ -3,6 +3,8 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Lock
+from typing import Any
 
 import pytest
 
@@ -33,14 +35,26 @@ def ceph() -> Iterator[S3Server]:
 
 @pytest.fixture(scope="session")
 def moto() -> Iterator[S3Server]:
-    """A stand-in for S3 that can what Ceph 16 cannot: that one forgets If-None-Match in buckets with versions."""
-    from moto.server import ThreadedMotoServer  # only where it is wanted: it takes a second
+    """A stand-in for S3 that can what Ceph 16 cannot: that one forgets If-None-Match in buckets with versions.
+
+    It looks whether a name is free and writes it in two steps (P-129), so it is let do so for one request at a time.
+    """
+    from moto.s3.responses import S3Response  # only where it is wanted: it takes a second
+    from moto.server import ThreadedMotoServer
+
+    two_steps, one_at_a_time = S3Response.put_object, Lock()
+
+    def put_object(response: S3Response) -> Any:
+        with one_at_a_time:
+            return two_steps(response)
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield S3Server(f"http://{host}:{port}", "testkey", "testsecret")
-    server.stop()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(S3Response, "put_object", put_object)
+        server.start()
+        host, port = server.get_host_and_port()
+        yield S3Server(f"http://{host}:{port}", "testkey", "testsecret")
+        server.stop()
 
 
 @pytest.fixture(scope="session")
