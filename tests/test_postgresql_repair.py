@@ -141,6 +141,18 @@ def test_p58_what_triggers_change_beside_the_plan_is_counted(server: PostgresSer
     assert mended(server, database).beside_the_plan == 6
 
 
+def test_p58_a_large_object_that_a_trigger_takes_away_is_counted(server: PostgresServer) -> None:
+    database = made(
+        server,
+        *(statement.format(action="NO ACTION") for statement in FAMILY),
+        "CREATE FUNCTION unlinked() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN PERFORM lo_unlink(OLD.id::oid); RETURN OLD; END $$",
+        "CREATE TRIGGER unlinks BEFORE DELETE ON visits FOR EACH ROW EXECUTE FUNCTION unlinked()",
+        "SELECT lo_from_bytea(11, 'a picture')",
+    )
+    assert mended(server, database).beside_the_plan == 1
+
+
 def test_p58_a_statement_that_was_refused_and_undone_counts_for_nothing(server: PostgresServer) -> None:
     database = made(server, "CREATE TABLE t (id int PRIMARY KEY CHECK (id < 9))", "INSERT INTO t VALUES (1), (2), (3)")
     with opened(server, database) as connection:
