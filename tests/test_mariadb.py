@@ -52,6 +52,8 @@ SHAPES = (
     "CREATE FUNCTION three() RETURNS int DETERMINISTIC RETURN 3",
     "CREATE EVENT nightly ON SCHEDULE EVERY 1 DAY DO DELETE FROM children WHERE id = 1",
     "CREATE SEQUENCE numbers START WITH 7",
+    "CREATE TABLE numbered (id int PRIMARY KEY DEFAULT NEXTVAL(numbers), name varchar(9))",
+    "INSERT INTO numbered VALUES (1, 'one')",
     "CREATE TABLE nothing_in_it (id int)",
 )
 

@@ -17,6 +17,7 @@ from sqlalchemy.engine import make_url
 
 from tests.mariadb_schemas import SomeDatabase, clear, databases, run
 from tests.servers.mariadb import MariadbServer
+from tests.test_engine_contract_undo import deed_of
 from tests.test_mariadb_detection import looked
 from upkeep.changes import Mended, RowsRefused
 from upkeep.databases import Reading
@@ -28,6 +29,8 @@ from upkeep.mending import mend
 from upkeep.plan import Plan
 from upkeep.planning import Planner
 from upkeep.policy import Policy
+from upkeep.sightings import parents_of
+from upkeep.undoing import draw_back
 
 ER_LOCK_WAIT_TIMEOUT = 1205
 BY_DELETION = Policy.model_validate({"rule": [{"child": "*", "parent": "*", "orphan": ["delete"]}]})
@@ -248,6 +251,35 @@ def test_p120_a_change_holds_every_value_whole(mariadb: MariadbServer) -> None:
     (change,) = [change for change in mended(mariadb, database).changes if change.table == "visits"]
     assert change.columns == ("id", "patient", "f", "b", "u")
     assert change.before == ("11", "99", "16777216", b"\x00\xff", "18446744073709551615")
+
+
+def test_p120_rows_are_known_by_what_the_server_prints_where_it_prints_more_than_the_value(
+    mariadb: MariadbServer,
+) -> None:
+    database = made(
+        mariadb,
+        "CREATE TABLE p (id int unsigned zerofill PRIMARY KEY)",
+        "CREATE TABLE z (id int unsigned zerofill PRIMARY KEY, p int unsigned zerofill,"
+        " FOREIGN KEY (p) REFERENCES p (id))",
+        "CREATE TABLE b (id bit(9) PRIMARY KEY, p int unsigned zerofill, FOREIGN KEY (p) REFERENCES p (id))",
+        "INSERT INTO p VALUES (7)",
+        "INSERT INTO z VALUES (1, 9), (2, 7)",
+        "INSERT INTO b VALUES (b'100000001', 9)",
+    )
+    with writing_in(mariadb, database) as writing:
+        keys = keys_of(writing, BY_NULL)
+        (key,) = (key for key in keys if key.child == "z")
+        found = parents_of(writing, key, [("0000000007",), ("0000000009",)])
+        assert {values: image.spot.row for values, image in found.items()} == {("0000000007",): ("0000000007",)}
+        plan = planned(writing, BY_NULL)
+        done = mend(writing, plan, keys)
+    with writing_in(mariadb, database) as writing:
+        undo = draw_back(writing, "live", deed_of(plan, done), keys)
+        assert undo.undo is not None
+        assert undo.undo.conflicts == ()
+        mend(writing, undo, keys)
+    assert mariadb.run(database, "SELECT p FROM z ORDER BY id") == [(9,), (7,)]
+    assert mariadb.run(database, "SELECT p FROM b") == [(9,)]
 
 
 def test_p65_a_child_that_comes_after_the_rehearsal_is_neither_lost_nor_left_behind(mariadb: MariadbServer) -> None:

@@ -141,6 +141,18 @@ def test_p58_what_triggers_change_beside_the_plan_is_counted(server: PostgresSer
     assert mended(server, database).beside_the_plan == 6
 
 
+def test_p58_a_large_object_that_a_trigger_takes_away_is_counted(server: PostgresServer) -> None:
+    database = made(
+        server,
+        *(statement.format(action="NO ACTION") for statement in FAMILY),
+        "CREATE FUNCTION unlinked() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN PERFORM lo_unlink(OLD.id::oid); RETURN OLD; END $$",
+        "CREATE TRIGGER unlinks BEFORE DELETE ON visits FOR EACH ROW EXECUTE FUNCTION unlinked()",
+        "SELECT lo_from_bytea(11, 'a picture')",
+    )
+    assert mended(server, database).beside_the_plan == 1
+
+
 def test_p58_a_statement_that_was_refused_and_undone_counts_for_nothing(server: PostgresServer) -> None:
     database = made(server, "CREATE TABLE t (id int PRIMARY KEY CHECK (id < 9))", "INSERT INTO t VALUES (1), (2), (3)")
     with opened(server, database) as connection:
@@ -262,3 +274,34 @@ def test_a_transaction_that_would_not_see_what_came_meanwhile_is_not_written_in(
         connection.autocommit = False
         with pytest.raises(ValueError, match="READ COMMITTED"):
             PostgresqlWriting(connection)
+
+
+def test_p69_what_a_sequence_never_gives_is_put_back_too_and_the_rest_moves_it_on(server: PostgresServer) -> None:
+    database = made(
+        server,
+        "CREATE SEQUENCE numbers",
+        "CREATE TABLE few (id int GENERATED ALWAYS AS IDENTITY (MAXVALUE 100) PRIMARY KEY,"
+        " number int DEFAULT nextval('numbers'))",
+        "CREATE TABLE down (id bigint GENERATED ALWAYS AS IDENTITY (INCREMENT -1) PRIMARY KEY)",
+    )
+    ends = ("-9223372036854775807", "9223372036854775807", "0")
+    with opened(server, database) as connection:
+        writing = PostgresqlWriting(connection)
+        assert writing.insert("few", ("id", "number"), [("999999", None), ("7", "3"), ("-7", None)]) == 3
+        assert writing.insert("down", ("id",), [(number,) for number in ends]) == 3
+    assert server.run(database, "INSERT INTO few DEFAULT VALUES RETURNING id, number") == [(8, 4)]
+    assert server.run(database, "INSERT INTO down DEFAULT VALUES RETURNING id") == [(-(2**63),)]
+
+
+def test_a_trigger_that_gives_a_row_another_key_is_a_refusal_of_that_row(server: PostgresServer) -> None:
+    database = made(
+        server,
+        *(statement.format(action="NO ACTION") for statement in FAMILY),
+        "CREATE FUNCTION moved() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.id := NEW.id + 900; RETURN NEW; END"
+        " $$",
+        "CREATE TRIGGER moves BEFORE UPDATE ON visits FOR EACH ROW EXECUTE FUNCTION moved()",
+    )
+    with pytest.raises(RowsRefused) as refused:
+        mended(server, database, BY_NULL)
+    assert [(one.table, one.row) for one in refused.value.refusals] == [("visits", ("11",))]
+    assert server.run(database, "SELECT id, patient FROM visits ORDER BY id") == [(10, 1), (11, 99)]

@@ -120,7 +120,7 @@ def _that_came_out_otherwise(writing: Writing, group: Group, settings: Iterable[
         images = images_of(writing, group.table, [one.row for one in piece])
         for one in piece:
             image = images.get(one.row)
-            if comes if image is None else not _is_done(group, one, image, place):
+            if group.action is not Action.DELETE if image is None else not _is_done(group, one, image, place):
                 yield _refusal(group, one.row, said)
 
 

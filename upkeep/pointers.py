@@ -9,8 +9,8 @@ from upkeep.orphans import condition
 from upkeep.policy import Action
 from upkeep.values import Row, in_pieces
 
-_LOCATOR = "upkeep l"
-"""What a query calls the columns of a locator: so a name that nobody gives."""
+_NUMBER = "upkeep n"
+"""What a query calls the numbers of rows: so a name that nobody gives."""
 
 
 class Set(Protocol):
@@ -56,15 +56,12 @@ def pointers(
 def dangling(reading: Reading, key: ForeignKey, pointing: Mapping[Row, Row]) -> set[Row]:
     """Those rows of the child, by locator, that would be orphans of ``key`` if its columns held these values."""
     dialect = reading.dialect
-    locator = reading.catalog().tables[key.child].locator
-    width = len(key.columns)
-    told = [dialect.quote(f"{_LOCATOR}{i}") for i in range(len(locator))]
-    held = [f"k{i} AS {dialect.quote(name)}" for i, name in enumerate(key.columns)]
-    held += [f"k{width + i} AS {name}" for i, name in enumerate(told)]
+    number = dialect.quote(_NUMBER)
+    held = ", ".join([*(f"k{i} AS {dialect.quote(name)}" for i, name in enumerate(key.columns)), f"n AS {number}"])
     found: set[Row] = set()
     for piece in in_pieces(pointing):
-        with reading.chosen(key.child, (*key.columns, *locator), [(*pointing[row], *row) for row in piece]) as relation:
-            given = f"(SELECT {', '.join(held)} FROM {relation}) AS c"
-            columns = ", ".join(f"c.{name}" for name in told)
-            found.update(reading.rows(f"SELECT {columns} FROM {given} WHERE {condition(key, dialect)}"))
+        with reading.chosen(key.child, key.columns, [pointing[row] for row in piece]) as relation:
+            given = f"(SELECT {held} FROM {relation}) AS c"
+            asked = f"SELECT c.{number} FROM {given} WHERE {condition(key, dialect)}"
+            found.update(piece[int(str(n)) - 1] for (n,) in reading.rows(asked))
     return found

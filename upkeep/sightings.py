@@ -14,6 +14,8 @@ from upkeep.rows import images_of
 from upkeep.values import Row, in_pieces
 
 _ABOVE = 20
+_NUMBER = "upkeep n"
+"""What a query calls the numbers of pointers: so a name that nobody gives."""
 
 
 class Missed(NamedTuple):
@@ -48,12 +50,13 @@ def parents_of(reading: Reading, key: ForeignKey, pointers: Collection[Row]) -> 
     """
     key = replace(key, when=None)  # the values are of rows of that type already
     dialect, table = reading.dialect, reading.catalog().tables[key.parent]
-    width, locator = len(key.columns), table.locator
-    named = ", ".join(f"k{i} AS {dialect.quote(name)}" for i, name in enumerate(key.columns))
+    locator = table.locator
+    number = dialect.quote(_NUMBER)
+    named = ", ".join([*(f"k{i} AS {dialect.quote(name)}" for i, name in enumerate(key.columns)), f"n AS {number}"])
     stored = [dialect.value("p", table.name, name) for name in table.stored]
     columns = ", ".join(
         [
-            *(f"c.{dialect.quote(name)}" for name in key.columns),
+            f"c.{number}",
             *(f"p.{dialect.quote(name)}" for name in locator),
             *stored,
         ]
@@ -63,8 +66,8 @@ def parents_of(reading: Reading, key: ForeignKey, pointers: Collection[Row]) -> 
         with reading.chosen(key.child, key.columns, piece) as relation:
             given = f"(SELECT {named} FROM {relation}) AS c CROSS JOIN {dialect.source(key.parent)} AS p"
             for row in reading.rows(f"SELECT {columns} FROM {given} WHERE {points_at(key, 'p', dialect)}"):
-                spot = Spot(table.name, row[width : width + len(locator)])
-                found[row[:width]].append(Image(spot, table.stored, row[width + len(locator) :]))
+                spot = Spot(table.name, row[1 : 1 + len(locator)])
+                found[piece[int(str(row[0])) - 1]].append(Image(spot, table.stored, row[1 + len(locator) :]))
     return {values: images[0] for values, images in found.items() if len(images) == 1}
 
 

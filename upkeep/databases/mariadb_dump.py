@@ -26,6 +26,7 @@ _WORDS = (
     "--triggers",
     "--events",
     "--hex-blob",
+    "--skip-add-locks",  # whoever locks a table may not ask the sequence that its default names
     "--tz-utc",
     "--default-character-set=utf8mb4",
     "--no-tablespaces",  # it would want the right PROCESS, for what InnoDB has no need of

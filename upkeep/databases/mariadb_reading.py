@@ -155,8 +155,9 @@ class MariadbReading(MakingNothing):
         given_rows = f"{document.getvalue() or '['}]"
         # A table can have no column to tell its rows by; there is nothing to choose then.
         taken = ", ".join(f"v{i} {kind.as_column} PATH '$[{i}]'" for i, kind in enumerate(kinds)) or "v0 INT PATH '$'"
+        taken = f"n FOR ORDINALITY, {taken}"
         given = ", ".join(f"{kind.from_column(f'v{i}')} AS k{i}" for i, kind in enumerate(kinds)) or "v0 AS k0"
-        yield f"(SELECT {given} FROM JSON_TABLE({quoted(given_rows)}, '$[*]' COLUMNS ({taken})) AS v) AS chosen"
+        yield f"(SELECT {given}, n FROM JSON_TABLE({quoted(given_rows)}, '$[*]' COLUMNS ({taken})) AS v) AS chosen"
 
 
 def _told(value: Value, kind: Kind) -> str | None:

@@ -38,7 +38,7 @@ JOIN pg_attribute a ON a.attrelid = f.relation AND a.attnum = f.attnum
   AND a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) ORDER BY 1, 3, 2"""
 
 _FILLED_OF = f"""{_FILLING}
-SELECT FORMAT('%I.%I', n.nspname, c.relname), a.attname
+SELECT FORMAT('%I.%I', n.nspname, c.relname), a.attname, s.seqmin, s.seqmax
 FROM filled f JOIN pg_sequence s ON s.seqrelid = f.sequence AND NOT s.seqcycle
 JOIN pg_class c ON c.oid = f.sequence JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = f.relation AND a.attnum = f.attnum
@@ -50,11 +50,13 @@ def move_on(connection: Connection[Any], relation: int, columns: Sequence[str], 
 
     They are in no transaction: where that is undone they stay where they are, and some numbers are never given.
     """
-    for name, column in fetched(connection, f"{_FILLED_OF}{relation}"):
-        values = [int(str(row[columns.index(str(column))])) for row in rows] if column in columns else []
-        if values:
+    for name, column, least, largest in fetched(connection, f"{_FILLED_OF}{relation}"):
+        held = [row[columns.index(str(column))] for row in rows] if column in columns else []
+        given = range(int(str(least)), int(str(largest)) + 1)  # anything else it never gives
+        if values := [value for value in (int(str(one)) for one in held if one is not None) if value in given]:
             most = f"CASE WHEN s.seqincrement > 0 THEN {max(values)} ELSE {min(values)} END::bigint"
-            following = "q.last_value + CASE WHEN q.is_called THEN s.seqincrement ELSE 0 END"
+            # As numeric, for the ends of bigint are further apart than bigint can tell.
+            following = "q.last_value::numeric + CASE WHEN q.is_called THEN s.seqincrement ELSE 0 END"
             fetched(
                 connection,
                 f"SELECT setval(s.seqrelid, {most}) FROM {name!s} q, pg_sequence s "

@@ -160,7 +160,7 @@ class PostgresqlReading:
         arrays = ", ".join(f"{quoted(each)}::text[]" for each in told)
         names = ", ".join(f"v{i}" for i in range(len(types)))
         with room_for(self._connection, number):
-            yield f"(SELECT {cast} FROM UNNEST({arrays}) AS t ({names})) AS chosen"
+            yield f"(SELECT {cast}, t.n FROM UNNEST({arrays}) WITH ORDINALITY AS t ({names}, n)) AS chosen"
 
 
 def _arrays(rows: Iterable[Row], width: int) -> tuple[list[str], int]:

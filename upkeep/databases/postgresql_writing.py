@@ -20,7 +20,11 @@ from upkeep.errors import Damaged, Refused, RowRefused, Unreachable
 from upkeep.orphans import among
 from upkeep.values import Row, in_pieces
 
-_COUNTED = "SELECT COALESCE(SUM(n_tup_ins + n_tup_upd + n_tup_del), 0)::bigint FROM pg_stat_xact_user_tables"
+_COUNTED = """
+    SELECT COALESCE(SUM(n_tup_ins + n_tup_upd + n_tup_del), 0)::bigint FROM pg_stat_xact_all_tables
+    WHERE schemaname NOT IN ('pg_catalog', 'information_schema') AND schemaname !~ '^pg_toast'
+    OR relid = 'pg_catalog.pg_largeobject_metadata'::regclass
+"""
 _BY_ROWS = ("21", "22", "23", "2F", "38", "39", "42", "44", "P0")
 """Classes of SQLSTATE that a constraint, or the code of a trigger, answers with."""
 _OF_NAMES = ("21", "23", "2F", "42", "44")
@@ -152,7 +156,7 @@ class PostgresqlWriting(PostgresqlReading):
         return changed
 
     def changed_in_all(self) -> int:
-        """The server's own count, in which triggers and cascades are, but no TRUNCATE and no foreign table.
+        """The server's own count, in which triggers, cascades and large objects are, but no TRUNCATE, no foreign table.
 
         A row that moves to another partition counts twice. What was deferred is done first.
         """

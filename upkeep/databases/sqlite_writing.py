@@ -42,8 +42,9 @@ class SqliteWriting(SqliteReading):
         return nullify_chosen(self, table, columns, rows)
 
     def insert(self, table: str, columns: tuple[str, ...], rows: Sequence[Row]) -> int:
-        """Plain INSERT of values as they are. AUTOINCREMENT takes note of a number by itself (P-69)."""
-        into = f"INSERT INTO {self.dialect.quote(table)} ({', '.join(map(self.dialect.quote, columns))})"
+        """INSERT of values as they are, over no other row. AUTOINCREMENT takes note of a number by itself (P-69)."""
+        into = f"{self._or_abort('INSERT', table)} INTO"
+        into += f" {self.dialect.quote(table)} ({', '.join(map(self.dialect.quote, columns))})"
         return self._tried(
             lambda: run_for_each(self._connection, lambda marks: f"{into} VALUES ({', '.join(marks)})", rows)
         )
@@ -51,14 +52,23 @@ class SqliteWriting(SqliteReading):
     def assign(self, table: str, columns: tuple[str, ...], rows: Mapping[Row, Row]) -> int:
         """One UPDATE, run for each row."""
         names = [self.dialect.quote(name) for name in (*columns, *self.catalog().tables[table].locator)]
-        source, width = self.dialect.quote(table), len(columns)
+        update, width = f"{self._or_abort('UPDATE', table)} {self.dialect.quote(table)}", len(columns)
 
         def statement(marks: Sequence[str]) -> str:
             told = [f"{name} = {mark}" for name, mark in zip(names, marks, strict=True)]
-            return f"UPDATE {source} SET {', '.join(told[:width])} WHERE {' AND '.join(told[width:])}"
+            return f"{update} SET {', '.join(told[:width])} WHERE {' AND '.join(told[width:])}"
 
         given = [(*values, *row) for row, values in rows.items()]
         return self._tried(lambda: run_for_each(self._connection, statement, given))
+
+    def _or_abort(self, verb: str, table: str) -> str:
+        """The verb for a table whose constraints may say ON CONFLICT REPLACE: by that another row would go (P-68).
+
+        Not for others, for the triggers of the table would have to abort as well where they say OR IGNORE.
+        """
+        asked = "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?"
+        ((made,),) = self._connection.execute(asked, (table,))
+        return f"{verb} OR ABORT" if "conflict" in made.lower() else verb
 
     def _tried(self, work: Callable[[], int]) -> int:
         # A savepoint, for RAISE(FAIL) keeps the rows that the statement had changed before it.

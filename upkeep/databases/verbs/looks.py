@@ -99,7 +99,10 @@ class Reading(Protocol):
         """Indexes whose making was cut short so that the engine does not use them, each with the words that drop it."""
 
     def chosen(self, table: str, columns: tuple[str, ...], rows: Iterable[Row]) -> AbstractContextManager[str]:
-        """A relation that holds ``rows``, values of these columns of the table, as k0, k1, ...; SQL to follow FROM."""
+        """A relation that holds ``rows``, values of these columns of the table, as k0, k1, ...; SQL to follow FROM.
+
+        Its column n numbers them from 1: a value need not come out of it as it would of the table.
+        """
 
     def revision(self) -> tuple[str, ...]:
         """The Alembic revisions that the database says it is at; () where it knows none."""
