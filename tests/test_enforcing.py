@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.after_a_kill import wait_for_the_dead
 from tests.alembic_projects import project
 from tests.clinics import Runs, recover_at, rehearse_at, settings_set_back
 from tests.servers.postgresql import PostgresServer
@@ -138,6 +139,7 @@ STANDS = {
 
 def carries_on(ward: Ward, short_runs: Runs, before: list[Any]) -> tuple[bool, str]:
     """After a kill: a state that is safe, told in words, left as it is, from which the next run comes to the end."""
+    wait_for_the_dead(ward.equipment().database)
     rows, state, begun = ward.rows, ward.state, [path.stem for path in (ward.folder / "store/ward/journal").glob("*")]
     assert (rows, state) in [(before, "absent"), (before, "NOT VALID"), (AFTER, "NOT VALID"), (AFTER, "valid")]
     told = recover_at(ward.equipment())
@@ -272,7 +274,11 @@ def test_who_holds_the_table_keeps_the_key_out_and_nobody_else_waits_for_long_p8
     database = open_database("ward", ward.server.url(ward.base), 1.5)
     waited: list[float] = []
     told: list[str] = []
-    with ward.server.connect(ward.base) as application, application.transaction():
+    with (
+        ward.server.connect(ward.base) as other,  # before the clock runs: to connect takes as long as the machine likes
+        ward.server.connect(ward.base) as application,
+        application.transaction(),
+    ):
         application.execute("INSERT INTO visits (doctor) VALUES (1)")
 
         def hold_back() -> None:
@@ -285,7 +291,7 @@ def test_who_holds_the_table_keeps_the_key_out_and_nobody_else_waits_for_long_p8
         trying.start()
         while trying.is_alive():
             begun = time.monotonic()
-            ward.run("UPDATE visits SET note = note WHERE id = 1")
+            other.execute("UPDATE visits SET note = note WHERE id = 1")
             waited.append(time.monotonic() - begun)
     assert "is locked by another program" in told[0]
     assert max(waited) < 1.2, "half a second for each try, and what the machine adds"

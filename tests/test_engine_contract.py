@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.after_a_kill import wait_for_the_dead
 from tests.engines import Base, Engine, unless_it_cannot
 from tests.engines.house import BY_DELETION, NOW, House, engine, house, orphans
 from upkeep.backups import bring_back, take_backup
@@ -410,6 +411,7 @@ def test_a_second_upkeep_is_kept_out_and_told_who_is_at_work_p83_p94(house: Hous
 
 def test_the_lock_ends_with_the_process_that_was_killed_p83(house: House) -> None:
     killed(house, "pass")
+    wait_for_the_dead(house.database)
     with house.database.held("run 8"):
         pass
 

@@ -1,5 +1,6 @@
 """What older backups give back is on disk while it is looked for and planned: more of it takes no more memory."""
 
+import gc
 import sqlite3
 import tracemalloc
 from contextlib import closing
@@ -32,8 +33,9 @@ def test_a_parent_of_its_own_for_each_orphan_takes_no_memory(tmp_path: Path, mon
     for module in (sought, spilled, values):
         monkeypatch.setattr(module, "_PIECE", 250)
     monkeypatch.setattr(judgements, "_MOST", 250)
-    small, large = (_peak(tmp_path, rows) for rows in (500, 1_000))
-    assert large - small < 500 * _BYTES
+    _peak(tmp_path, 100)  # what is kept once for a process is no part of it, whichever test came first
+    small, large = (_peak(tmp_path, rows) for rows in (500, 1_500))
+    assert large - small < 1_000 * _BYTES
 
 
 def _peak(folder: Path, rows: int) -> int:
@@ -50,6 +52,8 @@ def _peak(folder: Path, rows: int) -> int:
         connection.executemany("INSERT INTO clinics VALUES (?)", ((i,) for i, _ in numbers))
         connection.executemany("INSERT INTO doctors VALUES (?, ?, 'a name that takes room')", numbers)
     policy = Policy(rule=(Rule(child="*", orphan=(Action.RESTORE,)),))
+    seldom = gc.get_threshold()
+    gc.set_threshold(100, 1, 1)  # what only waits to be collected is not held, and how much waits is chance
     tracemalloc.start()
     try:
         with case.database.reading() as now:
@@ -60,5 +64,6 @@ def _peak(folder: Path, rows: int) -> int:
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
+        gc.set_threshold(*seldom)
     assert len(plan.repairs) == 2 * rows
     return peak

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.after_a_kill import wait_for_the_dead
 from tests.clinics import Night, Runs, perform_at, recover_at, rehearse_at, settings_set_back
 from tests.damaged_clinic import MODES, PLACES, SERVERS, Clinic, Content, asked
 from tests.engines.postgresql import PostgresqlBase
@@ -162,6 +163,7 @@ def rehearsed(
 def carries_on(rehearsed: Rehearsal, short_runs: Runs, folder: Path) -> str:
     """After a kill: the database is whole, the next run settles what was begun and ends performed. Which it was."""
     clinic = rehearsed.clinic
+    wait_for_the_dead(clinic.equipment().database)
     now = clinic.content()
     assert now in (rehearsed.before, rehearsed.after), "the database is neither as before nor as after"
     begun = [path.stem for path in (clinic.store / "journal").glob("*.json")]

@@ -14,6 +14,7 @@ import pytest
 from psycopg.errors import UniqueViolation
 
 from tasks.preparation import preflight
+from tests.after_a_kill import wait_for_the_dead
 from tests.clinics import Night, Runs, perform_at, recover_at, rehearse_at, settings_set_back
 from tests.damaged_clinic import SERVERS, asked
 from tests.pending import HEAD, Pending, pending_at
@@ -96,6 +97,7 @@ def rehearsal_of(pending: Pending, folder: Path) -> Night:
 def carries_on(own: Rehearsal, runs: Runs, folder: Path) -> str:
     """After a kill: all or nothing, the next run says which, and does it where it was not done. What it said."""
     pending = own.pending
+    wait_for_the_dead(pending.equipment().database)
     now = pending.content()
     assert now in (own.before, own.after), "the database is neither as before nor as after (P-115)"
     begun = [path.stem for path in (pending.store / "journal").glob("*.json")]

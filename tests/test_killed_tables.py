@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.after_a_kill import wait_for_the_dead
 from tests.clinics import Night, Runs, perform_at, recover_at, rehearse_at, settings_set_back
 from tests.damaged_clinic import MODES, SERVERS, asked
 from tests.engines.postgresql import PostgresqlBase
@@ -110,6 +111,7 @@ def rehearsed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 def carries_on(rehearsed: Rehearsal, ward: Ward, short_runs: Runs, run: str) -> str:
     """After a kill: whole or not at all, the record agrees, the next run says which and ends performed."""
+    wait_for_the_dead(ward.equipment().database)
     now = ward.content()
     assert now in (rehearsed.before, rehearsed.after), "the table is neither gone nor whole"
     is_there = now == rehearsed.after

@@ -120,7 +120,10 @@ def of_programs() -> list[int]:
     """The processes of mariadb-dump and mariadb that this one has started."""
     found = []
     for task in Path("/proc/self/task").iterdir():
-        for child in (task / "children").read_text().split():
+        children = ""
+        with contextlib.suppress(OSError):  # a thread that has ended since
+            children = (task / "children").read_text()
+        for child in children.split():
             with contextlib.suppress(OSError):
                 if Path(f"/proc/{child}/comm").read_text().strip() in ("mariadb-dump", "mariadb"):
                     found.append(int(child))

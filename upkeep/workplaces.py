@@ -23,15 +23,17 @@ def workplace(root: Path, database: str, label: str) -> Iterator[Path]:
     above = root / database
     try:
         above.mkdir(parents=True, exist_ok=True, mode=0o700)
-        sweep(root, database)
-        folder = above / f"{label}-{os.getpid()}"
-        folder.mkdir(mode=0o700)
+        with _alone(above):
+            _sweep(above)
+            folder = above / f"{label}-{os.getpid()}"
+            folder.mkdir(mode=0o700)
+            lock = (folder / _LOCK).open("w")
+            fcntl.flock(lock, fcntl.LOCK_EX)
     except OSError as fault:
         raise Refused(
             f"the scratch folder {above} cannot be made: {fault.strerror}", "set UPKEEP_SCRATCH to a folder with room"
         ) from None
-    with (folder / _LOCK).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with lock:
         try:
             yield folder
         except OSError as fault:
@@ -39,7 +41,19 @@ def workplace(root: Path, database: str, label: str) -> Iterator[Path]:
                 raise Refused(f"the disk of {root} is full", "free some room, or set UPKEEP_SCRATCH") from fault
             raise
         finally:
-            shutil.rmtree(folder)
+            with _alone(above):
+                shutil.rmtree(folder)
+
+
+@contextmanager
+def _alone(above: Path) -> Iterator[None]:
+    """Nobody else makes or removes a folder there: between the two acts of either it looks like one of a dead run."""
+    place = os.open(above, os.O_RDONLY)
+    try:
+        fcntl.flock(place, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(place)
 
 
 def _remove(folder: Path) -> None:
@@ -53,13 +67,21 @@ def _remove(folder: Path) -> None:
 
 def sweep(root: Path, database: str) -> tuple[str, ...]:
     """Remove what runs that died left behind; the names of the folders that were removed."""
+    above = root / database
+    if not above.is_dir():
+        return ()
+    with _alone(above):
+        return _sweep(above)
+
+
+def _sweep(above: Path) -> tuple[str, ...]:
     removed = []
-    for folder in sorted((root / database).glob("*/")):
+    for folder in sorted(above.glob("*/")):
         try:
             with (folder / _LOCK).open("r+") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except FileNotFoundError:
-            pass  # killed between making the folder and its lock, or another run has just removed it
+            pass  # killed between making the folder and its lock
         except BlockingIOError:
             continue
         _remove(folder)

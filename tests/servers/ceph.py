@@ -1,10 +1,8 @@
 """A real S3 server, Ceph's, for as long as a with statement lasts."""
 
 import os
-import random
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +15,7 @@ from typing import TYPE_CHECKING
 import boto3.session
 
 from tests.servers.certificate import certificate_for_loopback
+from tests.servers.ports import free_port
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -87,8 +86,8 @@ def ceph_s3(*, tls: bool = False) -> Iterator[S3Server]:
         certificate = certificate_for_loopback(Path(temporary) / "tls.pem") if tls else None
         for attempt in range(1, _ATTEMPTS + 1):
             folder = Path(temporary) / f"ceph{attempt}"
-            port = _free_port()
-            started = _run("start", folder, str(port), str(_free_port(port)), certificate)
+            port = free_port()
+            started = _run("start", folder, str(port), str(free_port(port)), certificate)
             if started.returncode == 0:
                 break
             if attempt == _ATTEMPTS:
@@ -110,16 +109,3 @@ def _run(command: str, folder: Path, *arguments: str | Path | None) -> subproces
         )
         errors.seek(0)
         return subprocess.CompletedProcess(words, done.returncode, "", errors.read())
-
-
-def _free_port(*taken: int) -> int:
-    # Below the range from which the system takes ports for outgoing connections, so that none of those is in the way.
-    while True:
-        port = random.SystemRandom().randrange(20000, 32000)
-        with socket.socket() as candidate:
-            try:
-                candidate.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            if port not in taken:
-                return port

@@ -5,7 +5,6 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -16,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pymysql
+
+from tests.servers.ports import free_port
 
 _FAST = (
     "--innodb-flush-log-at-trx-commit=0",
@@ -117,7 +118,7 @@ def mariadb_server(*options: str) -> Iterator[MariadbServer]:
         if os.geteuid() == 0:
             shutil.chown(folder, _UNPRIVILEGED)
         _install(folder)
-        server = MariadbServer(_free_port(), folder, f"{secrets.token_urlsafe(12)}-x")  # no sooner: it may be taken
+        server = MariadbServer(free_port(), folder, f"{secrets.token_urlsafe(12)}-x")  # no sooner: it may be taken
         process = _started(server, options or _ALONE)
         try:
             yield server
@@ -217,9 +218,3 @@ def _as_somebody() -> dict[str, Any]:
         return {}
     entry = pwd.getpwnam(_UNPRIVILEGED)
     return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
-
-
-def _free_port() -> int:
-    with socket.socket() as candidate:
-        candidate.bind(("127.0.0.1", 0))
-        return int(candidate.getsockname()[1])

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import psycopg
 
-from tests.servers.postgresql import PostgresServer, free_port
+from tests.servers.ports import free_port
+from tests.servers.postgresql import PostgresServer
 
 _SECONDS = 20
 _UNPRIVILEGED = "nobody"

@@ -5,7 +5,6 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -20,6 +19,7 @@ import psycopg
 from psycopg import sql
 
 from tests.servers.certificate import certificate_for_loopback
+from tests.servers.ports import free_port
 
 _SYSTEM = Path("/usr/lib/postgresql")
 _FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_connections=60", "lc_messages=C")
@@ -208,10 +208,3 @@ def _as_somebody() -> dict[str, Any]:
         return {}
     entry = pwd.getpwnam(_UNPRIVILEGED)
     return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
-
-
-def free_port() -> int:
-    """A port of loopback that nobody has now."""
-    with socket.socket() as candidate:
-        candidate.bind(("127.0.0.1", 0))
-        return int(candidate.getsockname()[1])
