@@ -568,7 +568,7 @@ def test_the_guides_verifier_finds_a_whole_ledger_whole(store: Store, root: Path
         ran = guides_verifier(root, *arguments, alone=alone)
         assert (ran.returncode, ran.stderr) == (0, "")
         assert ran.stdout.split() == ["head:", head]
-    here = [sys.executable, "-I", "../verify.py", "."]
+    here = [sys.executable, "-I", "../../verify.py", "."]
     assert subprocess.run(here, cwd=root / "main", capture_output=True, timeout=60, check=False).returncode == 0
 
 
