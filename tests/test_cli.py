@@ -256,6 +256,13 @@ def test_a_rule_that_meets_no_key_is_told(place: Place) -> None:
     assert "rule 1 meets no key: is a name in it misspelt?" in upkeep("policy", "check").out
 
 
+@pytest.mark.usefixtures("place")
+def test_a_policy_file_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UPKEEP_POLICY", str(tmp_path / "polcy.toml"))
+    told = upkeep("policy", "check")
+    assert f"there is no policy file {tmp_path / 'polcy.toml'}: is UPKEEP_POLICY right?" in told.out
+
+
 @pytest.mark.parametrize("arguments", [[], ["--json"]])
 def test_the_schema_of_a_policy_is_one_json_document(arguments: list[str]) -> None:
     said = upkeep("policy", "schema", *arguments)

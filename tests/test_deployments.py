@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -19,6 +20,7 @@ from yaml import safe_load  # type: ignore[import-untyped]  # a dependency of Pr
 from tests.damaged_clinic import Clinic, build_clinic
 from tests.pending import pending_at
 from tests.prefect_server import HOUSE, PROGRAM, Served, eventually
+from tests.test_approval import digest_in
 
 DEPLOYMENTS = HOUSE / "deployments"
 SHORT = 45  # seconds without a heartbeat; between two of a run that lives there are 30
@@ -63,14 +65,39 @@ def test_a_wrong_parameter_is_refused_before_there_is_a_run(served: Served, para
 
 
 @pytest.mark.parametrize("name", ["nightly", "remediate", "migrate", "undo", "recover"])
-def test_a_deployment_says_what_it_does_and_runs_one_at_a_time(served: Served, name: str) -> None:
+def test_a_deployment_says_what_it_does(served: Served, name: str) -> None:
     deployment = served.deployment(name)
     assert deployment["description"]
     assert deployment["enforce_parameter_schema"]
-    assert deployment["global_concurrency_limit"]["limit"] == 1
-    assert deployment["concurrency_options"]["collision_strategy"] == "ENQUEUE"
     assert bool(deployment["schedules"]) == (name == "nightly")
     assert "upkeep" in deployment["tags"]
+
+
+@pytest.mark.parametrize("name", ["nightly", "recover"])
+def test_what_never_asks_runs_one_at_a_time(served: Served, name: str) -> None:
+    deployment = served.deployment(name)
+    assert deployment["global_concurrency_limit"]["limit"] == 1
+    assert deployment["concurrency_options"]["collision_strategy"] == "ENQUEUE"
+
+
+@pytest.mark.parametrize("name", ["remediate", "migrate", "undo"])
+def test_what_asks_holds_no_slot_that_it_would_lose_by_pausing(served: Served, name: str) -> None:
+    deployment = served.deployment(name)
+    assert deployment["parameters"] == {"perform": "ask"}
+    assert deployment["global_concurrency_limit"] is None
+
+
+@pytest.mark.exhaustive
+def test_a_run_waits_longer_than_prefect_renews_a_slot_and_is_then_performed(served: Served, clinic: Clinic) -> None:
+    run = served.run("remediate", clinic)
+    _, told = served.form(run)
+    time.sleep(
+        300
+    )  # it was ended within 225 seconds, where Prefect renews for the first time; no setting shortens that
+    assert served.state(run)["type"] == "PAUSED"
+    served.answer(run, answer="approve", digest=digest_in(told), name="Ada", reason="slept over it")
+    state = served.wait(run)
+    assert (state["type"], state["message"]) == ("COMPLETED", "performed and verified")
 
 
 @pytest.mark.slow

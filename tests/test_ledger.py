@@ -568,6 +568,8 @@ def test_the_guides_verifier_finds_a_whole_ledger_whole(store: Store, root: Path
         ran = guides_verifier(root, *arguments, alone=alone)
         assert (ran.returncode, ran.stderr) == (0, "")
         assert ran.stdout.split() == ["head:", head]
+    here = [sys.executable, "-I", "../../verify.py", "."]
+    assert subprocess.run(here, cwd=root / "main", capture_output=True, timeout=60, check=False).returncode == 0
 
 
 ADDED = (add_evidence, truncate_a_run, truncate_a_run_but_not_its_backup)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -160,7 +161,15 @@ def test_without_a_verified_backup_there_is_no_latest(place: Place, tmp_path: Pa
     _, url = target_in(tmp_path / "target")
     code, sentence, hint = upkeep("restore", "latest", "--to", url).complaint
     assert (code, sentence) == (2, f"there is no verified backup of main in {place.store.as_uri()}")
-    assert hint == "run `upkeep backup`, then `upkeep verify latest`"
+    assert hint == "run `upkeep verify latest`, or name one of `upkeep backups`"
+
+
+def test_where_there_is_no_backup_at_all_the_place_is_told(place: Place, tmp_path: Path) -> None:
+    shutil.rmtree(place.store)
+    told = upkeep("backups")
+    assert told.out.strip() == f"no backups of main in {place.store.as_uri()}; `upkeep backup` takes one"
+    _, url = target_in(tmp_path / "target")
+    assert upkeep("restore", "latest", "--to", url).complaint[2] == "run `upkeep backup`"
 
 
 @pytest.mark.parametrize("damage", ["one bit", "truncated", "longer", "gone"])

@@ -117,7 +117,7 @@ def find_backup(store: Store, database: str, wanted: str) -> Manifest:
         if not good:
             raise Refused(
                 f"there is no verified backup of {database} in {store.url}",
-                "run `upkeep backup`, then `upkeep verify latest`",
+                "run `upkeep verify latest`, or name one of `upkeep backups`" if backups else "run `upkeep backup`",
             )
         return good[0]
     for backup in backups:

@@ -81,7 +81,7 @@ class Detected:
         return tuple(f for f in self.findings if f.diagnosis is not Diagnosis.NONE or f.orphans is None)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RunReport:
     """One run: what it saw, what it would do, what it did, and how it ended in one line.
 

@@ -157,4 +157,5 @@ def backups(as_json: Json = False) -> None:
     """List the backups of the database in the store, oldest first."""
     equipment = equip()
     listed = list_backups(equipment.store, equipment.settings.database)
-    say(as_json, {"backups": [backup_document(backup) for backup in listed]}, wording.backups(listed))
+    told = wording.backups(listed, equipment.settings.database, equipment.store.url)
+    say(as_json, {"backups": [backup_document(backup) for backup in listed]}, told)

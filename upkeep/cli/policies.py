@@ -33,6 +33,8 @@ def check(as_json: Json = False) -> None:
     idle = equipment.policy.idle_rules(keys)
     wide = max((len(document["key"]) for document in documents), default=0)
     lines = [line for document in documents for line in folded(f"{document['key']:{wide}}  ", _told(document))]
+    if not equipment.settings.policy.exists():
+        lines.append(f"there is no policy file {equipment.settings.policy}: is UPKEEP_POLICY right?")
     lines += [f"rule {number} meets no key: is a name in it misspelt?" for number in idle]
     lines += [f"reference {number} meets no column: is a name in it misspelt?" for number in unmet]
     lines += [f"reference {n}: {several(rows, 'row')} of a kind that it does not name" for n, rows in strange.items()]

@@ -21,8 +21,8 @@ def not_compared(what: tuple[str, ...]) -> list[str]:
     return folded("not compared: ", "; ".join(what)) if what else []
 
 
-def backups(listed: tuple[Backup, ...]) -> str:
-    """One line for each backup, newest last."""
+def backups(listed: tuple[Backup, ...], database: str, place: str) -> str:
+    """One line for each backup, newest last; where there is none, where it was looked for."""
     lines = []
     for backup in listed:
         if backup.manifest is None:
@@ -33,7 +33,7 @@ def backups(listed: tuple[Backup, ...]) -> str:
         proven = ("verified" if backup.verified else "not verified") + (", encrypted" if manifest.sealed else "")
         sizes = f"{manifest.stored_bytes:>15,} bytes  {manifest.census.rows:>12,} rows"
         lines.append(f"{backup.id}  {sizes}  {revision}  {proven}")
-    return "\n".join(lines) or "no backups; `upkeep backup` takes one"
+    return "\n".join(lines) or f"no backups of {database} in {place}; `upkeep backup` takes one"
 
 
 def retention(pruning: Pruning, *, done: bool) -> str:

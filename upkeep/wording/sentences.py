@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from upkeep.catalog import ForeignKey
 from upkeep.enforcement import How
 from upkeep.findings import Diagnosis, Finding
+from upkeep.history import How as Parent
 from upkeep.making import Comeback
 from upkeep.numbers import listed, several
 from upkeep.plan import Plan
@@ -15,6 +16,9 @@ from upkeep.stages import stages_of
 from upkeep.undo import Undo
 from upkeep.values import decode, encode
 from upkeep.verdict import Check
+
+_WHOSE = {Parent.MISSED: "no row had it", Parent.ANOTHER: "another row had it"}
+"""Of a number that was given again: whose it was when it was looked at last."""
 
 
 def size_of_damage(detected: Detected) -> str:
@@ -68,12 +72,13 @@ def trouble(finding: Finding) -> str:
 def adoption(finding: Finding) -> str:
     """Which rows found another parent under the number of their own, and what shows it."""
     rows, first = finding.adopted, finding.adopted[0].before
-    told = " or ".join(sorted({one.how.value for one in rows}))
+    told = " or ".join(sorted({_WHOSE[one.how] for one in rows}))
     named = listed(tuple(", ".join(str(encode(decode(value))) for value in one.row) for one in rows), 5)
     seen = f"backup {first.backup}" if first.backup else f"the run of {first}"
+    whose = "does it belong" if len(rows) == 1 else "do they belong"
     return (
-        f"{several(len(rows), 'row')} of {finding.key.child} ({named}) pointed at the same number when the "
-        f"{finding.key.parent} of it {told}, last in {seen}: do they belong to the one that has it now?"
+        f"{several(len(rows), 'row')} of {finding.key.child} ({named}) pointed at the same number of "
+        f"{finding.key.parent} when {told}, last in {seen}: {whose} to the row that has it now?"
     )
 
 
