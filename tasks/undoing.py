@@ -24,7 +24,7 @@ from upkeep.making import comeback_of
 from upkeep.manifests import Manifest
 from upkeep.plan import Plan
 from upkeep.policy import Action
-from upkeep.receipts import attested, receipts_back_to
+from upkeep.receipts import attested, receipts_since
 from upkeep.remaking import as_if_made
 from upkeep.report import Detected
 from upkeep.spilled import Spilled
@@ -55,7 +55,8 @@ def read_deed(equipment: Equipment, run: str) -> Deed:
         raise Refused(f"the store knows no run {run} of {name}", "see `upkeep ledger show` for those that changed rows")
     if not store.exists(outcome_name(name, run)):
         raise Refused(f"run {run} changed nothing: it was rehearsed and not performed", "there is nothing to undo")
-    receipts = [link.receipt for link in receipts_back_to(store, name, run)]
+    since = [link.receipt for link in receipts_since(store, name, run)]
+    receipts = [receipt for receipt in since if receipt.run == run]
     _as_the_ledger_says(store, f"{folder}/", run, receipts)
     outcome = _document(store, outcome_name(name, run))
     if outcome["found"] == Found.UNTOUCHED.value:
@@ -74,7 +75,15 @@ def read_deed(equipment: Equipment, run: str) -> Deed:
         tuple(said["triggers"]),
         tuple(key for key, *_ in said.get("enforced", ())),
         tuple(comeback_of(one) for one in said.get("tables", ())),
+        tuple(sorted({column for receipt in since for column in _set_anew(receipt, run)})),
     )
+
+
+def _set_anew(receipt: Receipt, run: str) -> Iterator[tuple[str, str]]:
+    """The columns that triggers set where an undo of the run was rehearsed before."""
+    plan = receipt.contents["plan"] if receipt.kind == "rehearsed" else {}
+    if plan.get("undoes") == run:
+        yield from (tuple(one) for one in plan.get("set_anew", ()))
 
 
 def _document(store: Store, name: str) -> Any:
@@ -154,7 +163,7 @@ def rehearse_undo(
         judge_keys_asked(detected.findings, tables=detected.tables),
         *_judged(equipment, scratch, deed, plan, worked, detect(equipment, scratch).detected, only_possible),
     ]
-    return Rehearsed(plan, worked, Verdict(checks=tuple(checks), left_out=_left_out(deed)), narrow)
+    return Rehearsed(plan, worked, Verdict(checks=tuple(checks), left_out=_left_out(deed, plan)), narrow)
 
 
 def _worked_plan(equipment: Equipment, scratch: Database, deed: Deed) -> tuple[Plan, Worked]:
@@ -200,7 +209,7 @@ def verify_undo(
         judge_keys_asked(detected.findings, tables=detected.tables),
         *_judged(equipment, restored, deed, plan, worked, detected, only_possible),
     ]
-    return Verdict(checks=tuple(checks), left_out=_left_out(deed))
+    return Verdict(checks=tuple(checks), left_out=_left_out(deed, plan))
 
 
 def _judged(
@@ -214,7 +223,7 @@ def _judged(
 ) -> tuple[Check, ...]:
     """The claims about a database on which the undo was done."""
     assert plan.undo is not None  # noqa: S101  # it was drawn up as one
-    again = _drawn_back(equipment, target, deed)
+    again = _drawn_back(equipment, target, replace(deed, set_anew=plan.undo.set_anew))
     return (
         judge_conflicts(plan.undo, only_possible=only_possible),
         judge_reach(plan, deed),
@@ -226,6 +235,7 @@ def _judged(
     )
 
 
-def _left_out(deed: Deed) -> tuple[str, ...]:
+def _left_out(deed: Deed, plan: Plan) -> tuple[str, ...]:
+    assert plan.undo is not None  # noqa: S101  # it was drawn up as one
     unknown = "how many rows had pointed at nothing: the run died before it counted them"
-    return (*not_taken_back(deed), *([unknown] if deed.mended is None else []))
+    return (*not_taken_back(deed, plan.undo), *([unknown] if deed.mended is None else []))

@@ -26,6 +26,7 @@ from upkeep.finding import keys_of
 from upkeep.ledger import link_of
 from upkeep.mending import mend
 from upkeep.policy_file import load_policy
+from upkeep.undo import Undo
 from upkeep.undo_verdict import not_taken_back
 from upkeep.undoing import Deed, draw_back
 from upkeep.wording.sentences import enforcement
@@ -83,7 +84,7 @@ def test_an_undo_brings_the_orphans_back_and_the_key_stays_in_force(ward: Ward) 
     assert ward.rows == before
     assert ward.refuses(ORPHANED)
     assert ward.state in ("valid", "NOT VALID")
-    (said,) = not_taken_back(Deed("run", (), enforced=(KEY,)))
+    (said,) = not_taken_back(Deed("run", (), enforced=(KEY,)), Undo("run"))
     assert said.startswith(f"{KEY} stays in force")
 
 

@@ -18,6 +18,7 @@ from upkeep.errors import Refused
 from upkeep.finding import keys_of
 from upkeep.plan import Plan
 from upkeep.policy import Policy
+from upkeep.undo_verdict import judge_put_back
 from upkeep.undoing import Deed, draw_back
 from upkeep.values import Row
 
@@ -129,6 +130,64 @@ def test_p67_a_row_that_was_changed_since_or_is_gone_since_is_a_conflict(house: 
     assert conflicts_of(undo) == {("children", "3"): "it was changed since", ("children", "4"): "it is gone since"}
     assert undo.repairs == ()
     assert house.base.listing() == others
+
+
+def tried(house: House, deed: Deed) -> tuple[Plan, Mended, tuple[Refusal, ...]]:
+    """The undo as it is drawn up and done once its rows have been refused, and those refusals."""
+    with pytest.raises(RowsRefused) as fault:
+        house.performed(undo_of(house, deed), SILENT)
+    refused = fault.value.refusals
+    undo = undo_of(house, deed, refusals=refused)
+    return undo, house.performed(undo, SILENT)[0], refused
+
+
+def test_a_column_that_a_trigger_sets_whenever_its_row_is_set_keeps_no_row_from_coming_back(house: House) -> None:
+    house.base.run(*house.engine.stamping("children", "note", "REPLACE(OLD.note, 'orphan', 'an orphan')"))
+    plan = house.planned(BY_NULL)
+    mended, _ = house.performed(plan, BY_NULL)
+    assert children(house) == {
+        "1": ("1", "x"),
+        "2": (None, "y"),
+        "3": (None, "an orphan"),
+        "4": (None, "an orphan too"),
+    }
+
+    deed = deed_of(plan, mended)
+    undo, undone, refused = tried(house, deed)
+    assert len(refused) == 1, "one for all rows in which it was so: there may be millions"
+    assert undo.undo is not None
+    assert (undo.undo.conflicts, undo.undo.set_anew) == ((), (("children", "note"),))
+    assert undone.changed_in_all >= 2
+    back = {"1": ("1", "x"), "2": (None, "y"), "3": ("99", "an an orphan"), "4": ("98", "an an orphan too")}
+    assert children(house) == back
+    again = undo_of(house, replace(deed, set_anew=undo.undo.set_anew))
+    assert again.is_empty, "a second undo finds nothing to do (promise 2)"
+    assert judge_put_back(again, deed, undo.undo).holds
+
+    redo, *_ = tried(house, deed_of(undo, undone))
+    assert redo.undo is not None
+    assert redo.undo.conflicts == ()
+    assert {row: parent for row, (parent, _) in children(house).items()} == {"1": "1", "2": None, "3": None, "4": None}
+    house.base.run("UPDATE children SET parent = NULL WHERE id = 1")
+    changed = undo_of(house, replace(deed_of(undo, undone), set_anew=undo.undo.set_anew))
+    assert changed.is_empty, "a row that is none of the run's is none of the undo's"
+
+
+def test_a_trigger_that_points_a_row_elsewhere_keeps_it_from_coming_back(house: House) -> None:
+    plan = house.planned(BY_NULL)
+    mended, _ = house.performed(plan, BY_NULL)
+    house.base.run(*house.engine.stamping("children", "parent", "1"))
+    undo, *_ = tried(house, deed_of(plan, mended))
+    said = "the database refuses it: a trigger leaves the row as it is"
+    assert conflicts_of(undo) == {("children", "3"): said, ("children", "4"): said}
+    assert undo.is_empty
+
+
+def children(house: House) -> dict[str, tuple[str | None, str | None]]:
+    """Parent and note by number."""
+    with house.database.reading() as reading:
+        rows = reading.rows("SELECT id, parent, note FROM children")
+        return {str(row[0]): (None if row[1] is None else str(row[1]), str(row[2])) for row in rows}
 
 
 def test_p53_no_row_is_put_back_below_a_stranger_who_has_its_parents_number_by_now(house: House) -> None:

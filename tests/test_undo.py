@@ -11,7 +11,7 @@ import pytest
 
 from tests.clinics import Runs, settings_set_back
 from tests.damaged_clinic import Clinic, Content
-from tests.shell import DELETES, Place, Said, family, nothing_changes, upkeep
+from tests.shell import DELETES, NULLIFIES, Place, Said, family, nothing_changes, upkeep
 from upkeep.ledger_verdict import Demand
 from upkeep.receipts import verify_ledger
 
@@ -184,6 +184,31 @@ def test_an_undo_is_rehearsed_first_and_performed_with_its_digest(place: Place) 
     assert place.ask("SELECT id, parent_id, note FROM child ORDER BY id") == [
         (1, 1, "well"), (2, 99, "astray"), (3, None, "alone"), (4, 98, "astray too"),
     ]  # fmt: skip
+
+
+def test_a_row_comes_back_though_a_trigger_sets_when_it_was_changed_and_that_is_told_before(
+    tmp_path: Path, prefect_here: str
+) -> None:
+    place = family(tmp_path / "place")
+    place.set(PREFECT_API_URL=prefect_here)
+    place.policy(NULLIFIES)
+    place.run(
+        "CREATE TABLE seen (n INTEGER); INSERT INTO seen VALUES (0);"
+        "CREATE TRIGGER touched AFTER UPDATE OF parent_id ON child BEGIN UPDATE seen SET n = n + 1;"
+        " UPDATE child SET note = 'touched ' || (SELECT n FROM seen) WHERE id = NEW.id; END"
+    )
+    run = upkeep("maintain", "--perform", "within_limits", "--json").document["run"]
+    assert place.ask("SELECT parent_id, note FROM child WHERE id = 2") == [(None, "touched 1")]
+    shown = upkeep("undo", run)
+    assert shown.code == 0
+    assert "set back 1, 1 column set anew by triggers, 1 orphan again" in shown.out
+    assert "child.note may come back otherwise than before the run" in " ".join(shown.out.split())
+    digest = shown.out.partition("\nplan ")[2][:12]
+    done = undo(run, "--approve", digest, "--by", "me", "--reason", "a mistake")
+    assert (done.code, done.document["performed"]) == (0, True)
+    assert place.ask("SELECT parent_id, note FROM child WHERE id = 2") == [(99, "touched 2")]
+    second = undo(run)
+    assert (second.code, second.document["plan"]["rows"], second.document["plan"]["there_already"]) == (0, 0, 1)
 
 
 def test_an_approval_of_another_plan_is_void(place: Place) -> None:

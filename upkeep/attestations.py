@@ -158,7 +158,13 @@ def _by_rule(plan: Plan, policy: Policy) -> Iterator[Contents]:
 def _undone(undo: Undo) -> Contents:
     """Which run a plan takes back, how many of its rows stay as they are, how many will point at nothing again."""
     astray = [{"key": key, "orphans": rows} for key, rows in undo.astray or ()]
-    return {"undoes": undo.run, "conflicts": len(undo.conflicts), "there_already": undo.there, "astray": astray}
+    told: Contents = {
+        "undoes": undo.run,
+        "conflicts": len(undo.conflicts),
+        "there_already": undo.there,
+        "astray": astray,
+    }
+    return told | ({"set_anew": [list(one) for one in undo.set_anew]} if undo.set_anew else {})
 
 
 def enforced(plan: Plan) -> Contents:

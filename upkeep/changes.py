@@ -20,12 +20,16 @@ from upkeep.values import Row, canonical, decode, digest_of_list, encode
 
 @dataclass(frozen=True)
 class Refusal:
-    """A row that refused an action, and what it said: a CHECK, a trigger (P-119)."""
+    """A row that refused an action, and what it said: a CHECK, a trigger (P-119).
+
+    ``otherwise`` are the columns that came out otherwise than they were set to, of a row that was changed all the same.
+    """
 
     table: str
     row: Row
     action: Action
     said: str
+    otherwise: tuple[str, ...] = ()
 
 
 class RowsRefused(Refused):

@@ -17,6 +17,7 @@ from upkeep.plan import Plan
 from upkeep.policy import Action
 from upkeep.rechecks import healed, nobody_left_behind, still_orphans, unchanged
 from upkeep.rows import images_of
+from upkeep.set_anew import Triggered
 from upkeep.spilled import Form, Spilled
 from upkeep.telling import SILENCE, Tell
 from upkeep.values import Row, in_pieces
@@ -41,9 +42,11 @@ def mend(writing: Writing, plan: Plan, keys: tuple[ForeignKey, ...], tell: Tell 
         if astray is None:
             still_orphans(writing, catalog, plan, keys)
             nobody_left_behind(writing, catalog, plan, keys)
-        begun = writing.changed_in_all()
+        begun, triggered = writing.changed_in_all(), Triggered(catalog, keys)
         refusals = [
-            refusal for group in groups_of(plan.errands, catalog, keys) for refusal in _apply(writing, group, tell)
+            refusal
+            for group in groups_of(plan.errands, catalog, keys)
+            for refusal in _apply(writing, group, _may_differ(plan, group.table.name), triggered, tell)
         ]
         if refusals:
             raise RowsRefused(tuple(refusals))
@@ -51,7 +54,12 @@ def mend(writing: Writing, plan: Plan, keys: tuple[ForeignKey, ...], tell: Tell 
         healed(writing, catalog, plan, keys)
         left = astray.counted(writing) if astray else ()
         as_foreseen(plan, left)
-    return Mended(Spilled(_changes(writing, catalog, errands, before, tell), CHANGES), done, left)
+    return Mended(Spilled(_changes(writing, catalog, plan, before, tell), CHANGES), done, left)
+
+
+def _may_differ(plan: Plan, table: str) -> frozenset[str]:
+    """The columns that triggers set whenever a row of the table changes, as the plan says."""
+    return plan.undo.may_differ(table) if plan.undo else frozenset()
 
 
 def _hold(writing: Writing, catalog: Catalog, plan: Plan, keys: tuple[ForeignKey, ...]) -> None:
@@ -80,7 +88,9 @@ def _before(writing: Writing, catalog: Catalog, errands: Iterable[Errand], tell:
     outdated.refuse()
 
 
-def _apply(writing: Writing, group: Group, tell: Tell) -> list[Refusal]:
+def _apply(
+    writing: Writing, group: Group, may_differ: frozenset[str], triggered: Triggered, tell: Tell
+) -> list[Refusal]:
     """Change the group, piece by piece; where one is refused, find out by whom, by halves. The answer is who refused.
 
     Row by row would be as many statements as a large plan has rows.
@@ -103,36 +113,50 @@ def _apply(writing: Writing, group: Group, tell: Tell) -> list[Refusal]:
                     middle = len(rows) // 2
                     remaining += [rows[middle:], rows[:middle]]
             else:
-                refusals += _that_came_out_otherwise(writing, group, rows)
+                refusals += triggered.once(_that_came_out_otherwise(writing, group, rows, may_differ))
         tell("changed", len(piece))
     return refusals
 
 
-def _that_came_out_otherwise(writing: Writing, group: Group, settings: Iterable[Setting]) -> Iterator[Refusal]:
-    comes = group.action is Action.RESTORE
-    said = (
-        "a trigger, or the table by now, keeps the row from being what it was"
-        if comes
-        else "a trigger leaves the row as it is"
-    )
+def _that_came_out_otherwise(
+    writing: Writing, group: Group, settings: Iterable[Setting], may_differ: frozenset[str]
+) -> Iterator[Refusal]:
     place = {name: number for number, name in enumerate(group.table.stored)}
     for piece in in_pieces(settings):
         images = images_of(writing, group.table, [one.row for one in piece])
         for one in piece:
             image = images.get(one.row)
-            if group.action is not Action.DELETE if image is None else not _is_done(group, one, image, place):
-                yield _refusal(group, one.row, said)
+            if image is None:
+                if group.action is not Action.DELETE:
+                    yield _refusal(group, one.row, _left(group))
+            elif group.action is Action.DELETE:
+                yield _refusal(group, one.row, _left(group))
+            elif otherwise := _otherwise(group, one, image, place, may_differ):
+                yield _refusal(group, one.row, _left(group, otherwise), otherwise)
 
 
-def _refusal(group: Group, row: Row, said: str) -> Refusal:
-    return Refusal(group.table.name, row, group.action, said)
+def _left(group: Group, otherwise: tuple[str, ...] = ()) -> str:
+    """What keeps a row from becoming what the group wants, in words."""
+    if group.action is Action.RESTORE:
+        named = f": {', '.join(otherwise)} would differ" if otherwise else ""
+        return f"a trigger, or the table by now, keeps the row from being what it was{named}"
+    if len(otherwise) < len(group.columns) and otherwise:
+        return f"a trigger sets {', '.join(otherwise)} otherwise"
+    return "a trigger leaves the row as it is"
 
 
-def _is_done(group: Group, setting: Setting, image: Row, place: Mapping[str, int]) -> bool:
-    """Has a row that is there become what the group wants?"""
+def _refusal(group: Group, row: Row, said: str, otherwise: tuple[str, ...] = ()) -> Refusal:
+    return Refusal(group.table.name, row, group.action, said, otherwise)
+
+
+def _otherwise(
+    group: Group, setting: Setting, image: Row, place: Mapping[str, int], may_differ: frozenset[str]
+) -> tuple[str, ...]:
+    """The columns of a row that is there which are not what the group wants."""
     wanted = setting.values or (None,) * len(group.columns)
-    set_to = tuple(image[place[name]] for name in group.columns)
-    return group.action is not Action.DELETE and set_to == wanted
+    spared = may_differ if group.action is Action.REASSIGN else frozenset[str]()
+    told = zip(group.columns, wanted, strict=True)
+    return tuple(name for name, value in told if name not in spared and image[place[name]] != value)
 
 
 def _change(writing: Writing, group: Group, settings: Sequence[Setting]) -> None:
@@ -158,18 +182,16 @@ def _do(writing: Writing, group: Group, settings: Sequence[Setting]) -> int:
     return writing.nullify(table.name, group.columns, Locators(settings))
 
 
-def _changes(
-    writing: Writing, catalog: Catalog, errands: Iterable[Errand], before: Iterable[Image], tell: Tell
-) -> Iterator[Change]:
+def _changes(writing: Writing, catalog: Catalog, plan: Plan, before: Iterable[Image], tell: Tell) -> Iterator[Change]:
     """Every row of the plan with what has become of it; Refused if that is not what was promised."""
     as_before = iter(before)
-    for name, piece in _by_piece(errands):
-        table = catalog.tables[name]
+    for name, piece in _by_piece(plan.errands.of_rows):
+        table, may_differ = catalog.tables[name], _may_differ(plan, name)
         stored, place = table.stored, {name: number for number, name in enumerate(table.stored)}
         after = images_of(writing, table, [errand.row for errand in piece])
         for errand in piece:
             image = after.get(errand.row)
-            if not _is_as_promised(errand, place, image):
+            if not _is_as_promised(errand, place, image, may_differ):
                 raise Refused(
                     f"row {told(errand.row)} of {name} did not become what the plan says; nothing was done",
                     "look at the table's triggers, then run it again",
@@ -178,7 +200,9 @@ def _changes(
         tell("compared", len(piece))
 
 
-def _is_as_promised(errand: Errand, place: Mapping[str, int], image: Image) -> bool:
+def _is_as_promised(errand: Errand, place: Mapping[str, int], image: Image, may_differ: frozenset[str]) -> bool:
     if image is None or errand.goes:
         return errand.goes and image is None
-    return all(image[place[name]] == value for name, value in zip(errand.columns, errand.values, strict=True))
+    spared = may_differ if errand.action is Action.REASSIGN else frozenset[str]()
+    told = zip(errand.columns, errand.values, strict=True)
+    return all(image[place[name]] == value for name, value in told if name not in spared)

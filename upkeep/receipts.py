@@ -112,16 +112,13 @@ def _before(store: Store, link: Link) -> Link | None:
         return None
 
 
-def receipts_back_to(store: Store, database: str, run: str) -> tuple[Link, ...]:
-    """The receipts of one run, ended or not, the last one first; the chain is read from its end to where it began."""
-    found = []
+def receipts_since(store: Store, database: str, run: str) -> Iterator[Link]:
+    """All receipts from the end of the chain to where a run began, the last one first."""
     for name in reversed([entry.name for entry in store.list(f"{database}/ledger/")]):
         link = _read(store, name)
-        if link.receipt.run == run:
-            found.append(link)
-            if link.receipt.kind == "begun":
-                break
-    return tuple(found)
+        yield link
+        if link.receipt.run == run and link.receipt.kind == "begun":
+            break
 
 
 def receipt_at(store: Store, name: str) -> Receipt:

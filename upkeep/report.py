@@ -218,6 +218,7 @@ def undo_document(undo: Undo) -> dict[str, Any]:
         "undoes": undo.run,
         "there_already": undo.there,
         "astray": [{"key": key, "rows": rows} for key, rows in undo.astray or ()],
+        "set_anew": [f"{table}.{column}" for table, column in undo.set_anew],
         "conflicts": len(undo.conflicts),
         "conflicting": [
             {"table": one.table, "row": [encode(value) for value in one.row], "why": one.why}

@@ -42,13 +42,19 @@ class Undo:
 
     Those may be more than fit into memory. ``there`` of its rows are as they were before it already. ``astray`` says of
     each foreign key how many rows point at nothing by it again when all is done, as they did before the run; None until
-    a rehearsal has counted them.
+    a rehearsal has counted them. ``set_anew`` are columns, each with its table, that triggers set whenever such a row
+    changes: they had done so with the run and do so again, so that these alone may come out otherwise than they were.
     """
 
     run: str
     conflicts: Sequence[Conflict] = ()
     there: int = 0
     astray: tuple[tuple[str, int], ...] | None = None
+    set_anew: tuple[tuple[str, str], ...] = ()
+
+    def may_differ(self, table: str) -> frozenset[str]:
+        """The columns of a table that are set anew."""
+        return frozenset(column for name, column in self.set_anew if name == table)
 
     def document(self) -> dict[str, Any]:
         """The undo as JSON."""
@@ -62,4 +68,5 @@ class Undo:
             "conflicts": (conflict.document() for conflict in self.conflicts),
             "there": self.there,
             "astray": [list(one) for one in self.astray or ()],
+            "set_anew": [list(one) for one in self.set_anew],
         }

@@ -63,12 +63,18 @@ def judge_put_back(again: Plan, deed: Deed, undo: Undo) -> Check:
     """
     there, left = again.undo.there if again.undo else 0, len(undo.conflicts)
     told = Gathered((conflict.table, conflict.row) for conflict in undo.conflicts)
+    anew = f", but for {columns_in_words(undo)}, which triggers set" if undo.set_anew else ""
     undone = all(told.holds(repair.table, repair.row) for repair in again.repairs)
     return Check(
         claim="every row is as it was before the run, and a second undo would find nothing to do",
         holds=undone and there == len(deed.changes) - left,
-        seen=f"{there} of {len(deed.changes)} rows" + (f", {left} were left as they are" if left else ""),
+        seen=f"{there} of {len(deed.changes)} rows{anew}" + (f", {left} were left as they are" if left else ""),
     )
+
+
+def columns_in_words(undo: Undo) -> str:
+    """Those that triggers set anew."""
+    return ", ".join(f"{table}.{column}" for table, column in undo.set_anew)
 
 
 def judge_rules_told(answers: Iterable[Answer]) -> Check:
@@ -83,9 +89,14 @@ def judge_rules_told(answers: Iterable[Answer]) -> Check:
     )
 
 
-def not_taken_back(deed: Deed) -> tuple[str, ...]:
+def not_taken_back(deed: Deed, undo: Undo) -> tuple[str, ...]:
     """What of a run an undo leaves as it is, in words."""
     told = []
+    if undo.set_anew:
+        told.append(
+            f"{columns_in_words(undo)} may come back otherwise than before the run: triggers set that whenever such a "
+            f"row changes, and had done so with the run; what stood there is among the changes of run {undo.run}"
+        )
     if deed.triggers:
         named = ", ".join(deed.triggers)
         told.append(

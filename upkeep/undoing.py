@@ -7,11 +7,13 @@ What is decided here:
 - A row that missed its parent before the run is no conflict because it misses it again; it is one where that parent is
   there now: it would be taken for the child of a stranger (P-53).
 - A row whose own parent the run had removed, and that cannot come back, cannot come back either.
+- A column that a trigger sets whenever the row changes is no reason to leave the row: the trigger had set it with the
+  run. It comes out otherwise than before, and the undo says so.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from upkeep.catalog import Catalog, ForeignKey, Table
@@ -27,6 +29,7 @@ from upkeep.pointers import pointers
 from upkeep.policy import Action
 from upkeep.repair import REPAIRS
 from upkeep.rows import images_of
+from upkeep.set_anew import Triggered
 from upkeep.spilled import Spilled, arranged
 from upkeep.spilled_mapping import TEXTS, SpilledMapping
 from upkeep.undo import CONFLICTS, Conflict, Undo
@@ -41,7 +44,8 @@ class Deed:
 
     ``mended`` counts by key the orphans that the run took away, None where nobody knows; ``migration`` is the way that
     it went, if any; ``triggers`` are those that its statements may have fired, ``enforced`` the foreign keys that it
-    brought into force, ``tables`` those that came back as a whole, or went again.
+    brought into force, ``tables`` those that came back as a whole, or went again. ``set_anew`` are the columns, each
+    with its table, that triggers set anew when it was taken back before.
     """
 
     run: str
@@ -52,6 +56,7 @@ class Deed:
     triggers: tuple[str, ...] = ()
     enforced: tuple[str, ...] = ()
     tables: tuple[Comeback, ...] = ()
+    set_anew: tuple[tuple[str, str], ...] = ()
 
 
 def draw_back(
@@ -64,9 +69,12 @@ def draw_back(
     """The plan that puts the rows of ``deed`` back; ``refusals`` are those that a rehearsal met."""
     catalog = reading.catalog()
     conflicts: SpilledMapping[Spot, str] = SpilledMapping(SPOTS, TEXTS)
-    ways = _Ways(reading, deed.changes, conflicts)
+    triggered = Triggered(catalog, keys)
+    set_anew = set(deed.set_anew).union(*map(triggered.columns, refusals))
+    undo = Undo(deed.run, set_anew=tuple(sorted(set_anew)))
+    ways = _Ways(reading, deed.changes, conflicts, undo)
     there = len(deed.changes) - len(ways.back) - len(conflicts)
-    conflicts.put(ways.refused(refusals))
+    conflicts.put(ways.refused([one for one in refusals if not triggered.columns(one)]))
     pointing = {key: ways.pointing(key) for key in {str(key): key for key in keys if key.askable}.values()}
     conflicts.put(adopted(reading, deed.changes, deed.missed, pointing))
     conflicts.put(without_parents(reading, deed.changes, pointing, conflicts).items())
@@ -79,7 +87,7 @@ def draw_back(
         left,
         triggers=triggers_fired(catalog, {(one.table, one.action) for one in left if one.table not in whole}),
         tables=tables,
-        undo=Undo(deed.run, _in_order(conflicts), there),
+        undo=replace(undo, conflicts=_in_order(conflicts), there=there),
     )
 
 
@@ -91,8 +99,10 @@ def _in_order(conflicts: Mapping[Spot, str]) -> Sequence[Conflict]:
 class _Ways:
     """What puts the rows of a run back, in the order of the plan; rows that cannot be are told to ``conflicts``."""
 
-    def __init__(self, reading: Reading, changes: Iterable[Change], conflicts: MutableMapping[Spot, str]) -> None:
-        self._reading = reading
+    def __init__(
+        self, reading: Reading, changes: Iterable[Change], conflicts: MutableMapping[Spot, str], undo: Undo
+    ) -> None:
+        self._reading, self._undo = reading, undo
         self._catalog = reading.catalog()
         self._coming: Counter[str] = Counter()  # by table, those that do not go; they stand first
         order = arranged(self._found(changes, conflicts), _order, 3, REPAIRS)
@@ -103,7 +113,8 @@ class _Ways:
             images = _images(self._reading, self._catalog, piece)
             for change in piece:
                 spot = Spot(change.table, change.row)
-                way = way_back(change, images.get(spot), self._catalog.tables.get(change.table))
+                may_differ = self._undo.may_differ(change.table)
+                way = way_back(change, images.get(spot), self._catalog.tables.get(change.table), may_differ)
                 if isinstance(way, Repair):
                     self._coming[way.table] += way.action is not Action.DELETE
                     yield way
@@ -144,14 +155,16 @@ def _order(repair: Repair) -> tuple[int, str, str]:
     return repair.action is Action.DELETE, repair.table, repr(repair.row)
 
 
-def way_back(change: Change, image: Row | None, table: Table | None) -> Repair | str | None:
+def way_back(
+    change: Change, image: Row | None, table: Table | None, may_differ: frozenset[str] = frozenset()
+) -> Repair | str | None:
     """What puts one row back that is now ``image``; why that cannot be; None where it is as before the run already."""
     if table is None:
         return None if change.before is None else f"the table {change.table} is gone"
     if not set(change.columns) <= set(table.stored):
         return f"{change.table} has not all columns any more that it had"
     now = _as_it_was_read(image, table, change.columns)
-    if _alike(now, change.before):
+    if _alike(_but_for(may_differ, change, now), change.before):
         return None
     if not _alike(now, change.after):
         return _what_came_since(change, image)
@@ -196,6 +209,14 @@ def _as_it_was_read(image: Row | None, table: Table, columns: tuple[str, ...]) -
         return None
     held = dict(zip(table.stored, image, strict=True))
     return tuple(held[name] for name in columns)
+
+
+def _but_for(may_differ: frozenset[str], change: Change, now: Row | None) -> Row | None:
+    """The row with what it held before the run in those columns, if the run had left it where it is."""
+    if now is None or change.before is None or change.after is None or not may_differ:
+        return now
+    told = zip(change.columns, now, change.before, strict=True)
+    return tuple(was if name in may_differ else is_ for name, is_, was in told)
 
 
 def _repair(change: Change, action: Action, columns: tuple[str, ...], image: Row | None, values: Row = ()) -> Repair:

@@ -150,6 +150,12 @@ class Engine(Protocol):
     def telling(self, table: str, log: str) -> tuple[str, ...]:
         """Statements that make a trigger which puts a row into ``log`` for each row of the table that goes."""
 
+    def stamping(self, table: str, column: str, value: str) -> tuple[str, ...]:
+        """Statements that make a trigger which sets ``column`` to an SQL value whenever a row of the table is set.
+
+        In the value OLD is the row before.
+        """
+
 
 def unless_it_cannot(engine: Engine, what: str) -> None:
     """Skip the test, with the reason, where the engine cannot do what it is about."""

@@ -217,6 +217,10 @@ class MariadbEngine:
         """A trigger that inserts."""
         return self._trigger(table, "tells", "AFTER", f"INSERT INTO {log} (id) VALUES (OLD.id)")
 
+    def stamping(self, table: str, column: str, value: str) -> tuple[str, ...]:
+        """A trigger that sets it beforehand."""
+        return (f"CREATE TRIGGER stamps BEFORE UPDATE ON {table} FOR EACH ROW SET NEW.{column} = {value}",)
+
     @staticmethod
     def _trigger(table: str, name: str, when: str, does: str) -> tuple[str, ...]:
         return (f"CREATE TRIGGER {name} {when} DELETE ON {table} FOR EACH ROW {does}",)

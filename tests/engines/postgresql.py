@@ -187,6 +187,12 @@ class PostgresqlEngine:
         """A trigger that inserts."""
         return self._trigger(table, "tells", "AFTER", f"INSERT INTO {log} (id) VALUES (OLD.id)")
 
+    def stamping(self, table: str, column: str, value: str) -> tuple[str, ...]:
+        """A trigger that sets it beforehand."""
+        sets = f"BEGIN NEW.{column} := {value}; RETURN NEW; END"
+        made = f"CREATE FUNCTION stamps() RETURNS trigger LANGUAGE plpgsql AS $$ {sets} $$"
+        return made, f"CREATE TRIGGER stamps BEFORE UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION stamps()"
+
     @staticmethod
     def _trigger(table: str, name: str, when: str, does: str) -> tuple[str, ...]:
         made = f"CREATE TRIGGER {name} {when} DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()"

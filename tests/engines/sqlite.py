@@ -165,3 +165,8 @@ class SqliteEngine:
     def telling(self, table: str, log: str) -> tuple[str, ...]:
         """A trigger that inserts."""
         return (f"CREATE TRIGGER tells AFTER DELETE ON {table} BEGIN INSERT INTO {log} (id) VALUES (OLD.id); END",)
+
+    def stamping(self, table: str, column: str, value: str) -> tuple[str, ...]:
+        """A trigger that sets it afterwards, and is not fired by itself."""
+        sets = f"UPDATE {table} SET {column} = {value} WHERE rowid = NEW.rowid"
+        return (f"CREATE TRIGGER stamps AFTER UPDATE ON {table} BEGIN {sets}; END",)

@@ -148,6 +148,8 @@ def undo_in_short(plan: Plan, undo: Undo) -> str:
         said.append(f"{several(undo.there, 'row')} as before already")
     if undo.conflicts:
         said.append(f"{several(len(undo.conflicts), 'conflict')}")
+    if undo.set_anew:
+        said.append(f"{several(len(undo.set_anew), 'column')} set anew by triggers")
     if undo.astray:
         said.append(f"{several(sum(rows for _, rows in undo.astray), 'orphan')} again")
     return ", ".join(said) or "nothing to do"
