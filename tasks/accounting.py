@@ -15,7 +15,7 @@ from upkeep.journal import intentions
 from upkeep.ledger import Kind, Link
 from upkeep.manifests import Manifest
 from upkeep.plan import Migration, Plan
-from upkeep.proofs import manifest_evidence, proof_of
+from upkeep.proofs import manifest_evidence, mark_of, proof_of
 from upkeep.receipts import evidence_of
 from upkeep.report import Detected, RunReport
 from upkeep.values import digest
@@ -138,7 +138,7 @@ def _backup(equipment: Equipment, manifest: Manifest) -> attestations.Contents:
     proof = proof_of(equipment.store, manifest)
     return {
         "backup": attestations.backed_up(manifest, equipment.store.url),
-        "proof": attestations.proven(proof, manifest.taken) if proof else None,
+        "proof": attestations.proven(proof, manifest.taken, mark_of(equipment.store, manifest)) if proof else None,
     }
 
 

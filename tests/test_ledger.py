@@ -597,7 +597,21 @@ def test_the_guides_verifier_needs_head_or_key_for_what_ours_needs_them(
 def test_the_guides_verifier_is_as_short_as_the_guide_says() -> None:
     program, more = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), flags=re.S)
     assert "These thirty lines" in GUIDE.read_text(encoding="utf-8")
-    assert [sum(map(bool, part.splitlines())) for part in (program, more)] == [30, 7]
+    assert [sum(map(bool, part.splitlines())) for part in (program, more)] == [30, 12]
+
+
+def test_a_proof_that_was_edited_is_noticed(tmp_path: Path) -> None:
+    place = family(tmp_path / "shop")
+    for command in (["backup"], ["verify", "latest"], ["verify", "latest"]):
+        assert upkeep(*command).code == 0
+    said = upkeep("ledger", "verify", "--json")
+    assert (said.code, guides_verifier(place.store, alone=False).stderr) == (0, "")
+    (proof,) = place.store.glob("main/backups/*/verified.json")
+    proof.write_text(json.dumps(json.loads(proof.read_text()) | {"seconds": 0.5}))
+    said = upkeep("ledger", "verify", "--json")
+    named = proof.relative_to(place.store).as_posix()
+    assert (said.code, said.document["broken"]) == (4, [f"{named} is not what the receipts say of that proof"])
+    assert guides_verifier(place.store, alone=False).returncode == 1
 
 
 @pytest.mark.parametrize("alone", [True, False])

@@ -66,9 +66,13 @@ def encryption(sealed: Sealed | None) -> Contents:
     return {"encryption": "age", "encryption_keys": list(sealed.recipients)} if sealed else {"encryption": "none"}
 
 
-def proven(proof: Proof, taken: datetime, against: int = 0) -> Contents:
-    """The proof of a backup: how much speaks against it, how long its restore took, how old its content was then."""
+def proven(proof: Proof, taken: datetime, mark: str | None, against: int = 0) -> Contents:
+    """The proof of a backup: how much speaks against it, how long its restore took, how old its content was then.
+
+    ``mark`` is the SHA-256 of what calls it verified from then on.
+    """
     return {
+        "verified_sha256": mark,
         "holds": not against,
         "against": against,
         "proven": _utc(proof.proven),

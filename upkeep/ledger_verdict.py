@@ -46,6 +46,7 @@ class Books:
     runs: set[str] = field(default_factory=set)
     pruned: set[str] = field(default_factory=set)
     named: dict[str, Named] = field(default_factory=dict)
+    marks: dict[str, set[str]] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
     _ids: set[str] = field(default_factory=set)
     _knows_open: bool = True
@@ -109,8 +110,16 @@ class Books:
         self.runs |= {run, *receipt.open}
         if kind == "pruning":
             self._prune(receipt.contents.get("removed"), number)
+        self._mark(receipt.contents.get("backup"), receipt.contents.get("proof"))
         for one in receipt.evidence:
             self._name(one, number)
+
+    def _mark(self, backup: object, proof: object) -> None:
+        """Which record calls a backup verified, by its SHA-256: one that was found damaged may be proven once more."""
+        name = backup.get("id") if isinstance(backup, dict) else backup
+        mark = proof.get("verified_sha256") if isinstance(proof, dict) else None
+        if isinstance(name, str) and isinstance(mark, str):
+            self.marks.setdefault(name, set()).add(mark)
 
     def _prune(self, removed: object, number: int) -> None:
         if isinstance(removed, list) and all(isinstance(backup, str) for backup in removed):

@@ -17,11 +17,20 @@ def manifest_evidence(store: Store, manifest: Manifest) -> Evidence:
 
 def proof_of(store: Store, manifest: Manifest) -> Proof | None:
     """The proof of a backup; None where it is not proven."""
-    name = f"{folder(manifest.database, manifest.id)}/verified.json"
+    name = _mark(manifest)
     if not store.exists(name):
         return None
     with store.get(name) as file:
         return Proof.model_validate_json(file.read())
+
+
+def mark_of(store: Store, manifest: Manifest) -> str | None:
+    """The SHA-256 of what calls a backup verified; None where nothing does."""
+    return attested(store, name).sha256 if store.exists(name := _mark(manifest)) else None
+
+
+def _mark(manifest: Manifest) -> str:
+    return f"{folder(manifest.database, manifest.id)}/verified.json"
 
 
 def receipt_of(store: Store, manifest: Manifest) -> int | None:

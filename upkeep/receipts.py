@@ -180,7 +180,11 @@ def verify_ledger(store: Store, database: str, demand: Demand) -> tuple[LedgerVe
     books = Books(database, demand)
     links = [link for name, content in receipts(store, database) if (link := books.add(name, content))]
     anchor, written_over = anchor_of(store, database, datetime.now(UTC))
-    strangers = (*_strangers(books, there), *_strange_backups(store, books, there))
+    strangers = (
+        *_strangers(books, there),
+        *_strange_backups(store, books, there),
+        *_strange_proofs(store, books, there),
+    )
     wrong = [*written_over, *_wrong_evidence(store, books, set(there)), *strangers]
     return verdict_of(books, wrong, anchor), tuple(links)
 
@@ -231,6 +235,17 @@ def _strange_backups(store: Store, books: Books, there: list[str]) -> Iterator[s
             run = _run_of(store, name)
             if run[:1].isdigit() and run[:16] >= began and run not in books.runs:
                 yield f"{name} was made by run {run}, and the ledger says nothing of it"
+
+
+def _strange_proofs(store: Store, books: Books, there: list[str]) -> Iterator[str]:
+    """What calls a backup verified otherwise than the receipts of its proofs say.
+
+    Where no receipt tells of one, the run that proved it was killed before it could write that.
+    """
+    for name in there:
+        marks = books.marks.get(name.split("/")[2], set()) if name.endswith("/verified.json") else set()
+        if marks and attested(store, name).sha256 not in marks:
+            yield f"{name} is not what the receipts say of that proof"
 
 
 def _run_of(store: Store, name: str) -> str:

@@ -21,7 +21,7 @@ from upkeep.equipment import Equipment, equip
 from upkeep.errors import Damaged, Refused, UpkeepError
 from upkeep.holds import hold_for
 from upkeep.manifests import Backup, Manifest, find_backup, list_backups, newest_first
-from upkeep.proofs import manifest_evidence
+from upkeep.proofs import manifest_evidence, mark_of
 from upkeep.pruning import judge_store, remove_old
 from upkeep.receipts import write_receipt
 from upkeep.settings import Settings
@@ -78,7 +78,8 @@ def verify(wanted: Wanted, as_json: Json = False) -> None:
             remarks=remarks,
             keyring=equipment.keyring,
         )
-        told = {"backup": manifest.id, "proof": proven(proof, manifest.taken, len(against))}
+        mark = mark_of(equipment.store, manifest)
+        told = {"backup": manifest.id, "proof": proven(proof, manifest.taken, mark, len(against))}
         equipment.attest("proof", "shell", told, [manifest_evidence(equipment.store, manifest)])
         if against:
             raise Damaged(
