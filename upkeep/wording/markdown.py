@@ -40,7 +40,8 @@ def summary(report: RunReport) -> str:
     if report.plan:
         parts.append(f"## The plan\n\n{plan_in_short(report.plan)}\n\n{_lines(plan_table(report.plan))}")
         parts += [_taken(report.taken) if report.taken else ""]
-        parts += [lasting_told(report.lasting, report.plan) if report.lasting else ""]
+        if report.lasting:
+            parts.append(lasting_told(report.lasting, report.plan, performed=report.performed))
         parts += [lint_in_short(report.revisions)]
         parts += [
             in_stages(report.plan),

@@ -82,8 +82,9 @@ def _head(report: RunReport) -> list[str]:
         lines.append(size_of_damage(report.detected))
     if report.plan:
         lines.append(f"plan {report.plan.digest[:12]}: {plan_in_short(report.plan)}")
+    if report.plan and report.lasting:
+        lines += folded("  no undo   ", lasting_for_shell(report.lasting, report.plan, performed=report.performed))
     lines += folded("  for good  ", f"{'; '.join(report.taken)}: no undo brings it back") if report.taken else []
-    lines += folded("  no undo   ", lasting_for_shell(report.lasting, report.plan)) if report.lasting else []
     lines += folded("  in stages ", staged) if report.plan and (staged := in_stages(report.plan)) else []
     return [*lines, f"next: {next_step(report)}", *_past(report.detected)]
 
