@@ -15,6 +15,7 @@ from prefect.input import RunInput
 from pydantic import Field
 
 from upkeep.approval import Approval, Duty, judge_approval
+from upkeep.lasting import Lasting
 from upkeep.plan import Plan
 from upkeep.verdict import Verdict
 from upkeep.wording import markdown
@@ -47,15 +48,23 @@ class DecisionOfAnother(Decision):
     )
 
 
-def ask(plan: Plan, verdict: Verdict, taken: tuple[str, ...], evidence: str, hours: float, duty: Duty) -> Approval:
+def ask(
+    plan: Plan,
+    verdict: Verdict,
+    taken: tuple[str, ...],
+    evidence: str,
+    hours: float,
+    duty: Duty,
+    lasting: tuple[Lasting, ...],
+) -> Approval:
     """Pause until somebody answers; the answer, or the reason why there is none. No answer is a no (P-92).
 
-    ``taken`` is what the plan's migration takes for good.
+    ``taken`` is what the plan's migration takes for good, ``lasting`` the rows that no undo could put back afterwards.
 
     The run pauses in its process and is not suspended: a suspended run begins again from the top, with another
     backup and so another rehearsal than the one that was approved. A process that dies meanwhile loses nothing.
     """
-    described = markdown.approval_form(plan, verdict, taken, evidence, hours, duty)
+    described = markdown.approval_form(plan, verdict, taken, evidence, hours, duty, lasting)
     form = (DecisionOfAnother if duty.two_persons else Decision).with_initial_data(description=described)
     seconds = max(1, round(hours * 3600))
     silence = Approval(given=False, by="", reason=f"nobody answered within {hours:g} hours")

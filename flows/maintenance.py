@@ -204,7 +204,7 @@ class Runbook:
             rehearsed = self._rehearsed(scratch, folder, manifest, looked.detected, migration)
             if migration:
                 facts["revisions"] = explained(migration, rehearsed.worked, lint(equipment, migration))
-            facts["taken"] = taken_for_good(rehearsed.worked)
+            facts["taken"], facts["lasting"] = taken_for_good(rehearsed.worked), rehearsed.lasting
             facts["plan"], facts["rehearsal"] = rehearsed.plan, rehearsed.verdict
             facts["notes"] = (*facts.get("notes", ()), *rehearsed.notes)
             facts["unmigratable"] = equipment.database.unmigratable if rehearsed.plan.migration else ""
@@ -247,7 +247,7 @@ class Runbook:
             told = f"it waits for approval: --approve {plan.digest[:12]} --by NAME --reason TEXT"
             return Approval(given=False, by="", reason=told)
         hours = self._equipment.settings.approval_hours
-        return ask(plan, rehearsed.verdict, taken, self._evidence, hours, self._duty(answered))
+        return ask(plan, rehearsed.verdict, taken, self._evidence, hours, self._duty(answered), rehearsed.lasting)
 
     def _duty(self, answered: Answered) -> Duty:
         return Duty(answered.requested_by, self._equipment.policy.approval.two_persons)

@@ -57,6 +57,7 @@ def attest_rehearsal(
     contents = _backup(equipment, manifest) | {
         "found": attestations.found(detected, equipment.policy),
         "plan": attestations.planned(rehearsed.plan, manifest.census, equipment.policy),
+        **attestations.lasting(rehearsed.lasting),
         "rehearsal": attestations.judged(rehearsed.verdict),
     }
     _attest_with_evidence(equipment, "rehearsed", run, manifest, contents)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tasks.detection import Looked, detect
 from tasks.enforcement import with_enforcement
+from tasks.foresight import foresee_undo
 from tasks.lookback import look_back
 from tasks.origins import older_than, origins_for
 from tasks.preparation import orphans_to_plan, told_if_narrow
@@ -20,6 +21,7 @@ from upkeep.encryption import CANNOT_READ
 from upkeep.equipment import Equipment
 from upkeep.errors import Refused
 from upkeep.finding import keys_of, with_tables_back
+from upkeep.lasting import Lasting
 from upkeep.losses import beyond_limits
 from upkeep.manifests import Manifest
 from upkeep.numbers import several
@@ -50,6 +52,7 @@ class Rehearsed:
     """The plan, what it did on the scratch, the verdict over all of it, and what else a person should know.
 
     ``refusals`` met the plans before this one. ``unrecorded`` is what comes back from backups that no receipt names.
+    ``lasting`` are rows that no undo could put back once the plan's migration is done.
     """
 
     plan: Plan
@@ -58,6 +61,7 @@ class Rehearsed:
     notes: tuple[str, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     unrecorded: tuple[str, ...] = ()
+    lasting: tuple[Lasting, ...] = ()
 
 
 @step("detect")
@@ -84,6 +88,7 @@ def rehearse(
     origins = origins_for(equipment, scratch, manifest)
     plan, worked, refusals = _worked_plan(equipment, scratch, workplace, detected, migration, origins)
     after = detect(equipment, scratch).detected
+    foreseen = foresee_undo(equipment, scratch, plan, worked, ATTEMPTS)  # before the way back is tried: that loses rows
     rows_of = {table: count.rows for table, count in manifest.census.tables.items()}
     checks = [
         judge_backup((), len(rows_of), manifest.census.rows),
@@ -97,8 +102,8 @@ def rehearse(
         *(there_and_back(equipment, scratch, workplace, plan) if worked.migrated else ()),
     ]
     unrecorded = _unrecorded(equipment, manifest, plan)
-    verdict = Verdict(checks=tuple(checks), left_out=(*_unread(origins), *unrecorded))
-    return Rehearsed(plan, worked, verdict, narrow, refusals, unrecorded)
+    verdict = Verdict(checks=tuple(checks), left_out=(*_unread(origins), *unrecorded, *foreseen.untold))
+    return Rehearsed(plan, worked, verdict, narrow, refusals, unrecorded, foreseen.lasting)
 
 
 def _unread(origins: Origins) -> tuple[str, ...]:

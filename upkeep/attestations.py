@@ -12,6 +12,7 @@ from upkeep import __version__
 from upkeep.census import Census
 from upkeep.databases import Identity
 from upkeep.encryption import Sealed
+from upkeep.lasting import Lasting
 from upkeep.making import Comeback
 from upkeep.manifests import Manifest, Proof
 from upkeep.plan import Plan
@@ -181,6 +182,12 @@ def enforced(plan: Plan) -> Contents:
     if plan.unenforced:
         told["unenforced"] = [{"key": one.key, "reason": one.reason} for one in plan.unenforced]
     return told
+
+
+def lasting(found: Iterable[Lasting]) -> Contents:
+    """Rows that no undo could put back once the migration is done, by table and reason; {} where there are none."""
+    told = [one.document() for one in found]
+    return {"lasting": told} if told else {}
 
 
 def judged(verdict: Verdict) -> Contents:

@@ -1,7 +1,7 @@
 """Doing what a plan says of whole tables around what it says of rows, in the same transaction (P-109)."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from upkeep.catalog import ForeignKey
 from upkeep.changes import Mended
@@ -47,6 +47,18 @@ def _end(writing: Writing, one: Comeback) -> None:
     if one.goes and writing.count(one.table, digest=False).rows:
         raise Refused(f"the table {one.table} has other rows since the rehearsal", _AGAIN)
     writing.define(one.making.drop if one.goes else one.making.finish)
+
+
+def try_out(
+    target: Database, plan: Plan, keys_of: Callable[[Reading], tuple[ForeignKey, ...]], tell: Tell = SILENCE
+) -> None:
+    """Do what a plan says and take it back, to see whether it can be done; raises what ``carry_out`` raises.
+
+    Only for a copy: while it lasts the engine's write lock is held.
+    """
+    with suppress(_TakenBack), target.writing() as writing:
+        carry_out(writing, plan, keys_of, tell)
+        raise _TakenBack
 
 
 class CannotMake(Refused):

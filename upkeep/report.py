@@ -10,6 +10,7 @@ from upkeep.baseline import Against
 from upkeep.catalog import Catalog, ForeignKey
 from upkeep.findings import Cause, Diagnosis, Finding
 from upkeep.history import Adopted, History
+from upkeep.lasting import Lasting
 from upkeep.ledger import Link
 from upkeep.plan import Plan
 from upkeep.revisions import Explained
@@ -89,6 +90,7 @@ class RunReport:
     ``look`` is the verdict of a run that restored nothing, ``told`` in words what it looked at. ``migrate``: it was
     asked to migrate, ``clean_up``: and to repair rows; ``revision`` is where it began, ``revisions`` what is pending,
     ``unmigratable``: why the migration of its plan cannot be performed here, ``taken``: what it takes for good,
+    ``lasting``: the rows that no undo could put back once it is done,
     ``stopped``: where it has stopped although a part of it was performed.
     ``undoes``: the run that it takes back, if it is an undo, with ``only_possible`` but for the rows that cannot be
     put back.
@@ -108,6 +110,7 @@ class RunReport:
     revisions: tuple[Explained, ...] = ()
     unmigratable: str = ""
     taken: tuple[str, ...] = ()
+    lasting: tuple[Lasting, ...] = ()
     stopped: str = ""
     undoes: str = ""
     only_possible: bool = False
@@ -166,6 +169,7 @@ class RunReport:
             "from": list(self.revision),
             "to": [self.plan.migration.head] if self.plan and self.plan.migration else list(self.revision),
             "taken": list(self.taken),
+            "lasting": [one.document() for one in self.lasting],
             "stopped": self.stopped or None,
             "revisions": [one.document() for one in self.revisions],
             "recovered": list(self.recovered),

@@ -10,6 +10,7 @@ from upkeep.ledger_verdict import LedgerVerdict
 from upkeep.numbers import several
 from upkeep.pages import proofs, runs, sections, troubles
 from upkeep.pages.contents import Told
+from upkeep.pages.lasting import lasting, lasting_rows
 from upkeep.pages.page import Banner, Figure, Page, Section
 
 Row = dict[str, Any]
@@ -63,6 +64,7 @@ def period_page(source: Source, told: tuple[Told, ...], period: Period, verdict:
         sections.changes_by_rule(within(runs.rule_rows(ran))),
         sections.changes(within(runs.change_rows(ran))),
         sections.migrations(within(runs.migration_rows(ran))),
+        lasting(within(lasting_rows(ran))),
         sections.restores(within(proofs.restore_rows(told))),
         sections.backups(within(proofs.backup_rows(told))),
         sections.prunings(within(proofs.pruning_rows(told))),
@@ -96,6 +98,7 @@ def run_page(source: Source, told: tuple[Told, ...], name: str, verdict: LedgerV
         sections.changes(runs.change_rows(ran)),
         sections.changes_by_rule(runs.rule_rows(ran)),
         sections.migrations(runs.migration_rows(ran)),
+        lasting(lasting_rows(ran)),
         sections.claims(runs.claim_rows(ran)),
         sections.exceptions(troubles.exception_rows(ran, own)),
         sections.findings(found, aged=False),

@@ -3,10 +3,12 @@
 from typing import Any
 
 from upkeep.approval import Duty
+from upkeep.lasting import Lasting
 from upkeep.plan import Plan
 from upkeep.report import Detected, RunReport
 from upkeep.verdict import Verdict
 from upkeep.wording.head import reasons
+from upkeep.wording.lasting import lasting_told
 from upkeep.wording.lines import TIED
 from upkeep.wording.next_steps import next_step
 from upkeep.wording.past import since_last, since_when
@@ -37,7 +39,10 @@ def summary(report: RunReport) -> str:
         parts.append(f"## What is wrong\n\n{_news(report.detected)}{_lines(findings(report.detected, report.plan))}")
     if report.plan:
         parts.append(f"## The plan\n\n{plan_in_short(report.plan)}\n\n{_lines(plan_table(report.plan))}")
-        parts += [_taken(report.taken) if report.taken else "", lint_in_short(report.revisions)]
+        parts += [_taken(report.taken) if report.taken else ""]
+        if report.lasting:
+            parts.append(lasting_told(report.lasting, report.plan, performed=report.performed))
+        parts += [lint_in_short(report.revisions)]
         parts += [
             in_stages(report.plan),
             slow_deletions(report.plan),
@@ -125,15 +130,25 @@ def verdict_table(verdict: Verdict) -> Table:
     return asked + [{"claim": left_out, "": "LEFT OUT", "seen": "nothing"} for left_out in verdict.left_out]
 
 
-def approval_form(plan: Plan, verdict: Verdict, taken: tuple[str, ...], evidence: str, hours: float, duty: Duty) -> str:
+def approval_form(
+    plan: Plan,
+    verdict: Verdict,
+    taken: tuple[str, ...],
+    evidence: str,
+    hours: float,
+    duty: Duty,
+    lasting: tuple[Lasting, ...] = (),
+) -> str:
     """What an operator reads before answering: digest, counts by table and action, where the evidence is.
 
+    ``taken`` is what the migration takes for good, ``lasting`` the rows that no undo could put back once it is done.
     Prefect shows it in a small window above the fields, so what has to be typed comes first and in few lines.
     """
     triggers = f"\n\nTriggers that will fire: {', '.join(plan.triggers)}" if plan.triggers else ""
     keys = f"\n\n{_foreign_keys(plan)}" if plan.enforced or plan.unenforced else ""
     slow = f"\n\nBeware: {slow_deletions(plan)}" if plan.scans else ""
     gone = f"\n\n{_taken(taken)}" if taken else ""
+    gone += f"\n\n{lasting_told(lasting, plan)}" if lasting else ""
     gone += f"\n\n{staged}" if (staged := in_stages(plan)) else ""
     stays = f"\n\n{_conflicts(plan)}" if plan.undo else ""
     blind = "".join(f"\n\nLeft out: {one}" for one in verdict.left_out)

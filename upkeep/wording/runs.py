@@ -8,6 +8,7 @@ from upkeep.plan import Plan
 from upkeep.report import Detected, RunReport, Step
 from upkeep.undo import Undo
 from upkeep.verdict import Verdict
+from upkeep.wording.lasting import lasting_for_shell
 from upkeep.wording.lines import TIED, Cells, folded, number, table
 from upkeep.wording.next_steps import next_step
 from upkeep.wording.past import since_last, since_when
@@ -81,6 +82,8 @@ def _head(report: RunReport) -> list[str]:
         lines.append(size_of_damage(report.detected))
     if report.plan:
         lines.append(f"plan {report.plan.digest[:12]}: {plan_in_short(report.plan)}")
+    if report.plan and report.lasting:
+        lines += folded("  no undo   ", lasting_for_shell(report.lasting, report.plan, performed=report.performed))
     lines += folded("  for good  ", f"{'; '.join(report.taken)}: no undo brings it back") if report.taken else []
     lines += folded("  in stages ", staged) if report.plan and (staged := in_stages(report.plan)) else []
     return [*lines, f"next: {next_step(report)}", *_past(report.detected)]
