@@ -1,10 +1,12 @@
 """Asking an operator: the form in the Prefect UI, and what an answer is worth."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
+from dataclasses import replace
 from enum import Enum
 from threading import Event, Timer
+from time import monotonic
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas import SetStateStatus
@@ -12,7 +14,7 @@ from prefect.context import FlowRunContext
 from prefect.exceptions import FlowPauseTimeout
 from prefect.flow_runs import pause_flow_run
 from prefect.input import RunInput
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from upkeep.approval import Approval, Duty, judge_approval
 from upkeep.lasting import Lasting
@@ -20,6 +22,9 @@ from upkeep.plan import Plan
 from upkeep.verdict import Verdict
 from upkeep.wording import markdown
 
+_NO = {"answer": "refuse", "digest": "", "name": "", "reason": ""}
+_MISTAKES = 3
+"""So many answers that were meant as an approval and are none are not yet the end."""
 _GRACE = 600
 """So many seconds after the last moment for an answer Prefect itself would give up."""
 
@@ -34,10 +39,13 @@ class Answer(Enum):
 class Decision(RunInput):
     """The approval form."""
 
+    # Prefect's form calls optional what is not required, and what is required it does not send while it is empty.
+    model_config = ConfigDict(json_schema_extra={"required": ["answer", "digest", "name", "reason"]})
+
     answer: Answer = Field(default=Answer.REFUSE, description="nothing is done unless you approve")
-    digest: str = Field(default="", description="the plan's digest; its first 12 characters are enough")
-    name: str = Field(default="", description="who you are")
-    reason: str = Field(default="", description="why")
+    digest: str = Field(description="the plan's digest, its first 12 characters are enough; to refuse, anything")
+    name: str = Field(description="who you are")
+    reason: str = Field(description="why")
 
 
 class DecisionOfAnother(Decision):
@@ -56,27 +64,47 @@ def ask(
     hours: float,
     duty: Duty,
     lasting: tuple[Lasting, ...],
-) -> Approval:
+    hindrance: Callable[[], str],
+) -> tuple[Approval, tuple[str, ...]]:
     """Pause until somebody answers; the answer, or the reason why there is none. No answer is a no (P-92).
 
     ``taken`` is what the plan's migration takes for good, ``lasting`` the rows that no undo could put back afterwards.
+    ``hindrance`` says why it cannot be performed now, '' if it can. An approval that is not one, or that comes while
+    something is in the way, is asked for again, a few times and within the same hours: why each was not taken is the
+    second half of what this gives.
 
     The run pauses in its process and is not suspended: a suspended run begins again from the top, with another
     backup and so another rehearsal than the one that was approved. A process that dies meanwhile loses nothing.
     """
-    described = markdown.approval_form(plan, verdict, taken, evidence, hours, duty, lasting)
+    not_taken: tuple[str, ...] = ()
+    until = monotonic() + hours * 3600
+    while True:
+        left = max(1, round(until - monotonic()))
+        described = markdown.approval_form(plan, verdict, taken, evidence, left / 3600, duty, lasting, not_taken)
+        key = f"{plan.digest[:12]}-{len(not_taken)}"  # Prefect pauses once for each
+        answer = _answer(plan.digest, described, left, key, duty)
+        if answer is None:
+            before = f"; before that: {not_taken[-1]}" if not_taken else ""
+            return Approval(given=False, by="", reason=f"nobody answered within {hours:g} hours{before}"), not_taken
+        if answer.given and (why := hindrance()):
+            answer = replace(answer, given=False, reason=why, mistaken=True)
+        if not answer.mistaken or len(not_taken) == _MISTAKES:
+            return answer, not_taken
+        not_taken = (*not_taken, answer.reason)
+
+
+def _answer(digest: str, described: str, seconds: int, key: str, duty: Duty) -> Approval | None:
+    """What somebody answers to one form, judged; None for nobody."""
     form = (DecisionOfAnother if duty.two_persons else Decision).with_initial_data(description=described)
-    seconds = max(1, round(hours * 3600))
-    silence = Approval(given=False, by="", reason=f"nobody answered within {hours:g} hours")
     try:
-        with _refusing_after(seconds, silence.reason) as refused:
-            said = pause_flow_run(wait_for_input=form, timeout=seconds + _GRACE, poll_interval=5, key=plan.digest[:12])
+        with _refusing_after(seconds) as refused:
+            said = pause_flow_run(wait_for_input=form, timeout=seconds + _GRACE, poll_interval=5, key=key)
     except FlowPauseTimeout:
-        return silence
+        return None
     if refused.is_set():
-        return silence
+        return None
     return judge_approval(
-        plan.digest,
+        digest,
         approve=said.answer is Answer.APPROVE,
         digest=said.digest,
         by=said.name,
@@ -87,7 +115,7 @@ def ask(
 
 
 @contextmanager
-def _refusing_after(seconds: int, reason: str) -> Iterator[Event]:
+def _refusing_after(seconds: int) -> Iterator[Event]:
     """Answer the form with a refusal when nobody else has; the event says that it was this that was heard.
 
     Prefect's own timeout is no end that one can tell: from then on its server makes Failed of whatever state the run
@@ -97,7 +125,7 @@ def _refusing_after(seconds: int, reason: str) -> Iterator[Event]:
 
     def refuse() -> None:
         with get_client(sync_client=True) as client:
-            answered = client.resume_flow_run(run, run_input={"answer": Answer.REFUSE.value, "reason": reason})
+            answered = client.resume_flow_run(run, run_input=_NO)
         if answered.status == SetStateStatus.ACCEPT:
             refused.set()
 

@@ -1,6 +1,6 @@
 """The runbook: back up, prove, detect, rehearse, ask, perform, verify, prune, publish; or back up, look, publish."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +9,11 @@ from typing import Any, Literal
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
-from prefect.states import Cancelled, Completed, Failed
+from prefect.states import Completed
 
 from flows.approval import ask
 from flows.clock import Clock
+from flows.ending import state_of, stopped_in_words
 from tasks.accounting import (
     Asked,
     attest_approval,
@@ -76,6 +77,7 @@ def _name_of_run() -> str:
 
 
 @flow(name="maintain", flow_run_name=_name_of_run, persist_result=False, log_prints=False)
+@stopped_in_words
 def maintain(
     database: str = "",
     perform: Perform = "never",
@@ -127,6 +129,7 @@ class Runbook:
         self._clock = Clock()
         self._facts: dict[str, Any] = {}
         self._refusals: tuple[Refusal, ...] = ()
+        self._is_alone: Callable[[], None]
 
     def go(self, perform: Perform, wait: bool, answered: Answered) -> RunReport:
         """All of it. A run that began also ends in the ledger, whatever stops it; a killed one the next settles."""
@@ -247,7 +250,19 @@ class Runbook:
             told = f"it waits for approval: --approve {plan.digest[:12]} --by NAME --reason TEXT"
             return Approval(given=False, by="", reason=told)
         hours = self._equipment.settings.approval_hours
-        return ask(plan, rehearsed.verdict, taken, self._evidence, hours, self._duty(answered), rehearsed.lasting)
+        duty = self._duty(answered)
+        approval, self._facts["not_taken"] = ask(
+            plan, rehearsed.verdict, taken, self._evidence, hours, duty, rehearsed.lasting, self._hindrance
+        )
+        return approval
+
+    def _hindrance(self) -> str:
+        """Who else is at work on the database; they may have hours to go, and an approval waits for nobody."""
+        try:
+            with self._equipment.database.held(f"run {self._run}"):
+                return ""
+        except UpkeepError as fault:
+            return str(fault)
 
     def _duty(self, answered: Answered) -> Duty:
         return Duty(answered.requested_by, self._equipment.policy.approval.two_persons)
@@ -256,10 +271,11 @@ class Runbook:
         equipment, clock, facts = self._equipment, self._clock, self._facts
         plan, approved_by, self._refusals = rehearsed.plan, facts["approved_by"], rehearsed.refusals
         with self._alone() as folder:
+            facts["backup_before"] = facts["backup"]
             with clock("perform"):
                 attest_approval(equipment, self._run, plan, approval)
                 worked = perform_plan(
-                    equipment, self._run, plan, rehearsed.worked, facts["backup"], approved_by, folder
+                    equipment, self._run, plan, rehearsed.worked, facts["backup"], approved_by, folder, self._is_alone
                 )
                 facts["performed"], facts["stopped"] = True, worked.stopped
             with clock("back up again"):
@@ -316,19 +332,11 @@ class Runbook:
     def _alone(self) -> Iterator[Path]:
         """The lock of the database and a folder of one's own. Nobody holds either while an operator thinks (P-94)."""
         equipment = self._equipment
-        with equipment.database.held(f"run {self._run}"), equipment.workplace(self._run) as folder:
+        held = equipment.database.held(f"run {self._run}")
+        with held as self._is_alone, equipment.workplace(self._run) as folder:
             self._places.append(folder)
             yield folder
 
     @property
     def _evidence(self) -> str:
         return f"{self._equipment.store.url}/{evidence_folder(self._equipment.settings.database, self._run)}"
-
-
-def state_of(report: RunReport) -> State[Any]:
-    """How the run shows itself in Prefect; the report goes with it."""
-    if report.verdict and not report.verdict.passed:
-        return Failed(message=report.ended, data=report)
-    if report.plan and not report.plan.is_empty and report.ended.startswith("nothing was performed"):
-        return Cancelled(message=report.ended, data=report)
-    return Completed(message=report.ended, data=report)

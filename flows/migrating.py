@@ -8,7 +8,8 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 
-from flows.maintenance import Answered, Perform, Runbook, name_of_run, state_of
+from flows.ending import state_of, stopped_in_words
+from flows.maintenance import Answered, Perform, Runbook, name_of_run
 from tasks.accounting import Asked
 from tasks.gate import refuse_orphans
 from tasks.rehearsal import Rehearsed, rehearse
@@ -29,6 +30,7 @@ def _name_of_run() -> str:
 
 
 @flow(name="migrate", flow_run_name=_name_of_run, persist_result=False, log_prints=False)
+@stopped_in_words
 def migrate(
     database: str = "",
     perform: Perform = "never",

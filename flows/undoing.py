@@ -7,7 +7,8 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 
-from flows.maintenance import Answered, Runbook, state_of
+from flows.ending import state_of, stopped_in_words
+from flows.maintenance import Answered, Runbook
 from tasks.accounting import Asked
 from tasks.rehearsal import Rehearsed
 from tasks.undoing import read_deed, rehearse_undo, verify_undo
@@ -27,6 +28,7 @@ def _name_of_run() -> str:
 
 
 @flow(name="undo", flow_run_name=_name_of_run, persist_result=False, log_prints=False)
+@stopped_in_words
 def undo(
     run: str,
     database: str = "",

@@ -109,6 +109,7 @@ def attest_end(equipment: Equipment, report: RunReport, scratches: int, left: in
         "how": report.ended,
         "passed": report.passed,
         "performed": report.performed,
+        **_not_taken(report),
         "backups_removed": len(report.removed),
         "scratches": {"made": scratches, "left": left},
         "steps": attestations.timed(report.steps),
@@ -130,9 +131,14 @@ def attest_stop(equipment: Equipment, report: RunReport, fault: Exception) -> No
         "step": report.steps[-1].name if report.steps else None,
         "passed": False,
         "performed": report.performed,
+        **_not_taken(report),
         "steps": attestations.timed(report.steps),
     }
     close(equipment, "ended", report.run, contents)
+
+
+def _not_taken(report: RunReport) -> attestations.Contents:
+    return {"answers_not_taken": list(report.not_taken)} if report.not_taken else {}
 
 
 def _backup(equipment: Equipment, manifest: Manifest) -> attestations.Contents:

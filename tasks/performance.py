@@ -1,6 +1,7 @@
 """Doing the approved plan to the live database: on record before the first byte, all or nothing."""
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -45,9 +46,16 @@ def as_performed_name(database: str, run: str) -> str:
 
 @step("perform")
 def perform(
-    equipment: Equipment, run: str, plan: Plan, rehearsed: Worked, backup: str, approved_by: str, workplace: Path
+    equipment: Equipment,
+    run: str,
+    plan: Plan,
+    rehearsed: Worked,
+    backup: str,
+    approved_by: str,
+    workplace: Path,
+    is_alone: Callable[[], None],
 ) -> Worked:
-    """Do to the live database what the rehearsal did to the scratch.
+    """Do to the live database what the rehearsal did to the scratch; ``is_alone`` raises where the lock is lost.
 
     With a migration too the whole of it is kept or none, by the engine's own way; where it leaves its transaction, each
     of its stages, and what the answer says where one stopped. What differs from the rehearsal is not kept, but for
@@ -77,6 +85,7 @@ def perform(
         found=plan.migration.found if plan.migration and stages else (),
         there=tuple(one for stage in stages if stage.apart for one in equipment.database.standing(stage.apart)),
     )
+    is_alone()  # what was put into the store may have taken long
     write_intention(equipment.store, intention)
     try:
         worked = _quietly(equipment, run, plan, rehearsed, workplace)

@@ -6,8 +6,10 @@ from typing import Any, ParamSpec, TypeVar
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.states import Failed
 
-from upkeep.errors import Unreachable
+from upkeep.errors import Unreachable, UpkeepError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -21,8 +23,14 @@ def step(name: str, *, retried: bool = False) -> Callable[[Callable[P, R]], Call
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        def call(work: Callable[[], R]) -> R:
-            return work()
+        def call(work: Callable[[], R]) -> R | State[Any]:
+            try:
+                return work()
+            except UpkeepError as fault:
+                if retried and isinstance(fault, Unreachable):
+                    raise
+                # What is raised here Prefect writes into the log with its traceback; what is returned it raises below.
+                return Failed(message=str(fault), data=fault)
 
         prefect_task: Any = task(
             name=name,
@@ -37,7 +45,9 @@ def step(name: str, *, retried: bool = False) -> Callable[[Callable[P, R]], Call
 
         @wraps(function)
         def run(*args: P.args, **kwargs: P.kwargs) -> R:
-            result: R = prefect_task(partial(function, *args, **kwargs))
+            result: R | State[Any] = prefect_task(partial(function, *args, **kwargs))
+            if isinstance(result, State):
+                raise result.result(raise_on_failure=False)
             return result
 
         return run

@@ -18,6 +18,7 @@ from types import FrameType
 from typing import Any
 
 import expectations.run  # noqa: F401 - so that no child has to import it
+from flows.ending import told_by
 from flows.maintenance import maintain
 from flows.migrating import migrate
 from flows.undoing import undo
@@ -60,26 +61,17 @@ class Fate:
 
 def run_all(**parameters: Any) -> Any:
     """The whole runbook; its report as JSON."""
-    report: Any = maintain(**parameters, return_state=True).result(raise_on_failure=False)
-    if isinstance(report, BaseException):
-        raise report
-    return report.document()
+    return told_by(maintain(**parameters, return_state=True)).document()
 
 
 def run_migration(**parameters: Any) -> Any:
     """A migration without a clean-up; its report as JSON."""
-    report: Any = migrate(**parameters, return_state=True).result(raise_on_failure=False)
-    if isinstance(report, BaseException):
-        raise report
-    return report.document()
+    return told_by(migrate(**parameters, return_state=True)).document()
 
 
 def run_undo(**parameters: Any) -> Any:
     """An undo; its report as JSON."""
-    report: Any = undo(**parameters, return_state=True).result(raise_on_failure=False)
-    if isinstance(report, BaseException):
-        raise report
-    return report.document()
+    return told_by(undo(**parameters, return_state=True)).document()
 
 
 def run_performance(rehearsal: str, run: str) -> str:
@@ -87,8 +79,9 @@ def run_performance(rehearsal: str, run: str) -> str:
     equipment = equip()
     manifest, rehearsed = pickle.loads(Path(rehearsal).read_bytes())  # noqa: S301 - the test has written it
     scratch, name = equipment.settings.scratch, equipment.settings.database
-    with equipment.database.held(run), workplace(scratch, name, run) as folder:
-        inspect.unwrap(perform)(equipment, run, rehearsed.plan, rehearsed.worked, manifest.id, "tester: to see", folder)
+    with equipment.database.held(run) as is_alone, workplace(scratch, name, run) as folder:
+        plan, worked = rehearsed.plan, rehearsed.worked
+        inspect.unwrap(perform)(equipment, run, plan, worked, manifest.id, "tester: to see", folder, is_alone)
     return "performed"
 
 

@@ -91,6 +91,31 @@ class Served:
         told: dict[str, Any] = self.post(f"flow_runs/{run}/resume", {"run_input": said})
         return told
 
+    def answer_in_vain(self, run: str, **said: str) -> str:
+        """Answer so that one is asked again; what the new form says."""
+        keys = self.wait(run, "PAUSED")["state_details"]["run_input_keyset"]
+        assert self.answer(run, **said)["status"] == "ACCEPT"
+
+        def is_new() -> bool:
+            state = self.wait(run, "PAUSED")
+            assert state["type"] == "PAUSED", state
+            return bool(state["state_details"]["run_input_keyset"] != keys)
+
+        eventually(is_new, lambda: f"{run} does not ask again")
+        return self.form(run)[1]
+
+    def log(self, run: str) -> str:
+        """All that Prefect keeps of what a run that has ended said; its lines come in bundles, the last one last."""
+        asked = {"logs": {"flow_run_id": {"any_": [run]}}, "sort": "TIMESTAMP_ASC", "limit": 200}
+
+        def said() -> str:
+            lines = [str(line["message"]) for line in self.post("logs/filter", asked)]
+            return "\n".join(lines) if any("Finished in state" in line for line in lines[-3:]) else ""
+
+        eventually(said, lambda: f"{run} has no log")
+        time.sleep(3)  # a traceback would come after the state
+        return str(eventually(said, lambda: f"the log of {run} goes on after its end"))
+
     def artifact(self, run: str, key: str) -> Any:
         """What an artifact of a run holds."""
         asked = {"flow_runs": {"id": {"any_": [run]}}, "artifacts": {"key": {"any_": [key]}}}

@@ -1,14 +1,18 @@
 """What an operator meets: a run that waits, a form that says what would be done, every answer brought to a told end."""
 
+import os
 import re
 import sqlite3
-from contextlib import closing, nullcontext
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
 
 from tests.damaged_clinic import Clinic
-from tests.prefect_server import Served
+from tests.prefect_server import HOUSE, Served
 from upkeep.approval import Duty, judge_approval, judge_within_limits, refuse_unnamed
 from upkeep.errors import Refused
 from upkeep.plan import Plan, Repair
@@ -24,7 +28,7 @@ DIGEST = "3f" * 32
 def test_the_form_names_the_plan_and_an_approval_of_it_performs_and_migrates(served: Served, clinic: Clinic) -> None:
     run = served.run("remediate", clinic)
     fields, told = served.form(run)
-    assert set(fields["properties"]) == {"answer", "digest", "name", "reason"}
+    assert set(fields["properties"]) == set(fields["required"]) == {"answer", "digest", "name", "reason"}
     assert digest_in(told)[:12] in told.splitlines()[0]
     assert "| table | delete | nullify |" in told
     assert re.search(r"\| queue_entries \| [1-9]\d* \| [1-9]\d* \|", told)
@@ -39,34 +43,83 @@ def test_the_form_names_the_plan_and_an_approval_of_it_performs_and_migrates(ser
     assert (state["type"], state["message"]) == ("COMPLETED", "performed and verified")
     assert revision(clinic) == HEAD
     assert "`Ada: read`" in served.artifact(run, "summary")
+    before, after = backups_in(clinic)
+    assert f"- backup before it was performed: `{before}`\n- backup after it was performed: `{after}`" in (
+        served.artifact(run, "summary")
+    )
     assert "/page.html" in served.artifact(run, "page")
     assert served.get(f"flow_runs/{run}")["name"] == "clinic-ask"
 
 
-@pytest.mark.parametrize(
-    ("answer", "digest", "ended"),
-    [
-        ("refuse", "", "nothing was performed: refused by Ada: not today"),
-        pytest.param(
-            "approve",
-            DIGEST[:12],
-            f"nothing was performed: the approval is of another plan ({DIGEST[:12]}), not of",
-            marks=pytest.mark.exhaustive,
-        ),
-    ],
-    ids=["refused", "of another plan (promise 8)"],
-)
-def test_an_answer_that_is_no_approval_ends_cancelled_and_told(
-    served: Served, clinic: Clinic, answer: str, digest: str, ended: str
+def test_what_is_no_approval_of_this_plan_is_told_and_asked_for_again_and_a_no_is_no_fault_promise_8(
+    served: Served, clinic: Clinic
 ) -> None:
     before = clinic.path.read_bytes()
     run = served.run("remediate", clinic)
     served.form(run)
-    served.answer(run, answer=answer, digest=digest, name="Ada", reason="not today")
+    of_another = f"the approval is of another plan ({DIGEST[:12]}), not of "
+    told = served.answer_in_vain(run, answer="approve", digest=DIGEST[:12], name="Ada", reason="read")
+    assert told.startswith(f"**The last answer was not taken: {of_another}")
+    assert digest_in(told)[:12] in told.splitlines()[2]
+    served.answer(run, answer="refuse", digest="-", name="Ada", reason="not today")
     state = served.wait(run)
     assert (state["type"], state["name"]) == ("CANCELLED", "Cancelled")
-    assert state["message"].startswith(ended)
+    assert state["message"] == "nothing was performed: refused by Ada: not today"
     assert clinic.path.read_bytes() == before
+    assert f"- answers not taken: `{of_another}" in served.artifact(run, "summary")
+    assert any(of_another in receipt.read_text() for receipt in clinic.store.glob("ledger/*.json"))
+    log = served.log(run)
+    assert "Finished in state Cancelled('nothing was performed: refused by Ada: not today')" in log
+    assert "Traceback" not in log
+    assert "RunReport" not in log
+
+
+@pytest.mark.exhaustive
+def test_answers_that_are_no_approval_come_to_an_end(served: Served, clinic: Clinic) -> None:
+    run = served.run("remediate", clinic)
+    _, told = served.form(run)
+    for _ in range(3):
+        served.answer_in_vain(run, answer="approve", digest=digest_in(told), name=" ", reason="read")
+    served.answer(run, answer="approve", digest=digest_in(told), name=" ", reason="read")
+    state = served.wait(run)
+    assert (state["type"], state["message"]) == (
+        "CANCELLED",
+        "nothing was performed: an approval needs a name and a reason",
+    )
+
+
+@pytest.mark.slow
+def test_an_approval_while_another_upkeep_is_at_work_is_asked_for_again(served: Served, clinic: Clinic) -> None:
+    run = served.run("remediate", clinic)
+    _, form = served.form(run)
+    with at_work(clinic):
+        told = served.answer_in_vain(run, answer="approve", digest=digest_in(form), name="Ada", reason="read")
+        assert told.startswith("**The last answer was not taken: another Upkeep is at work on clinic: run of another")
+        refused = served.run("remediate", clinic)
+        state = served.wait(refused)
+        assert (state["type"], state["name"]) == ("FAILED", "Failed")
+        assert state["message"].startswith("another Upkeep is at work on clinic: run of another (process ")
+        assert "Traceback" not in served.log(refused)
+    served.answer(run, answer="approve", digest=digest_in(told), name="Ada", reason="read")
+    assert served.wait(run)["message"] == "performed and verified"
+
+
+@pytest.mark.slow
+def test_of_two_plans_that_wait_one_is_performed_and_a_night_goes_on_beside_them_promise_8(
+    served: Served, clinic: Clinic
+) -> None:
+    runs = [served.run("remediate", clinic)]
+    forms = [served.form(runs[0])[1]]
+    runs.append(served.run("remediate", clinic))
+    forms.append(served.form(runs[1])[1])
+    assert served.wait(served.run("nightly", clinic))["message"] == "rehearsed; nothing was changed"
+    ended = []
+    for run, form in zip(runs, forms, strict=True):
+        served.answer(run, answer="approve", digest=digest_in(form), name="Ada", reason="read")
+        ended.append(served.wait(run))
+    assert [state["type"] for state in ended] == ["COMPLETED", "FAILED"]
+    assert "rows are in the way of the plan: row " in ended[1]["message"]
+    assert "Traceback" not in served.log(runs[1])
 
 
 def test_no_answer_is_a_no_and_the_run_says_so_p92(served: Served, clinic: Clinic) -> None:
@@ -95,6 +148,7 @@ def test_what_is_no_approval(approve: bool, digest: str, by: str, reason: str, t
     judged = judge_approval(DIGEST, approve=approve, digest=digest, by=by, reason=reason)
     assert not judged.given
     assert judged.reason.startswith(told)
+    assert judged.mistaken == approve
 
 
 @pytest.mark.parametrize(
@@ -185,6 +239,28 @@ def digest_in(told: str) -> str:
     found = re.search(r"`([0-9a-f]{64})`", told)
     assert found, told
     return found.group(1)
+
+
+def backups_in(clinic: Clinic) -> list[str]:
+    """The backups of a clinic by their age."""
+    return sorted(folder.name for folder in (clinic.store / "backups").iterdir())
+
+
+@contextmanager
+def at_work(clinic: Clinic) -> Iterator[None]:
+    """Another process has the lock of the clinic's database meanwhile."""
+    held = (
+        "from upkeep.equipment import equip\nwith equip().database.held('run of another'):\n"
+        "    print('held', flush=True)\n    input()\n"
+    )
+    environment = os.environ | clinic.environment
+    with subprocess.Popen(
+        [sys.executable, "-c", held], env=environment, cwd=HOUSE, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout
+        assert other.stdout.readline() == b"held\n"
+        yield
+        other.communicate(b"\n")
 
 
 def folder_of_evidence(told: str, clinic: Clinic) -> list[Path]:

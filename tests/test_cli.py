@@ -404,6 +404,22 @@ def test_p119_a_row_that_a_trigger_keeps_is_told_and_the_performance_of_the_othe
 
 
 @pytest.mark.usefixtures("prefect_here")
+def test_after_a_performance_the_backups_before_and_after_it_are_named(place: Place) -> None:
+    place.policy(DELETES)
+    said = upkeep("maintain", "--perform", "within_limits")
+    rows = {one.parent.name: json.loads(one.read_text())["census"]["tables"]["child"]["rows"] for one in place.backups}
+    (before,), (after,) = ([name for name, counted in rows.items() if counted == wanted] for wanted in (3, 2))
+    assert f"backup before it was performed: {before}\n  `upkeep restore {before} --to URL` brings it back" in said.out
+    assert f"backup after it was performed: {after}\n" in said.out
+    (report,) = (place.folder / "store").glob("*/evidence/*/report.md")
+    assert f"- backup before it was performed: `{before}`\n- backup after it was performed: `{after}`" in (
+        report.read_text()
+    )
+    (document,) = (json.loads(one.read_text()) for one in (place.folder / "store").glob("*/evidence/*/report.json"))
+    assert (document["backup_before"], document["backup"]) == (before, after)
+
+
+@pytest.mark.usefixtures("prefect_here")
 def test_recover_answers_as_maintain_does(place: Place) -> None:
     said = upkeep("recover", "--json")
     assert said.code == 0

@@ -168,6 +168,32 @@ def test_a_worker_that_dies_in_mid_run_loses_nothing_promise_4(served: Served, t
     assert again["message"] in ("performed and verified", "nothing to do")
 
 
+@pytest.mark.slow
+def test_who_stops_serving_beside_another_ends_no_run_of_that_one(
+    served: Served, clinic: Clinic, tmp_path: Path
+) -> None:
+    run = served.run("remediate", clinic)
+    served.form(run)
+    other = build_clinic(tmp_path / "other", backed_up=False)
+    environment = os.environ | other.environment | {"PREFECT_API_URL": served.api}
+    environment |= {"PREFECT_HOME": str(tmp_path / "prefect")}
+    beside = subprocess.Popen(
+        [str(PROGRAM), "serve"],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert beside.stdout
+    assert beside.stdout.readline().startswith(f"upkeep serves clinic: {served.pages}")
+    beside.send_signal(signal.SIGINT)
+    assert "stopped; the next run" not in beside.communicate(timeout=100)[0]
+    assert served.state(run)["type"] == "PAUSED"
+    served.answer(run, answer="refuse", digest="-", name="Ada", reason="seen")
+    assert served.wait(run)["message"] == "nothing was performed: refused by Ada: seen"
+
+
 def test_serve_refuses_where_no_database_is_set(tmp_path: Path) -> None:
     told = refused(tmp_path, {}, "serve")
     assert told.startswith("upkeep: no database is set\n  set DATABASE_URL")

@@ -23,13 +23,17 @@ class Duty:
 
 @dataclass(frozen=True)
 class Approval:
-    """Given or not, by whom, and why (or why not); ``alone`` where one person was enough though two were wanted."""
+    """Given or not, by whom, and why (or why not); ``alone`` where one person was enough though two were wanted.
+
+    ``mistaken``: somebody meant to approve, and may be asked again.
+    """
 
     given: bool
     by: str
     reason: str
     requested_by: str = ""
     alone: bool = False
+    mistaken: bool = False
 
     def __str__(self) -> str:
         return f"{self.by}: {self.reason}{' (broke the glass: nobody else approved)' if self.alone else ''}"
@@ -84,7 +88,7 @@ def judge_approval(
     by, reason, digest = by.strip(), reason.strip(), digest.strip().lower()
 
     def no(why: str) -> Approval:
-        return Approval(given=False, by=by, reason=why, requested_by=duty.requested_by)
+        return Approval(given=False, by=by, reason=why, requested_by=duty.requested_by, mistaken=approve)
 
     if not approve:
         return no(f"refused{f' by {by}' if by else ''}{f': {reason}' if reason else ''}")

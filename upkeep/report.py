@@ -86,7 +86,8 @@ class Detected:
 class RunReport:
     """One run: what it saw, what it would do, what it did, and how it ended in one line.
 
-    ``recipients`` are the public keys to which its backups are encrypted, none where they are not.
+    ``backup`` is the newest that it took, ``backup_before`` the one from before a performance; ``recipients`` are the
+    public keys to which they are encrypted, none where they are not. ``not_taken`` says why answers were no approvals.
     ``look`` is the verdict of a run that restored nothing, ``told`` in words what it looked at. ``migrate``: it was
     asked to migrate, ``clean_up``: and to repair rows; ``revision`` is where it began, ``revisions`` what is pending,
     ``unmigratable``: why the migration of its plan cannot be performed here, ``taken``: what it takes for good,
@@ -101,6 +102,8 @@ class RunReport:
     database: str
     ended: str
     backup: str | None = None
+    backup_before: str | None = None
+    not_taken: tuple[str, ...] = ()
     recipients: tuple[str, ...] = ()
     assurance: Assurance | None = None
     told: str | None = None
@@ -158,6 +161,7 @@ class RunReport:
             "database": self.database,
             "ended": self.ended,
             "backup": self.backup,
+            "backup_before": self.backup_before,
             "encrypted_to": list(self.recipients),
             **(self.assurance.document() if self.assurance else {"verified": False, "last_proven": None}),
             "looked_at": self.told,
@@ -165,6 +169,7 @@ class RunReport:
             "verdict": verdict.document() if verdict else None,
             "performed": self.performed,
             "approved_by": self.approved_by,
+            "answers_not_taken": list(self.not_taken),
             "unmigratable": self.unmigratable or None,
             "from": list(self.revision),
             "to": [self.plan.migration.head] if self.plan and self.plan.migration else list(self.revision),

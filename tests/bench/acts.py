@@ -151,9 +151,8 @@ def perform(migrate: bool) -> Said:
         for tries in range(1, 31):
             begun = time.monotonic()
             try:
-                _unwrapped(perform_plan)(
-                    equipment, f"bench-{tries}", rehearsed.plan, rehearsed.worked, manifest.id, "bench", folder
-                )
+                run, plan, worked = f"bench-{tries}", rehearsed.plan, rehearsed.worked
+                _unwrapped(perform_plan)(equipment, run, plan, worked, manifest.id, "bench", folder, lambda: None)
             except Unreachable as fault:  # somebody wrote in the moment before the exchange: that is what is counted
                 said = str(fault)
                 continue

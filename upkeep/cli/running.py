@@ -101,16 +101,16 @@ def run_flow(load: Callable[[], Any], **parameters: Any) -> RunReport:
 
 def _result_of(run: Callable[[], Any]) -> Any:
     """What a flow gave; raises the error with which it ended."""
+    from flows.ending import told_by
+
     try:
-        found = run().result(raise_on_failure=False)
+        state = run()
     except Exception as fault:
         if not _is_silence(fault):
             raise
         hint = "start it (`upkeep serve`), or unset PREFECT_API_URL to run without one; `upkeep restore` needs none"
         raise Unreachable(f"Prefect's server does not answer: {type(fault).__name__}", hint) from None
-    if isinstance(found, BaseException):
-        raise found
-    return found
+    return told_by(state)
 
 
 def _is_silence(fault: Exception) -> bool:

@@ -45,7 +45,7 @@ def serve(
     _set_names()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with _server(port) as api, _deployed(api) as worker:
+        with _server(port) as (api, is_ours), _deployed(api, is_ours) as worker:
             print(_told(equipment.settings.database, api), flush=True)
             _watch(worker)
     except KeyboardInterrupt:
@@ -66,14 +66,14 @@ def _set_names() -> None:
 
 
 @contextmanager
-def _server(port: int) -> Iterator[str]:
-    """The URL of an API that answers: of the server that is set, or of one that lives as long as the context."""
+def _server(port: int) -> Iterator[tuple[str, bool]]:
+    """The URL of an API that answers: of the server that is set, or of our own that lives as long as the context."""
     from flows.serving import answers, named_api
 
     named = named_api()
     if named and answers(named):
         os.environ["PREFECT_API_URL"] = named
-        yield named
+        yield named, False
         return
     if named:
         port = _port_of(named)
@@ -84,12 +84,16 @@ def _server(port: int) -> Iterator[str]:
     os.environ.update(PREFECT_UI_URL=f"http://{_HOST}:{port}")
     with _child("server", "start", "--host", _HOST, "--port", str(port)) as server:
         _await(server, lambda: answers(api))
-        yield api
+        yield api, True
 
 
 @contextmanager
-def _deployed(api: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """A worker that runs our deployments; what it was running when it is stopped is marked Crashed."""
+def _deployed(api: str, is_ours: bool) -> Iterator["subprocess.Popen[bytes]"]:
+    """A worker that runs our deployments; what it was running when it is stopped is marked Crashed.
+
+    On a server of others, which tells nobody whose worker a run has, its automation does that minutes later: a run that
+    lives on another machine, or waits there for its approval, is not ours to end.
+    """
     from flows.serving import POOL, make_automations, make_pool, tell_stopped
 
     make_pool(api)
@@ -99,7 +103,8 @@ def _deployed(api: str) -> Iterator["subprocess.Popen[bytes]"]:
         with _child("worker", "start", "--pool", POOL, "--type", "process") as worker:
             yield worker
     finally:
-        for name in tell_stopped(api, "its worker was stopped; what it had begun is settled by the next run"):
+        why = "its worker was stopped; what it had begun is settled by the next run"
+        for name in tell_stopped(api, why) if is_ours else ():
             print(f"{name} was running and was stopped; the next run, or `upkeep recover`, settles what it had begun")
 
 

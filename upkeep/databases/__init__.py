@@ -237,8 +237,11 @@ class Database(Protocol):
     def validate(self, keys: Collection[Enforced]) -> None:
         """Have the old rows looked at while others read and write; a key that they violate stays as it was."""
 
-    def held(self, by: str) -> AbstractContextManager[None]:
-        """Keep a second Upkeep out; raises Refused where one is at work already (P-94)."""
+    def held(self, by: str) -> AbstractContextManager[Callable[[], None]]:
+        """Keep a second Upkeep out; raises Refused where one is at work already (P-94).
+
+        What it gives raises Unreachable when it is called and the lock was lost since, with its connection.
+        """
 
     def alembic_url(self) -> str:
         """The SQLAlchemy URL for the migration's subprocess. Secret: for its environment only."""

@@ -1,6 +1,6 @@
 """MariaDB and MySQL: the verbs of a database for one database of a server."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ from upkeep.databases.linting_nothing import LintingNothing
 from upkeep.databases.mariadb_asking import Conversation, quoted
 from upkeep.databases.mariadb_dialect import quote
 from upkeep.databases.mariadb_errors import refusal_of, speaking
-from upkeep.databases.mariadb_locks import begin_work, lock_name, locked, release, wait_for_work
+from upkeep.databases.mariadb_locks import begin_work, keeping, lock_name, locked, release, wait_for_work
 from upkeep.databases.mariadb_observing import observe
 from upkeep.databases.mariadb_place import Place
 from upkeep.databases.mariadb_probe import refuse_what_reaches_out, try_a_violation
@@ -244,7 +244,7 @@ class MariadbDatabase(ApartNothing, EnforcingNothing, LintingNothing, ThrowingAw
         yield CopyBench(self)
 
     @contextmanager
-    def held(self, by: str) -> Iterator[None]:
+    def held(self, by: str) -> Iterator[Callable[[], None]]:
         """A named lock on a connection of its own, which migrations that commit leave alone (P-83).
 
         What a run that was killed had sent to the server has come to its end by then.
@@ -260,7 +260,7 @@ class MariadbDatabase(ApartNothing, EnforcingNothing, LintingNothing, ThrowingAw
                 raise Refused(f"another Upkeep is at work on {self.name}: {holder}", "wait until it has ended")
             wait_for_work(conversation, self._work, str(self.place), self.place.patience)
             try:
-                yield
+                yield keeping(conversation, str(self.place))
             finally:
                 with suppress(pymysql.MySQLError):  # with a connection that is lost the lock is gone, too
                     release(conversation, words)

@@ -8,7 +8,7 @@ import pymysql
 
 from upkeep.databases.mariadb_asking import Conversation, quoted
 from upkeep.databases.mariadb_errors import code_of
-from upkeep.errors import Busy
+from upkeep.errors import Busy, Unreachable
 
 _PAUSE_SECONDS = 0.25
 _PASSES = {1205, 1213, 1020}
@@ -73,3 +73,17 @@ def wait_for_work(conversation: Conversation, words: str, place: str, patience: 
     """Wait until no transaction of a run is left; raises Busy after ``patience`` in seconds."""
     begin_work(conversation, words, place, patience)
     release(conversation, words)
+
+
+def keeping(conversation: Conversation, place: str) -> Callable[[], None]:
+    """Is the connection's lock still there? Raises Unreachable where it went with it."""
+
+    def look() -> None:
+        try:
+            conversation.run("DO 1")
+        except pymysql.MySQLError:
+            raise Unreachable(
+                f"the lock against a second Upkeep on {place} was lost with its connection", "run it again"
+            ) from None
+
+    return look

@@ -1,6 +1,6 @@
 """PostgreSQL: the verbs of a database for one database of a server."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,7 +19,7 @@ from upkeep.databases.postgresql_exchange import PostgresqlBench, one_transactio
 from upkeep.databases.postgresql_identity import ENGINE, identity_of
 from upkeep.databases.postgresql_in_force import hold_back, lapses, validate
 from upkeep.databases.postgresql_lint import lint
-from upkeep.databases.postgresql_locks import begin_work, wait_for_work
+from upkeep.databases.postgresql_locks import begin_work, keeping, wait_for_work
 from upkeep.databases.postgresql_observing import observe, refuse_strangers
 from upkeep.databases.postgresql_place import FINGERPRINT, Connection, Place, fingerprint_of, look_only
 from upkeep.databases.postgresql_probe import try_a_violation
@@ -243,7 +243,7 @@ class PostgresqlDatabase(ThrowingAway[Scratches, Place]):
         validate(self.place, self._work, keys)
 
     @contextmanager
-    def held(self, by: str) -> Iterator[None]:
+    def held(self, by: str) -> Iterator[Callable[[], None]]:
         """A session's advisory lock on a connection of its own, which migrations that commit leave alone (P-83).
 
         What a run that was killed had sent to the server has come to its end by then.
@@ -256,7 +256,7 @@ class PostgresqlDatabase(ThrowingAway[Scratches, Place]):
                 at_work = str(holder[0]).removeprefix("upkeep ") if holder else "unknown"
                 raise Refused(f"another Upkeep is at work on {self.name}: {at_work}", "wait until it has ended")
             wait_for_work(connection, self._work)
-            yield
+            yield keeping(connection, str(self.place))
 
     def alembic_url(self) -> str:
         """The place with its password, by the driver that Upkeep has itself."""

@@ -8,6 +8,7 @@ import psycopg
 from psycopg import Connection
 
 from upkeep.databases.postgresql_asking import fetched, run
+from upkeep.errors import Unreachable
 
 MOMENT = 500
 """Milliseconds that others wait behind a try for a lock.
@@ -80,3 +81,17 @@ def wait_for_work(connection: Connection[Any], key: int) -> None:
     """
     connection.execute("SELECT pg_advisory_lock(%s)", (key,))
     connection.execute("SELECT pg_advisory_unlock(%s)", (key,))
+
+
+def keeping(connection: Connection[Any], place: str) -> Callable[[], None]:
+    """Is the session's lock still there? Raises Unreachable where it went with its connection."""
+
+    def look() -> None:
+        try:
+            connection.execute("SELECT")
+        except psycopg.Error:
+            raise Unreachable(
+                f"the lock against a second Upkeep on {place} was lost with its connection", "run it again"
+            ) from None
+
+    return look

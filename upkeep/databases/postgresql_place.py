@@ -20,8 +20,15 @@ FINGERPRINT = (
     " WHERE datname = current_database()"
 )
 """A replica answers as the live database does, and no other database anywhere."""
+_NO_END = """
+    SELECT set_config(name, '0', false) FROM pg_settings
+    WHERE name IN ('idle_session_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout')
+"""
+"""A connection is quiet, and its transaction long, for as long as a dump travels; not every server knows each name."""
 _WRITE = "write it as postgresql+psycopg://user:password@host:5432/database"
 _SECONDS = 10
+_KEPT_ALIVE = {"keepalives_idle": 60, "keepalives_interval": 10, "keepalives_count": 6}
+"""Firewalls forget a connection that is quiet for minutes; the system itself would ask only after hours."""
 _PASSED_ON = {
     "host", "hostaddr", "port", "user", "dbname", "options", "sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl",
     "gssencmode", "krbsrvname", "channel_binding", "target_session_attrs", "connect_timeout", "keepalives",
@@ -78,7 +85,7 @@ class Place:
         where it would make them blind (P-15).
         """
         parameters: dict[str, Any] = {"connect_timeout": _SECONDS, "application_name": what_for[:60]}
-        parameters |= self._parameters()
+        parameters |= _KEPT_ALIVE | self._parameters()
         connection = self._connected(parameters, True, statement_seconds)
         try:
             with speaking(str(self)):
@@ -138,7 +145,7 @@ def _settle(connection: Connection, patience: float, statement_seconds: float) -
     milliseconds = {"lock_timeout": patience, "statement_timeout": statement_seconds}
     for name, seconds in milliseconds.items():
         connection.execute(sql.SQL("SET {} = {}").format(sql.Identifier(name), int(seconds * 1000)))
-    connection.execute("SET idle_in_transaction_session_timeout = 0")
+    connection.execute(_NO_END)
     connection.execute("SET row_security = off")
 
 

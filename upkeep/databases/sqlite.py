@@ -3,7 +3,7 @@
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -195,7 +195,7 @@ class SqliteDatabase(ApartNothing, EnforcingNothing, LintingNothing):
             yield CopyBench(copy)
 
     @contextmanager
-    def held(self, by: str) -> Iterator[None]:
+    def held(self, by: str) -> Iterator[Callable[[], None]]:
         """A lock on a file beside the database: it ends with the process, also when that is killed."""
         self.identity()
         beside = self.path.with_name(f".{self.path.name}.upkeep-lock")
@@ -217,7 +217,7 @@ class SqliteDatabase(ApartNothing, EnforcingNothing, LintingNothing):
             file.truncate(0)
             file.write(f"{by} (process {os.getpid()})\n")
             file.flush()
-            yield
+            yield lambda: None  # this process has it for as long as it lives
 
     def alembic_url(self) -> str:
         """The file as SQLAlchemy writes it."""

@@ -72,8 +72,8 @@ def _facts(report: RunReport) -> str:
     facts = {
         "run": report.run,
         "undoes run": report.undoes,
-        "backup": report.backup,
-        "of that backup": encrypted_to(report.recipients) if report.backup else None,
+        **_backups(report),
+        "answers not taken": "; ".join(report.not_taken),
         "looked at": report.told,
         "plan digest": report.plan.digest if report.plan else None,
         "approved by": report.approved_by,
@@ -84,6 +84,19 @@ def _facts(report: RunReport) -> str:
         "notes": "; ".join(report.notes),
     }
     return "\n".join(f"- {name}: `{value}`" for name, value in facts.items() if value)
+
+
+def _backups(report: RunReport) -> dict[str, str | None]:
+    """Which backup is of which state: who has to take back what was performed needs the one before it."""
+    encrypted = encrypted_to(report.recipients)
+    if not report.backup_before:
+        return {"backup": report.backup, "of that backup": encrypted if report.backup else None}
+    after = report.backup if report.backup != report.backup_before else None
+    return {
+        "backup before it was performed": report.backup_before,
+        "backup after it was performed": after or "none: the run did not come so far",
+        "of these backups": encrypted,
+    }
 
 
 def _first(report: RunReport) -> str:
@@ -138,10 +151,12 @@ def approval_form(
     hours: float,
     duty: Duty,
     lasting: tuple[Lasting, ...] = (),
+    not_taken: tuple[str, ...] = (),
 ) -> str:
     """What an operator reads before answering: digest, counts by table and action, where the evidence is.
 
     ``taken`` is what the migration takes for good, ``lasting`` the rows that no undo could put back once it is done.
+    ``hours`` are left for it; of the answers before, ``not_taken``, the last is told first.
     Prefect shows it in a small window above the fields, so what has to be typed comes first and in few lines.
     """
     triggers = f"\n\nTriggers that will fire: {', '.join(plan.triggers)}" if plan.triggers else ""
@@ -154,9 +169,10 @@ def approval_form(
     blind = "".join(f"\n\nLeft out: {one}" for one in verdict.left_out)
     held = sum(check.holds is True for check in verdict.checks)
     another = f" {duty.requested_by} asked for it, so somebody else has to approve it." if duty.two_persons else ""
+    again = f"**The last answer was not taken: {not_taken[-1]}.** Nothing was done yet.\n\n" if not_taken else ""
     return (
-        f"To approve plan `{plan.digest[:12]}`, write these 12 characters, your name and why. "
-        f"Without an answer within {hours:g} hours nothing is done.{another}\n\n"
+        f"{again}To approve plan `{plan.digest[:12]}`, write these 12 characters, your name and why. "
+        f"Without an answer within {hours:.3g} hours nothing is done.{another}\n\n"
         f"**{plan_in_short(plan)}**{blind}\n\n{_lines(_plan_by_table(plan))}{gone}{keys}{triggers}{slow}{stays}\n\n"
         f"The rehearsal passed: {held} of {len(verdict.checks)} claims hold; see *findings*, *plan* and *verdict* "
         f"among the run's artifacts.\n\nEvidence: `{evidence}`\n\nThe whole digest: `{plan.digest}`"

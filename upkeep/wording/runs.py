@@ -161,6 +161,12 @@ def _steps(steps: tuple[Step, ...]) -> list[str]:
 
 def _tail(report: RunReport) -> list[str]:
     lines = folded("backups: ", encrypted_to(report.recipients)) if report.backup else []
+    if report.backup_before:
+        lines += [
+            f"backup before it was performed: {report.backup_before}",
+            f"  `upkeep restore {report.backup_before} --to URL` brings it back",
+            f"backup after it was performed: {report.backup}",
+        ]
     lines += [f"evidence: {report.store}/{report.evidence}"] if report.evidence else []
     if report.removed:
         lines += folded("old backups removed: ", ", ".join(report.removed))
