@@ -279,7 +279,8 @@ def _asked(first: Told) -> str:
     if first.kind != "begun":
         return ""
     undoes = text(first.contents, "undoes")
-    return f"take back {undoes}" if undoes else ASKED.get(text(first.contents, "perform"), "")
+    rehearsed = "rehearse to " if text(first.contents, "perform") == "never" else ""
+    return f"{rehearsed}take back {undoes}" if undoes else ASKED.get(text(first.contents, "perform"), "")
 
 
 def _rule(one: Row) -> str:

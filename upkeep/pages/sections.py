@@ -238,7 +238,8 @@ def claims(rows: Sequence[Row]) -> Section:
         Column("owner", "owner"),
         RECEIPTS,
     )
-    return Section("What was checked", frames.table("claims", columns, rows), empty="nothing was checked")
+    told = "A look and a rehearsal are of a copy, whatever their claims say of the run; a verification is of what was done."
+    return Section("What was checked", frames.table("claims", columns, rows), told, "nothing was checked")
 
 
 def steps(rows: Sequence[Row]) -> Section:

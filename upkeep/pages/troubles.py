@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from upkeep.ledger import ENDS
+from upkeep.numbers import several
 from upkeep.pages.contents import Told, answer, number, part, parts, text, words
 from upkeep.pages.runs import VERDICTS, Run, claim_rows
 
@@ -79,6 +80,7 @@ def exception_rows(runs: Iterable[Run], told: Iterable[Told]) -> list[Row]:
         for row in claim_rows(runs)
         if row["holds"] is None
     ]
+    done = {run.name for run in runs if run.done}
     for one in told:
         stands = {"day": one.day, "receipts": (one.number,)}
         rows += [_row("key not asked", key, stands) for key in words(one.contents, "found", "keys_not_asked")]
@@ -86,12 +88,21 @@ def exception_rows(runs: Iterable[Run], told: Iterable[Told]) -> list[Row]:
             _row("not compared after a restore", what, stands) for what in words(one.contents, "proof", "uncompared")
         ]
         if conflicts := number(one.contents, "plan", "conflicts"):
-            rows.append(
-                _row("not taken back", f"{conflicts} rows, which had changed since or could not go back", stands)
-            )
+            rows.append(_row(*_left_by_an_undo(conflicts, one, is_done=one.run in done), stands))
         if left := number(one.contents, "scratches", "left"):
             rows.append(_row("scratches left", f"{left} were still there when the run ended", stands))
     return rows
+
+
+def _left_by_an_undo(conflicts: int, one: Told, *, is_done: bool) -> tuple[str, str]:
+    """Of one that was only rehearsed nobody may think that the other rows were put back."""
+    if is_done:
+        return "not taken back", f"{several(conflicts, 'row')}, which had changed since or could not go back"
+    undone = text(one.contents, "plan", "undoes")
+    return (
+        "only rehearsed",
+        f"nothing of run {undone} was taken back; of its rows {conflicts:,} had changed since or could not go back",
+    )
 
 
 def _seen(one: Told) -> Iterator[tuple[str, Row]]:
