@@ -91,7 +91,7 @@ class RunReport:
     ``unmigratable``: why the migration of its plan cannot be performed here, ``taken``: what it takes for good,
     ``stopped``: where it has stopped although a part of it was performed.
     ``undoes``: the run that it takes back, if it is an undo, with ``only_possible`` but for the rows that cannot be
-    put back.
+    put back. ``left`` is what was found after the performance.
     ``receipt`` is the one that was written when all else was.
     """
 
@@ -124,6 +124,7 @@ class RunReport:
     evidence: str | None = None
     store: str | None = None
     notes: tuple[str, ...] = field(default=())
+    left: Detected | None = None
     receipt: Link | None = None
 
     @property

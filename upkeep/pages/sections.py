@@ -178,6 +178,8 @@ def looks(rows: Sequence[Row]) -> Section:
         Column("rows", "rows looked at", "number"),
         Column("orphans", "orphans", "number"),
         Column("orphan_rows", "orphan rows", "number"),
+        Column("reused", "re-used ids", "number"),
+        Column("back", "older backups asked"),
         RECEIPTS,
     )
     counted = [(row["when"], row["orphans"]) for row in rows if row["orphans"] is not None]
@@ -192,13 +194,18 @@ def findings(rows: Sequence[Row], *, aged: bool) -> Section:
         Column("key", "foreign key"),
         Column("orphans", "orphans", "number"),
         Column("missing", "missing keys", "number"),
+        Column("reused", "re-used ids", "number"),
         Column("diagnosis", "what is wrong"),
         Column("standing", "standing"),
         Column("owner", "owner"),
         *ages,
         RECEIPTS,
     )
-    told = "At the last look. A finding is as old as the first look of an unbroken row that saw it." if aged else ""
+    told = (
+        "At the last look. A row with a re-used id found another parent under the number of its own: it is no orphan "
+        "and is counted apart, as far as older backups and runs tell."
+    )
+    told += " A finding is as old as the first look of an unbroken row that saw it." if aged else ""
     plot = plots.bars("open findings, by age", _by_age(rows)) if aged and rows else None
     return Section("Open findings", frames.table("findings", columns, rows), told, "no finding is open", plot)
 
@@ -208,6 +215,7 @@ def closed(rows: Sequence[Row], *, aged: bool) -> Section:
     ages = (Column("since", "since (UTC)", "when"), Column("days", "days open", "days")) if aged else ()
     columns = (
         Column("key", "foreign key"),
+        Column("diagnosis", "what was wrong"),
         Column("orphans", "orphans", "number"),
         Column("closed", "closed (UTC)", "when"),
         *ages,
@@ -238,7 +246,7 @@ def claims(rows: Sequence[Row]) -> Section:
         Column("owner", "owner"),
         RECEIPTS,
     )
-    told = "A look and a rehearsal are of a copy, whatever their claims say of the run; a verification is of what was done."
+    told = "A look and a rehearsal speak of a copy; a verification of what was done to the database."
     return Section("What was checked", frames.table("claims", columns, rows), told, "nothing was checked")
 
 

@@ -9,7 +9,7 @@ from upkeep.verdict import Verdict
 from upkeep.wording.head import reasons
 from upkeep.wording.lines import TIED
 from upkeep.wording.next_steps import next_step
-from upkeep.wording.past import since_last, since_when
+from upkeep.wording.past import looked_back, since_last, since_when
 from upkeep.wording.sentences import (
     encrypted_to,
     enforcement,
@@ -22,6 +22,7 @@ from upkeep.wording.sentences import (
     size_of_damage,
     slow_deletions,
     trouble,
+    what_is_open,
     what_would_be_done,
 )
 
@@ -87,6 +88,8 @@ def _first(report: RunReport) -> str:
     said = {"next": next_step(report)}
     if found:
         said = {"why": (*reasons(found), "")[0].replace(TIED, " "), "since": since_when(found), **said}
+        said["findings left" if report.left else "findings"] = what_is_open(report.left or found) or "none"
+        said["re-used ids"] = looked_back(found)
     lines = [
         *([size_of_damage(found)] if found else []),
         *(f"{name}: {words}" for name, words in said.items() if words),

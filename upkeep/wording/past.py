@@ -18,6 +18,23 @@ def since_when(detected: Detected) -> str:
     return _began(history, detected.orphans) or f"the run of {history.before.moment}, or later"
 
 
+def looked_back(detected: Detected) -> str:
+    """By what re-used ids are known, and what was not compared yet; '' where there is neither one nor anything to do.
+
+    So that nobody takes it for news of the database when a later run knows of more (P-53).
+    """
+    history = detected.history
+    if history is None or history.waiting is None:
+        return ""
+    rows = sum(len(finding.adopted) for finding in detected.findings)
+    if not rows and not history.waiting:
+        return ""
+    known = f"{several(rows, 'row') if rows else 'none'} by {several(len(history.now.examined), 'older backup')}"
+    more = "more may tell of others, and each run looks into as many of them as the policy's `[run] look_back` says"
+    waiting = f"; {history.waiting:,} {more}" if history.waiting else ""
+    return f"{known} and by earlier runs{waiting}"
+
+
 def since_in_short(detected: Detected) -> tuple[str, ...]:
     """The same in fewer and fewer words, for lines that are short; the last one says only how far back it goes."""
     history = detected.history

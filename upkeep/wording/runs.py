@@ -10,7 +10,7 @@ from upkeep.undo import Undo
 from upkeep.verdict import Verdict
 from upkeep.wording.lines import TIED, Cells, folded, number, table
 from upkeep.wording.next_steps import next_step
-from upkeep.wording.past import since_last, since_when
+from upkeep.wording.past import looked_back, since_last, since_when
 from upkeep.wording.sentences import (
     adoption,
     encrypted_to,
@@ -22,6 +22,7 @@ from upkeep.wording.sentences import (
     plan_in_short,
     size_of_damage,
     slow_deletions,
+    what_is_open,
     worst_first,
 )
 
@@ -83,7 +84,7 @@ def _head(report: RunReport) -> list[str]:
         lines.append(f"plan {report.plan.digest[:12]}: {plan_in_short(report.plan)}")
     lines += folded("  for good  ", f"{'; '.join(report.taken)}: no undo brings it back") if report.taken else []
     lines += folded("  in stages ", staged) if report.plan and (staged := in_stages(report.plan)) else []
-    return [*lines, f"next: {next_step(report)}", *_past(report.detected)]
+    return [*lines, f"next: {next_step(report)}", *_past(report.detected), *_open(report)]
 
 
 def _past(detected: Detected | None) -> list[str]:
@@ -92,6 +93,15 @@ def _past(detected: Detected | None) -> list[str]:
         return []
     lines = folded("since: ", since) if (since := since_when(detected)) else []
     return [*lines, *(folded("news: ", news) if (news := since_last(detected.history)) else [])]
+
+
+def _open(report: RunReport) -> list[str]:
+    """How many findings a reviewer will see, and how far re-used ids were looked for."""
+    lines = []
+    if found := report.left or report.detected:
+        lines += folded("findings left: " if report.left else "findings: ", what_is_open(found) or "none")
+    back = looked_back(report.detected) if report.detected else ""
+    return [*lines, *(folded("re-used ids: ", back) if back else [])]
 
 
 def _what_becomes_of_each_key(detected: Detected, plan: Plan | None) -> list[str]:

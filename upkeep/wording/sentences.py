@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from upkeep.catalog import ForeignKey
 from upkeep.enforcement import How
-from upkeep.findings import Diagnosis, Finding
+from upkeep.findings import Diagnosis, Finding, count_open
 from upkeep.history import How as Parent
 from upkeep.making import Comeback
 from upkeep.numbers import listed, several
@@ -46,6 +46,19 @@ def size_in_short(detected: Detected) -> tuple[str, ...]:
     return f"{orphans} in {detected.orphan_rows:,} rows {over}", f"{orphans} {over}", orphans
 
 
+def what_is_open(detected: Detected) -> str:
+    """How many findings there are, as the auditor's page and a sign-off count them; '' where there is none."""
+    faulty = [finding for finding in detected.troubled if finding.is_at_fault]
+    reused = [len(finding.adopted) for finding in detected.troubled if finding.adopted]
+    orphaned = sum(bool(finding.orphans) for finding in faulty)
+    said = [
+        f"{several(orphaned, 'key')} with orphans" if orphaned else "",
+        f"{several(len(reused), 'key')} with re-used ids in {several(sum(reused), 'row')}" if reused else "",
+        f"{several(len(faulty) - orphaned, 'key')} with another fault" if len(faulty) > orphaned else "",
+    ]
+    return f"{count_open(detected.troubled):,} ({', '.join(filter(None, said))})" if any(said) else ""
+
+
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:
     """Those with the most orphans first."""
     return sorted(findings, key=lambda finding: -(finding.orphans or 0))
@@ -71,10 +84,11 @@ def trouble(finding: Finding) -> str:
 
 def adoption(finding: Finding) -> str:
     """Which rows found another parent under the number of their own, and what shows it."""
-    rows, first = finding.adopted, finding.adopted[0].before
+    rows = finding.adopted
     told = " or ".join(sorted({_WHOSE[one.how] for one in rows}))
     named = listed(tuple(", ".join(str(encode(decode(value))) for value in one.row) for one in rows), 5)
-    seen = f"backup {first.backup}" if first.backup else f"the run of {first}"
+    moments = dict.fromkeys(one.before for one in rows)
+    seen = listed(tuple(f"backup {one.backup}" if one.backup else f"the run of {one}" for one in moments), 3)
     whose = "does it belong" if len(rows) == 1 else "do they belong"
     return (
         f"{several(len(rows), 'row')} of {finding.key.child} ({named}) pointed at the same number of "
