@@ -256,6 +256,18 @@ def test_a_rule_that_meets_no_key_is_told(place: Place) -> None:
     assert "rule 1 meets no key: is a name in it misspelt?" in upkeep("policy", "check").out
 
 
+def test_a_reference_to_what_is_not_there_is_told(place: Place) -> None:
+    wrong = {"child.nope -> parent.id": "child has no column nope", "chlid.ref -> parent.id": "there is no table chlid"}
+    wrong |= {"child.id -> parents.id": "there is no table parents", "child.id -> parent.no": "parent has no column no"}
+    sides = [one.split(" -> ") for one in wrong]
+    place.policy("".join(f'[[reference]]\nfrom = "{child}"\nto = "{parent}"\n' for child, parent in sides))
+    faults = [one["fault"] for one in upkeep("policy", "check", "--json").document["keys"] if one["fault"]]
+    assert sorted(faults) == sorted(wrong.values())
+    told = upkeep("policy", "check").out
+    for fault in wrong.values():
+        assert f": {fault}: is a name in its [[reference]] misspelt?" in told
+
+
 @pytest.mark.usefixtures("place")
 def test_a_policy_file_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UPKEEP_POLICY", str(tmp_path / "polcy.toml"))

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.chronicles import Chronicle
+from tests.pages import read
 from upkeep.attestations import found
 from upkeep.catalog import ForeignKey
 from upkeep.findings import Finding
@@ -14,6 +15,7 @@ from upkeep.history import Adopted, History, How, Moment, Record
 from upkeep.ledger_verdict import Demand
 from upkeep.pages.composing import Period, Source, period_page, run_page
 from upkeep.pages.contents import told
+from upkeep.pages.html import html_of
 from upkeep.pages.page import Page
 from upkeep.policy import SILENCE
 from upkeep.receipts import verify_ledger
@@ -135,11 +137,36 @@ def test_a_re_used_id_is_as_old_as_the_first_look_that_saw_it_as_such(tmp_path: 
 @pytest.mark.parametrize(
     ("reused", "looked_into", "waiting", "said"),
     [
-        (0, 1, 4, "none by 1 older backup and by earlier runs; 4 more may tell of others, and each run looks into as"),
-        (8, 2, 0, "8 rows by 2 older backups and by earlier runs"),
+        (0, 1, 4, "none by 1 older backup; 4 more may tell of others, and each run looks into as"),
+        (8, 2, 0, "8 rows by 2 older backups"),
         (0, 5, 0, ""),
     ],
 )
 def test_a_run_says_by_what_re_used_ids_are_known(reused: int, looked_into: int, waiting: int, said: str) -> None:
     told_of = looked_back(seen(0, reused, looked_into=looked_into, waiting=waiting))
     assert told_of.startswith(said) if waiting else told_of == said
+
+
+def test_the_size_of_a_table_stands_once_beside_what_changed_it(tmp_path: Path) -> None:
+    book = Chronicle(tmp_path)
+    book.write("begun", RUN, NIGHT, {"perform": "ask"})
+    actions = [
+        {"table": table, "action": action, "rows": 2, "table_rows": 189}
+        for table, action in (("bills", "nullify"), ("bills", "restore"), ("visits", "delete"), ("visits", "restore"))
+    ] + [{"table": "files", "action": "nullify", "rows": 8, "table_rows": 104}]
+    book.write("rehearsed", RUN, NIGHT, {"plan": {"sha256": "0", "rows": 16, "actions": actions}})
+    after = [{"table": name, "table_rows": rows} for name, rows in (("bills", 191), ("visits", 189), ("files", 104))]
+    book.write("performing", RUN, NIGHT, {"approved_by": "Ada", "plan_sha256": "0"})
+    book.write("performed", RUN, NIGHT, {"tables": after})
+    page = page_of(tmp_path, RUN)
+    assert rows(page, "changes", "table", "action", "before", "after") == [
+        ("bills", "nullify", None, None),
+        ("bills", "restore", 189, 191),
+        ("visits", "delete", 189, 189),
+        ("visits", "restore", None, None),
+        ("files", "nullify", 104, 104),
+    ]
+    cells = read(html_of(page)).tables["changes"]
+    assert {cell["run"] for cell in cells} == {RUN}
+    assert all("\N{NO-BREAK SPACE}" in part for part in cells[0]["receipts"].split(", ")), "a number and its hash"
+    assert f'<td class="short">{RUN}</td>' in html_of(page).decode()

@@ -6,6 +6,7 @@ from typing import Any
 
 from upkeep.ledger import ENDS, STAGES
 from upkeep.pages.contents import Told, answer, listed, number, part, parts, text
+from upkeep.policy import Action
 
 Row = dict[str, Any]
 VERDICTS = ("look", "rehearsal", "verification")
@@ -64,6 +65,7 @@ class Run:
 
 
 _DONE = ("performed", "in part")
+_SIZING = (Action.DELETE, Action.RESTORE)
 _BECAME = {
     "performed": "it had performed its plan",
     "in part": "it had performed a part of its plan",
@@ -146,8 +148,11 @@ def change_rows(runs: Iterable[Run]) -> list[Row]:
     rows = []
     for run, plan, done in _performed(runs):
         after = {text(one, "table"): number(one, "table_rows") for one in parts(done.contents, "tables")}
-        for one in parts(plan.contents, "plan", "actions"):
+        actions = parts(plan.contents, "plan", "actions")
+        beside = _beside_which(actions)
+        for one in actions:
             table = text(one, "table")
+            is_sized = beside.get(table) is one
             rows.append(
                 {
                     "day": done.day,
@@ -155,12 +160,22 @@ def change_rows(runs: Iterable[Run]) -> list[Row]:
                     "table": table,
                     "action": text(one, "action"),
                     "rows": number(one, "rows"),
-                    "before": number(one, "table_rows"),
-                    "after": after.get(table),
+                    "before": number(one, "table_rows") if is_sized else None,
+                    "after": after.get(table) if is_sized else None,
                     "receipts": _numbers(plan, run.of("performing"), done),
                 }
             )
     return rows
+
+
+def _beside_which(actions: list[Row]) -> dict[str, Row]:
+    """By table the action beside which its size stands: the first that changes it, else the first."""
+    beside: dict[str, Row] = {}
+    for one in actions:
+        table = text(one, "table")
+        if table not in beside or (text(one, "action") in _SIZING and text(beside[table], "action") not in _SIZING):
+            beside[table] = one
+    return beside
 
 
 def rule_rows(runs: Iterable[Run]) -> list[Row]:

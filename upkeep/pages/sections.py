@@ -81,7 +81,11 @@ def changes(rows: Sequence[Row]) -> Section:
         Column("after", "table after", "number"),
         RECEIPTS,
     )
-    told = "The rows themselves, before and after, stand in the store below repairs/ and never on this page."
+    told = (
+        "A row counts once for each action, whichever of its keys decided; rows that go with their parents count too. "
+        "The size of a table stands once, beside what changed it where anything did. "
+        "The rows themselves, before and after, stand in the store below repairs/ and never on this page."
+    )
     return Section("Changes by run", frames.table("changes", columns, rows), told, "no row was changed")
 
 
@@ -246,7 +250,7 @@ def claims(rows: Sequence[Row]) -> Section:
         Column("owner", "owner"),
         RECEIPTS,
     )
-    told = "A look and a rehearsal speak of a copy; a verification of what was done to the database."
+    told = "A rehearsal speaks of a copy, a verification of what was done to the database."
     return Section("What was checked", frames.table("claims", columns, rows), told, "nothing was checked")
 
 

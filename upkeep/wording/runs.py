@@ -13,8 +13,10 @@ from upkeep.wording.next_steps import next_step
 from upkeep.wording.past import looked_back, since_last, since_when
 from upkeep.wording.sentences import (
     adoption,
+    done_to,
     encrypted_to,
     enforcement,
+    gone_otherwise,
     in_stages,
     lint_in_short,
     mark,
@@ -111,9 +113,10 @@ def _what_becomes_of_each_key(detected: Detected, plan: Plan | None) -> list[str
     done = _by_key(plan, letters) if plan else {}
     rows: list[Cells] = []
     for finding in worst_first(detected.troubled):
-        said = [*done.pop(str(finding.key), [] if finding.orphans else ["nothing"]), *_faults(finding)]
+        said = done.pop(str(finding.key), [] if finding.orphans else ["nothing"])
+        said += [*(gone_otherwise(plan, finding) if plan else []), *_faults(finding)]
         rows.append((number(finding.orphans), number(finding.missing_keys), str(finding.key), "; ".join(said)))
-    rows += [("0", "0", key, f"{', '.join(said)} (as its parents go)") for key, said in done.items()]
+    rows += [("0", "0", key, ", ".join(said)) for key, said in done.items()]
     if not rows:
         return []
     kept = [
@@ -133,7 +136,7 @@ def _letters() -> Iterable[str]:
 
 def _by_key(plan: Plan, letters: dict[str, str]) -> dict[str, list[str]]:
     """What the plan does, by foreign key."""
-    said = {key: [f"{word} {n}" for word, n in of_key.items()] for key, of_key in plan.by_key().items()}
+    said = {key: done_to(plan, key) for key in plan.by_key()}
     for kept in plan.kept:
         said.setdefault(kept.key, []).append(f"keep {kept.rows} ({letters[kept.reason]})")
     return said

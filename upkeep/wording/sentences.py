@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-from upkeep.catalog import ForeignKey
 from upkeep.enforcement import How
 from upkeep.findings import Diagnosis, Finding, count_open
 from upkeep.history import How as Parent
@@ -101,11 +100,38 @@ def in_a_word(finding: Finding) -> str:
     return "" if finding.diagnosis is Diagnosis.NONE else f"{finding.diagnosis.value}: {trouble(finding)}"
 
 
-def what_would_be_done(plan: Plan, key: ForeignKey) -> str:
+COUNTED = (
+    "Of these, delete, nullify, reassign and restore count rows, heal and keep orphans; a row can be several orphans."
+)
+"""What the figures of a plan count, where they stand beside those of each key."""
+
+
+def what_would_be_done(plan: Plan, finding: Finding) -> str:
     """What the plan does to the orphans of one key."""
-    said = [f"{word} {count}" for word, count in plan.by_key().get(str(key), {}).items()]
-    said += [f"keep {kept.rows} ({kept.reason})" for kept in plan.kept if kept.key == str(key)]
-    return ", ".join(said) or "nothing"
+    key = str(finding.key)
+    said = done_to(plan, key)
+    said += [f"keep {kept.rows} ({kept.reason})" for kept in plan.kept if kept.key == key]
+    return ", ".join([*said, *gone_otherwise(plan, finding)]) or "nothing"
+
+
+def done_to(plan: Plan, key: str) -> list[str]:
+    """What is done to rows because of one key, and to how many of them only because their parents go."""
+    said = []
+    for word, count in plan.by_key().get(key, {}).items():
+        following = 0 if plan.undo else plan.following.get((key, word), 0)
+        which = "" if not following else " (as parents go)" if following == count else f" ({following} as parents go)"
+        said.append(f"{word} {count}{which}")
+    return said
+
+
+def gone_otherwise(plan: Plan, finding: Finding) -> list[str]:
+    """How many orphans of a key are in no figure of it, because their rows are deleted for another: then all sum up."""
+    key = str(finding.key)
+    if plan.undo or not finding.orphans:
+        return []
+    done = sum(count - plan.following.get((key, word), 0) for word, count in plan.by_key().get(key, {}).items())
+    left = finding.orphans - done - sum(kept.rows for kept in plan.kept if kept.key == key)
+    return [f"{left} deleted for another key"] if left > 0 else []
 
 
 def plan_in_short(plan: Plan) -> str:
