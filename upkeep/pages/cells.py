@@ -10,8 +10,8 @@ from upkeep.pages.shown import SHORT, TO_THE_RIGHT, fit, shown
 Drawn = dict[str, Any]
 _WITH_DIGEST = 4
 """So many receipts of one row are shown with the beginning of their hashes, more of them by their numbers alone."""
-_NAMES = ("run", "backup")
-"""Columns of one name each, which is read in one piece."""
+_NAMES = ("run", "backup", "day", "first", "last")
+"""Columns of one name or day each, which is read in one piece."""
 _LONG = 30
 """A longer word may be broken where its cell ends."""
 _TIED = "\N{NO-BREAK SPACE}"
