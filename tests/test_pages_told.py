@@ -170,3 +170,11 @@ def test_the_size_of_a_table_stands_once_beside_what_changed_it(tmp_path: Path) 
     assert {cell["run"] for cell in cells} == {RUN}
     assert all("\N{NO-BREAK SPACE}" in part for part in cells[0]["receipts"].split(", ")), "a number and its hash"
     assert f'<td class="short">{RUN}</td>' in html_of(page).decode()
+
+
+def test_what_the_policy_keeps_is_kept_after_an_undo_too(tmp_path: Path) -> None:
+    book, key = Chronicle(tmp_path), "visits(p) -> patients(id)"
+    findings = {"findings": [{"key": key, "orphans": 4, "missing_keys": 2, "diagnosis": "parents missing"}]}
+    for number, plan in enumerate(({"kept": [{"key": key, "orphans": 4}]}, {"kept": [], "undoes": RUN}), start=1):
+        book.write("rehearsed", f"20260701T020000Z-00000{number}", NIGHT, {"found": findings, "plan": plan})
+    assert rows(page_of(tmp_path), "findings", "key", "standing") == [(key, "kept by the policy")]

@@ -59,7 +59,8 @@ def finding_rows(told: Iterable[Told]) -> tuple[list[Row], list[Row]]:
     closed: list[Row] = []
     last, kept = None, set[str]()
     for one in told:
-        if plan := part(one.contents, "plan"):
+        plan = part(one.contents, "plan")
+        if plan and not text(plan, "undoes"):  # an undo asks no policy what is kept
             kept = {text(some, "key") for some in parts(plan, "kept")}
         if not part(one.contents, "found"):
             continue
