@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import sqlite3
 from collections import Counter
@@ -333,7 +334,7 @@ def assert_readable(said: Said, truth: Truth, document: Any) -> None:
     assert lines[0].startswith("clinic: the verdict passed: nothing was performed: it waits for approval")
     assert lines[1].startswith(f"{len(truth.orphans)} orphans in ")
     assert lines[2].startswith(f"plan {document['plan']['digest'][:12]}: ")
-    assert lines[3].startswith("next: read the plan; `upkeep maintain --perform ask --approve ")
+    assert re.match(r"next: read the plan, \S+/plan\.json; `upkeep maintain --perform ask --approve ", lines[3])
     for finding in document["findings"]:
         key = f"{finding['child']}({', '.join(finding['columns'])}) -> {finding['parent']}("
         assert said.out.count(f"  {key}") == 1, key
