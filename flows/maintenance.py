@@ -286,6 +286,7 @@ class Runbook:
                 facts["assurance"] = proven_tonight(facts["assurance"], manifest, utc_now())
             with clock("verify"):
                 looked = look(equipment, restored, folder)
+                facts["left"] = looked.detected
                 facts["verification"] = self._verified(restored, manifest, looked.detected, plan, worked)
                 keep_verification(equipment, self._run, manifest.id, looked)
                 attest_performance(equipment, self._run, manifest, looked.detected, plan, facts["verification"])

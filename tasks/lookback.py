@@ -1,6 +1,7 @@
 """Looking back into older backups that no run has looked into, each once, for numbers that were given again (P-53)."""
 
 from collections.abc import Iterator
+from itertools import chain
 
 from tasks.origins import older_than, opened
 from upkeep.adopting import LookedBack, Then, adopted_since
@@ -26,27 +27,34 @@ def look_back(equipment: Equipment, target: Database, manifest: Manifest) -> Loo
     """
     before = latest_record(equipment.store, equipment.settings.database)
     secret = equipment.key_of(before)
-    told = LookedBack()
+    waiting = _waiting(equipment, manifest, before)
+    first = waiting[0][: equipment.policy.run.look_back]
+    told = LookedBack(waiting=sum(map(len, waiting)) - len(first))
     with target.reading() as now:
         keys = tuple(key for key in keys_of(now, equipment.policy, equipment.models) if key.askable)
-        for older in _to_open(equipment, manifest, before, now, secret):
+        for older in chain(_of_the_last_run(equipment, manifest, before, now, secret), first):
             told = told.and_then(_told_by(equipment, older, manifest, now, keys, secret))
     return told
 
 
-def _to_open(
+def _of_the_last_run(
     equipment: Equipment, manifest: Manifest, before: Record | None, now: Reading, secret: Secret
 ) -> Iterator[Manifest]:
-    older = older_than(equipment, manifest)
     last = before.moment.backup if before and before.moment else None
     if before and secret.mark == before.mark and given_again(before.newest, now, secret):
-        yield from (one for one in older if one.id == last)
+        yield from (one for one in older_than(equipment, manifest) if one.id == last)
+
+
+def _waiting(equipment: Equipment, manifest: Manifest, before: Record | None) -> tuple[list[Manifest], list[Manifest]]:
+    """Backups that no run has looked into: those that a key here reads, and the others.
+
+    The others wait for a run that has the key, and keep no night from passing.
+    """
     examined = {*before.examined} if before else set()
     looked = runs_that_looked(equipment.store, equipment.settings.database)
-    unseen = [one for one in older if one.id not in examined and one.run not in looked]
-    # One that no key here reads waits for a run that has the key, and keeps no night from passing.
+    unseen = [one for one in older_than(equipment, manifest) if one.id not in examined and one.run not in looked]
     readable = [one for one in unseen if equipment.keyring.reads(one.sealed)]
-    yield from readable[: equipment.policy.run.look_back]
+    return readable, [one for one in unseen if one not in readable]
 
 
 def _told_by(

@@ -74,7 +74,7 @@ def publish(equipment: Equipment, report: RunReport) -> None:
     """
     folder = evidence_folder(report.database, report.run)
     put_document(equipment.store, f"{folder}/report.json", report.document())
-    equipment.store.put(f"{folder}/report.md", BytesIO(markdown.summary(report).encode()))
+    equipment.store.put(f"{folder}/report.md", BytesIO(f"{markdown.summary(report)}\n".encode()))
     create_markdown_artifact(markdown.summary(report), key="summary", description=report.ended)
     create_link_artifact(
         f"{report.store}/{folder}/page.html",

@@ -67,7 +67,8 @@ def test_wrong_settings_are_refused_all_at_once(place: Place) -> None:
         (["bogus"], "no such command 'bogus'", "see `upkeep --help`"),
         (["check", "--bogus"], "no such option: --bogus", "see `upkeep check --help`"),
         (["check", "--limit", "-1"], "invalid value for '--limit'", "see `upkeep check --help`"),
-        (["maintain", "--perform", "perhaps"], "invalid value for '--perform'", "see `upkeep maintain --help`"),
+        (["maintain", "--perform", "perhaps"], "invalid value for '--perform': 'perh", "see `upkeep maintain --help`"),
+        (["report", "--from", "yesterday"], "invalid value for '--from': 'yesterday", "see `upkeep report --help`"),
         (["restore"], "missing argument 'ID|latest'", "see `upkeep restore --help`"),
         (["restore", "latest"], "missing option '--to'", "see `upkeep restore --help`"),
         (

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import sqlite3
 from collections import Counter
@@ -256,6 +257,18 @@ def test_a_rule_that_meets_no_key_is_told(place: Place) -> None:
     assert "rule 1 meets no key: is a name in it misspelt?" in upkeep("policy", "check").out
 
 
+def test_a_reference_to_what_is_not_there_is_told(place: Place) -> None:
+    wrong = {"child.nope -> parent.id": "child has no column nope", "chlid.ref -> parent.id": "there is no table chlid"}
+    wrong |= {"child.id -> parents.id": "there is no table parents", "child.id -> parent.no": "parent has no column no"}
+    sides = [one.split(" -> ") for one in wrong]
+    place.policy("".join(f'[[reference]]\nfrom = "{child}"\nto = "{parent}"\n' for child, parent in sides))
+    faults = [one["fault"] for one in upkeep("policy", "check", "--json").document["keys"] if one["fault"]]
+    assert sorted(faults) == sorted(wrong.values())
+    told = upkeep("policy", "check").out
+    for fault in wrong.values():
+        assert f": {fault}: is a name in its [[reference]] misspelt?" in told
+
+
 @pytest.mark.usefixtures("place")
 def test_a_policy_file_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UPKEEP_POLICY", str(tmp_path / "polcy.toml"))
@@ -321,7 +334,7 @@ def assert_readable(said: Said, truth: Truth, document: Any) -> None:
     assert lines[0].startswith("clinic: the verdict passed: nothing was performed: it waits for approval")
     assert lines[1].startswith(f"{len(truth.orphans)} orphans in ")
     assert lines[2].startswith(f"plan {document['plan']['digest'][:12]}: ")
-    assert lines[3].startswith("next: read the plan; `upkeep maintain --perform ask --approve ")
+    assert re.match(r"next: read the plan, \S+/plan\.json; `upkeep maintain --perform ask --approve ", lines[3])
     for finding in document["findings"]:
         key = f"{finding['child']}({', '.join(finding['columns'])}) -> {finding['parent']}("
         assert said.out.count(f"  {key}") == 1, key

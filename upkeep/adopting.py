@@ -19,11 +19,15 @@ Ours = Mapping[str, Set[Row]]
 
 @dataclass(frozen=True)
 class LookedBack:
-    """What older backups told: by key the rows that another parent has adopted; which were looked into, which not."""
+    """What older backups told: by key the rows that another parent has adopted; which were looked into, which not.
+
+    ``waiting`` is how many no run has looked into yet; None where nobody has looked back.
+    """
 
     adopted: Mapping[str, tuple[Adopted, ...]] = field(default_factory=dict)
     examined: tuple[str, ...] = ()
     silent: tuple[str, ...] = ()
+    waiting: int | None = None
 
     def and_then(self, later: "LookedBack") -> "LookedBack":
         """Both; a row that two backups tell of is told by the first."""
@@ -31,7 +35,7 @@ class LookedBack:
         for key, rows in later.adopted.items():
             known = {repr(one.row) for one in both.get(key, ())}
             both[key] = (*both.get(key, ()), *(one for one in rows if repr(one.row) not in known))
-        return LookedBack(both, (*self.examined, *later.examined), (*self.silent, *later.silent))
+        return LookedBack(both, (*self.examined, *later.examined), (*self.silent, *later.silent), self.waiting)
 
 
 NOT_LOOKED_BACK = LookedBack()

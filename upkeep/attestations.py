@@ -12,6 +12,7 @@ from upkeep import __version__
 from upkeep.census import Census
 from upkeep.databases import Identity
 from upkeep.encryption import Sealed
+from upkeep.history import History
 from upkeep.lasting import Lasting
 from upkeep.making import Comeback
 from upkeep.manifests import Manifest, Proof
@@ -87,6 +88,7 @@ def proven(proof: Proof, taken: datetime, mark: str | None, against: int = 0) ->
 def found(detected: Detected, policy: Policy) -> Contents:
     """What was asked of every key and how many orphans each has; those that could not be asked stand apart.
 
+    Rows with a re-used id are counted beside the orphans, and so are the older backups by which they are known.
     With each finding stands who is to see to it, where the policy names one (P-104).
     """
     return {
@@ -102,11 +104,20 @@ def found(detected: Detected, policy: Policy) -> Contents:
                 "orphans": finding.orphans,
                 "missing_keys": finding.missing_keys,
                 "diagnosis": finding.diagnosis.value,
+                **({"reused_rows": len(finding.adopted)} if finding.adopted else {}),
                 **_owned(policy.rule_for(finding.key)[1].owner),
             }
             for finding in detected.troubled
         ],
+        **_looked_back(detected.history),
     }
+
+
+def _looked_back(history: History | None) -> Contents:
+    """How many older backups were looked into for re-used ids by now, and how many no run has looked into yet."""
+    if history is None or history.waiting is None:
+        return {}
+    return {"older_backups": {"looked_into": len(history.now.examined), "waiting": history.waiting}}
 
 
 def _owned(owner: str) -> Contents:

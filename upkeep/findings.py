@@ -1,5 +1,6 @@
 """What was found about one foreign key: its orphans, and why they are there."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from upkeep.catalog import ForeignKey
@@ -36,6 +37,11 @@ class Finding:
         return Diagnosis.REUSED_ID if found is Diagnosis.NONE and self.adopted else found
 
     @property
+    def is_at_fault(self) -> bool:
+        """Is something wrong beside re-used ids, which are a finding of their own with a past of its own?"""
+        return self.orphans is None or self.diagnosis not in (Diagnosis.NONE, Diagnosis.REUSED_ID)
+
+    @property
     def causes(self) -> tuple[Cause, ...]:
         """Why, part by part."""
         return causes(self.key, self.orphans, self._known)
@@ -45,3 +51,8 @@ class Finding:
         if self.facts.shares:
             return self.facts
         return Facts({Trait.MISSING: Share(self.orphans or 0, self.missing_keys or 0)})
+
+
+def count_open(findings: Iterable[Finding]) -> int:
+    """How many findings these are to a reviewer: what is wrong with a key is one, its re-used ids are another."""
+    return sum(one.is_at_fault + bool(one.adopted) for one in findings)

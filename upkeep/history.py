@@ -178,7 +178,8 @@ class History:
     """What was seen now and before, what is new and what is gone. ``before`` is None where nobody has looked yet.
 
     ``healed_rows`` are by key the orphans whose parent is there again; ``found_back`` says of how many rows of each key
-    the last run's own backup tells the same, which were no orphans then; ``silent`` are older backups that are damaged.
+    the last run's own backup tells the same, which were no orphans then; ``silent`` are older backups that are damaged,
+    ``waiting`` how many no run has looked into yet, None where nobody has looked back.
     """
 
     now: Record
@@ -188,6 +189,7 @@ class History:
     healed_rows: Mapping[str, tuple[SeenRow, ...]] | None = None
     found_back: Mapping[str, int] | None = None
     silent: tuple[str, ...] = ()
+    waiting: int | None = None
 
     @property
     def new(self) -> int:

@@ -141,6 +141,15 @@ class Plan:
         return {key: dict(words) for key, words in self._by_key.items()}
 
     @cached_property
+    def following(self) -> dict[tuple[str, str], int]:
+        """Of these, by key and word, the rows that were no orphans of the key and lose their parent by the plan."""
+        counts: Counter[tuple[str, str]] = Counter()
+        for (key, _, action, is_first), repairs in self.errands.pairs.items():
+            if action is not Action.RESTORE and not is_first:
+                counts[key, action.value] += repairs
+        return dict(counts)
+
+    @cached_property
     def _by_key(self) -> dict[str, dict[str, int]]:
         counts: dict[str, Counter[str]] = {}
         for (key, _, action, _), repairs in self.errands.pairs.items():

@@ -78,7 +78,8 @@ def remember(
     history = history_of(reading, findings, now, before, secret, repaired)
     keys = {str(finding.key): finding.key for finding in findings}
     adopted = adopted_of(reading, keys, history, back, Secret.like(before, secret), repaired)
-    return replace(history, now=_with_adopted(now, adopted, back), found_back=_new(back, before), silent=back.silent)
+    now = _with_adopted(now, adopted, back)
+    return replace(history, now=now, found_back=_new(back, before), silent=back.silent, waiting=back.waiting)
 
 
 def _with_adopted(now: Record, adopted: Mapping[str, tuple[Adopted, ...]], back: LookedBack) -> Record:

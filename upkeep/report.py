@@ -94,7 +94,7 @@ class RunReport:
     ``lasting``: the rows that no undo could put back once it is done,
     ``stopped``: where it has stopped although a part of it was performed.
     ``undoes``: the run that it takes back, if it is an undo, with ``only_possible`` but for the rows that cannot be
-    put back.
+    put back. ``left`` is what was found after the performance.
     ``receipt`` is the one that was written when all else was.
     """
 
@@ -130,6 +130,7 @@ class RunReport:
     evidence: str | None = None
     store: str | None = None
     notes: tuple[str, ...] = field(default=())
+    left: Detected | None = None
     receipt: Link | None = None
 
     @property

@@ -1,9 +1,10 @@
 """The reviewer's sign-off of a run: whether it may be given, and what its receipt says (P-104)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from upkeep.approval import person
+from upkeep.diagnosis import Diagnosis
 from upkeep.errors import Refused
 from upkeep.ledger import ENDS, Link, Receipt
 
@@ -54,8 +55,14 @@ def _left_open(receipts: Sequence[Receipt]) -> dict[str, Any]:
     )
     claims = [one for one in verdict.get("checks", ()) if one["holds"] is not True]
     return {
-        "findings": len(found),
+        "findings": sum(findings_in(one) for one in found),
         "orphans": sum(one["orphans"] or 0 for one in found),
         "claims": len(claims),
-        "without_owner": sum(not one.get("owner") for one in (*found, *claims)),
+        "without_owner": sum(findings_in(one) for one in found if not one.get("owner"))
+        + sum(not one.get("owner") for one in claims),
     }
+
+
+def findings_in(told: Mapping[str, Any]) -> int:
+    """How many findings a receipt tells of one key: what is wrong with it is one, its re-used ids are another."""
+    return 2 if told.get("reused_rows") and told.get("diagnosis") != Diagnosis.REUSED_ID else 1

@@ -100,11 +100,11 @@ def not_taken_back(deed: Deed, undo: Undo) -> tuple[str, ...]:
     if deed.triggers:
         named = ", ".join(deed.triggers)
         told.append(
-            f"what triggers changed beside the rows of its plan is not taken back: {named} leave no record here"
+            f"no undo takes back what triggers changed beside the rows of its plan: {named} leave no record here"
         )
     if deed.migration:
         told.append(
-            f"the migration {deed.migration} is not taken back: `upkeep restore` brings the schema of a backup back, "
+            f"no undo takes the migration {deed.migration} back: `upkeep restore` brings the schema of a backup back, "
             "beside the database"
         )
     if deed.enforced:

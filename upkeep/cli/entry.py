@@ -57,6 +57,7 @@ def _run(given: list[str], *, as_json: bool) -> int:
 def _wrong_usage(error: TyperException) -> Refused:
     """Typer carries Click inside itself and gives its errors no public names, so their parts are asked for by name."""
     said = getattr(error, "format_message", error.__str__)().splitlines()[0].rstrip(".")
+    said = said.replace("Value error, ", "")  # a word of the library that Typer reads values with
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "upkeep"
     return Refused(said[:1].lower() + said[1:], f"see `{command} --help`")

@@ -38,6 +38,11 @@ def check(as_json: Json = False) -> None:
     lines += [f"rule {number} meets no key: is a name in it misspelt?" for number in idle]
     lines += [f"reference {number} meets no column: is a name in it misspelt?" for number in unmet]
     lines += [f"reference {n}: {several(rows, 'row')} of a kind that it does not name" for n, rows in strange.items()]
+    lines += [
+        f"{document['key']}: {document['fault']}: is a name in its [[reference]] misspelt?"
+        for document in documents
+        if document["fault"] and document["stated_by"] == "the policy"
+    ]
     told = {"keys": documents, "idle_rules": list(idle), "idle_references": list(unmet), "other_kinds": strange}
     say(as_json, told, "\n".join(lines) or "the database has no foreign key")
 
@@ -103,6 +108,7 @@ def _document(policy: Policy, key: ForeignKey) -> dict[str, Any]:
         "found": key.ondelete if key.declared else None,
         "enforce": rule.enforce,
         "why": rule.why,
+        "fault": _fault(key),
     }
 
 
@@ -111,4 +117,10 @@ def _told(document: dict[str, Any]) -> str:
     wanted, found = document["wanted"], document["found"]
     differs = f"; on delete: {found or 'not declared'}, wanted: {wanted}" if wanted not in (None, found) else ""
     enforce = "; to be enforced" if document["enforce"] else ""
-    return f"{met}: {', '.join(document['orphan'])}{differs}{enforce}"
+    fault = f"; {document['fault']}" if document["fault"] else ""
+    return f"{met}: {', '.join(document['orphan'])}{differs}{enforce}{fault}"
+
+
+def _fault(key: ForeignKey) -> str | None:
+    """What is wrong with a key itself; whether a table was dropped or never there nobody can tell here."""
+    return key.fault or (f"there is no table {key.parent}" if key.parent_missing else None)

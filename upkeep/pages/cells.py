@@ -10,6 +10,11 @@ from upkeep.pages.shown import SHORT, TO_THE_RIGHT, fit, shown
 Drawn = dict[str, Any]
 _WITH_DIGEST = 4
 """So many receipts of one row are shown with the beginning of their hashes, more of them by their numbers alone."""
+_NAMES = ("run", "backup", "day", "first", "last")
+"""Columns of one name or day each, which is read in one piece."""
+_LONG = 30
+"""A longer word may be broken where its cell ends."""
+_TIED = "\N{NO-BREAK SPACE}"
 
 
 def drawn(page: Page) -> Drawn:
@@ -64,14 +69,20 @@ def _widths(table: Table) -> list[int]:
     Numbers and moments never break; a library that measures every cell of a long table would take minutes.
     """
     return [
-        0 if column.kind in (*TO_THE_RIGHT, "when", "digest", "answer") else _share(column, table.rows, place)
+        0
+        if column.kind in (*TO_THE_RIGHT, "when", "digest", "answer") or _are_names(column, table.rows, place)
+        else _share(column, table.rows, place)
         for place, column in enumerate(table.columns)
     ]
 
 
+def _are_names(column: Column, rows: Sequence[Sequence[Any]], place: int) -> bool:
+    return column.field in _NAMES and all(len(str(row[place])) <= _LONG for row in rows)
+
+
 def _share(column: Column, rows: Sequence[Sequence[Any]], place: int) -> int:
     if column.kind == "receipts":
-        return 22
+        return 26
     return max(len(column.head), min(40, max((len(str(row[place])) for row in rows), default=0)))
 
 
@@ -82,12 +93,19 @@ def _cell(column: Column, value: Any, hashes: Mapping[int, str]) -> Drawn:
     words = shown(kind, value)
     if column.field in ("number", "hash") and value in (0, ""):
         words = "last" if column.field == "number" else "names this page, so it is not known here"
-    style = "right" if kind in TO_THE_RIGHT else "short" if kind in ("when", "digest") else ""
+    style = "right" if kind in TO_THE_RIGHT else "short" if _is_short(column, words) else ""
+    if not style and any(len(word) > _LONG for word in words.split()):
+        style = "long"
     if kind == "answer" and value is False:
         style = "bad-word"
     code = kind == "digest" or (column.field == "hash" and bool(value))
     whole = fit(str(value)) if kind == "digest" and value and len(str(value)) > SHORT else ""
     return {"text": words, "code": code, "style": style, "whole": whole, "links": []}
+
+
+def _is_short(column: Column, words: str) -> bool:
+    """Does it stand in one line?"""
+    return column.kind in ("when", "digest") or (column.field in _NAMES and len(words) <= _LONG)
 
 
 def _links(numbers: tuple[int, ...], hashes: Mapping[int, str]) -> list[Drawn]:
@@ -96,4 +114,4 @@ def _links(numbers: tuple[int, ...], hashes: Mapping[int, str]) -> list[Drawn]:
 
 
 def _called(number: int, digest: str) -> str:
-    return f"{number} {digest[:8]}".strip() if number else "last"
+    return _TIED.join(filter(None, (str(number), digest[:8]))) if number else "last"

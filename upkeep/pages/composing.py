@@ -8,7 +8,7 @@ from typing import Any
 from upkeep import __version__
 from upkeep.ledger_verdict import LedgerVerdict
 from upkeep.numbers import several
-from upkeep.pages import proofs, runs, sections, troubles
+from upkeep.pages import changed, proofs, runs, sections, sections_of_findings, troubles
 from upkeep.pages.contents import Told
 from upkeep.pages.lasting import lasting, lasting_rows
 from upkeep.pages.page import Banner, Figure, Page, Section
@@ -60,18 +60,18 @@ def period_page(source: Source, told: tuple[Told, ...], period: Period, verdict:
         sections.runs(runs.run_rows(began)),
         sections.approvals(within(runs.approval_rows(ran))),
         sections.reviews(within(runs.review_rows(ran))),
-        sections.changes_together(within(runs.change_rows(ran))),
-        sections.changes_by_rule(within(runs.rule_rows(ran))),
-        sections.changes(within(runs.change_rows(ran))),
-        sections.migrations(within(runs.migration_rows(ran))),
+        sections.changes_together(within(changed.change_rows(ran))),
+        sections.changes_by_rule(within(changed.rule_rows(ran))),
+        sections.changes(within(changed.change_rows(ran))),
+        sections.migrations(within(changed.migration_rows(ran))),
         lasting(within(lasting_rows(ran))),
         sections.restores(within(proofs.restore_rows(told))),
         sections.backups(within(proofs.backup_rows(told))),
         sections.prunings(within(proofs.pruning_rows(told))),
-        sections.findings(found, aged=True),
+        sections_of_findings.findings(found, aged=True),
         sections.owners(troubles.owner_rows(found, runs.runs_of(until))),
-        sections.closed(within(closed), aged=True),
-        sections.looks(within(troubles.look_rows(told))),
+        sections_of_findings.closed(within(closed), aged=True),
+        sections_of_findings.looks(within(troubles.look_rows(told))),
         sections.exceptions(within(troubles.exception_rows(ran, told))),
         sections.scopes(within(runs.scope_rows(ran))),
     )
@@ -95,16 +95,16 @@ def run_page(source: Source, told: tuple[Told, ...], name: str, verdict: LedgerV
         sections.runs(runs.run_rows(ran)),
         sections.approvals(runs.approval_rows(ran)),
         sections.reviews(runs.review_rows(ran)),
-        sections.changes(runs.change_rows(ran)),
-        sections.changes_by_rule(runs.rule_rows(ran)),
-        sections.migrations(runs.migration_rows(ran)),
+        sections.changes(changed.change_rows(ran)),
+        sections.changes_by_rule(changed.rule_rows(ran)),
+        sections.migrations(changed.migration_rows(ran)),
         lasting(lasting_rows(ran)),
         sections.claims(runs.claim_rows(ran)),
         sections.exceptions(troubles.exception_rows(ran, own)),
-        sections.findings(found, aged=False),
+        sections_of_findings.findings(found, aged=False),
         sections.owners(troubles.owner_rows(found, ran)),
-        sections.closed(closed, aged=False),
-        sections.looks(troubles.look_rows(own)),
+        sections_of_findings.closed(closed, aged=False),
+        sections_of_findings.looks(troubles.look_rows(own)),
         sections.restores(proofs.restore_rows(own)),
         sections.backups(proofs.backup_rows(own)),
         sections.prunings(proofs.pruning_rows(own)),

@@ -117,7 +117,7 @@ def approval_rows(runs: Iterable[Run]) -> list[Row]:
                     "reason": text(said.contents, "reason"),
                     "rows": number(run.plan.contents, "plan", "rows") if run.plan else None,
                     "performed": run.done is not None,
-                    "receipts": _numbers(run.plan, said, run.done),
+                    "receipts": numbers_of(run.plan, said, run.done),
                 }
             )
     return rows
@@ -139,70 +139,6 @@ def review_rows(runs: Iterable[Run]) -> list[Row]:
         for run in runs
         for one in run.reviews
     ]
-
-
-def change_rows(runs: Iterable[Run]) -> list[Row]:
-    """Rows that were changed, by table and action, with the size of the table before and after."""
-    rows = []
-    for run, plan, done in _performed(runs):
-        after = {text(one, "table"): number(one, "table_rows") for one in parts(done.contents, "tables")}
-        for one in parts(plan.contents, "plan", "actions"):
-            table = text(one, "table")
-            rows.append(
-                {
-                    "day": done.day,
-                    "run": run.name,
-                    "table": table,
-                    "action": text(one, "action"),
-                    "rows": number(one, "rows"),
-                    "before": number(one, "table_rows"),
-                    "after": after.get(table),
-                    "receipts": _numbers(plan, run.of("performing"), done),
-                }
-            )
-    return rows
-
-
-def rule_rows(runs: Iterable[Run]) -> list[Row]:
-    """The same rows by the rule of the policy that decided; a row that two rules speak of stands under both."""
-    return [
-        {
-            "day": done.day,
-            "run": run.name,
-            "rule": _rule(one),
-            "why": text(one, "why"),
-            "table": text(one, "table"),
-            "action": text(one, "action"),
-            "rows": number(one, "rows"),
-            "receipts": _numbers(plan, done),
-        }
-        for run, plan, done in _performed(runs)
-        for one in parts(plan.contents, "plan", "rules")
-    ]
-
-
-def migration_rows(runs: Iterable[Run]) -> list[Row]:
-    """Migrations that were performed."""
-    return [
-        {
-            "day": done.day,
-            "when": done.written,
-            "run": run.name,
-            "from": ", ".join(str(one) for one in listed(plan.contents, "plan", "migration", "from")) or "nothing",
-            "to": _arrived(plan, done),
-            "revisions": len(listed(plan.contents, "plan", "migration", "pending")),
-            "digest": text(plan.contents, "plan", "migration", "sha256"),
-            "receipts": _numbers(plan, done),
-        }
-        for run, plan, done in _performed(runs)
-        if part(plan.contents, "plan", "migration")
-    ]
-
-
-def _arrived(plan: Told, done: Told) -> str:
-    """Where the migration has come to, by the backup that was taken after it; else where it was to go."""
-    stands = ", ".join(str(one) for one in listed(done.contents, "backup", "revision"))
-    return stands or text(plan.contents, "plan", "migration", "to")
 
 
 def claim_rows(runs: Iterable[Run]) -> list[Row]:
@@ -244,12 +180,6 @@ def scope_rows(runs: Iterable[Run]) -> list[Row]:
     ]
 
 
-def _performed(runs: Iterable[Run]) -> Iterator[tuple[Run, Told, Told]]:
-    for run in runs:
-        if (plan := run.plan) and (done := run.done):
-            yield run, plan, done
-
-
 def _claims(run: Run, one: Told) -> Iterator[Row]:
     for name in VERDICTS:
         verdict, common = part(one.contents, name), {"day": one.day, "run": run.name, "verdict": name}
@@ -279,16 +209,10 @@ def _asked(first: Told) -> str:
     if first.kind != "begun":
         return ""
     undoes = text(first.contents, "undoes")
-    return f"take back {undoes}" if undoes else ASKED.get(text(first.contents, "perform"), "")
+    rehearsed = "rehearse to " if text(first.contents, "perform") == "never" else ""
+    return f"{rehearsed}take back {undoes}" if undoes else ASKED.get(text(first.contents, "perform"), "")
 
 
-def _rule(one: Row) -> str:
-    place = number(one, "rule")
-    if not place:
-        return "no rule"
-    child, parent = text(one, "child"), text(one, "parent")
-    return f"{place}: {child} -> {parent}" if child else str(place)
-
-
-def _numbers(*told: Told | None) -> tuple[int, ...]:
+def numbers_of(*told: Told | None) -> tuple[int, ...]:
+    """The numbers of those receipts that there are."""
     return tuple(dict.fromkeys(one.number for one in told if one))

@@ -12,7 +12,6 @@ Row = dict[str, Any]
 RECEIPTS = Column("receipts", "receipts", "receipts")
 TIMES = (Column("times", "times", "number"), Column("first", "first"), Column("last", "last"))
 RUN, WHEN, ROWS = Column("run", "run"), Column("when", "when (UTC)", "when"), Column("rows", "rows", "number")
-AGES = ((0, "less than a week"), (7, "a week to a month"), (30, "one to three months"), (90, "more than three months"))
 
 
 def runs(rows: Sequence[Row]) -> Section:
@@ -81,7 +80,11 @@ def changes(rows: Sequence[Row]) -> Section:
         Column("after", "table after", "number"),
         RECEIPTS,
     )
-    told = "The rows themselves, before and after, stand in the store below repairs/ and never on this page."
+    told = (
+        "A row counts once for each action, whichever of its keys decided; rows that go with their parents count too. "
+        "The size of a table stands once, beside what changed it where anything did. "
+        "The rows themselves, before and after, stand in the store below repairs/ and never on this page."
+    )
     return Section("Changes by run", frames.table("changes", columns, rows), told, "no row was changed")
 
 
@@ -170,52 +173,6 @@ def prunings(rows: Sequence[Row]) -> Section:
     return Section("Backups removed", frames.table("prunings", columns, rows), empty="no backup was removed")
 
 
-def looks(rows: Sequence[Row]) -> Section:
-    """How many orphans there were, and when."""
-    columns = (
-        WHEN,
-        RUN,
-        Column("rows", "rows looked at", "number"),
-        Column("orphans", "orphans", "number"),
-        Column("orphan_rows", "orphan rows", "number"),
-        RECEIPTS,
-    )
-    counted = [(row["when"], row["orphans"]) for row in rows if row["orphans"] is not None]
-    plot = plots.points("orphans, look by look", counted, "", joined=True)
-    return Section("What each look saw", frames.table("looks", columns, rows), empty="nobody looked", plot=plot)
-
-
-def findings(rows: Sequence[Row], *, aged: bool) -> Section:
-    """What is still wrong, the oldest first."""
-    ages = (Column("days", "days open", "days"), Column("since", "since (UTC)", "when")) if aged else ()
-    columns = (
-        Column("key", "foreign key"),
-        Column("orphans", "orphans", "number"),
-        Column("missing", "missing keys", "number"),
-        Column("diagnosis", "what is wrong"),
-        Column("standing", "standing"),
-        Column("owner", "owner"),
-        *ages,
-        RECEIPTS,
-    )
-    told = "At the last look. A finding is as old as the first look of an unbroken row that saw it." if aged else ""
-    plot = plots.bars("open findings, by age", _by_age(rows)) if aged and rows else None
-    return Section("Open findings", frames.table("findings", columns, rows), told, "no finding is open", plot)
-
-
-def closed(rows: Sequence[Row], *, aged: bool) -> Section:
-    """What was wrong and is no more."""
-    ages = (Column("since", "since (UTC)", "when"), Column("days", "days open", "days")) if aged else ()
-    columns = (
-        Column("key", "foreign key"),
-        Column("orphans", "orphans", "number"),
-        Column("closed", "closed (UTC)", "when"),
-        *ages,
-        RECEIPTS,
-    )
-    return Section("Findings that were closed", frames.table("closed", columns, rows), empty="none was closed")
-
-
 def alarms(rows: Sequence[Row]) -> Section:
     """What somebody should have heard of."""
     columns = (Column("day", "day"), Column("alarm", "alarm"), Column("told", "what"), RUN, RECEIPTS)
@@ -238,7 +195,8 @@ def claims(rows: Sequence[Row]) -> Section:
         Column("owner", "owner"),
         RECEIPTS,
     )
-    return Section("What was checked", frames.table("claims", columns, rows), empty="nothing was checked")
+    told = "A rehearsal speaks of a copy, a verification of what was done to the database."
+    return Section("What was checked", frames.table("claims", columns, rows), told, "nothing was checked")
 
 
 def steps(rows: Sequence[Row]) -> Section:
@@ -303,12 +261,3 @@ def receipts(told: Sequence[Told]) -> Section:
     ]
     words = "Each is an object of the store, ledger/NUMBER.json, whose hash covers all that it says."
     return Section("The receipts", frames.table("receipts", columns, rows), words, "there is none")
-
-
-def _by_age(rows: Sequence[Row]) -> list[tuple[str, int, str]]:
-    found = []
-    for place, (least, label) in enumerate(AGES):
-        most = AGES[place + 1][0] if place + 1 < len(AGES) else None
-        count = sum(row["days"] >= least and (most is None or row["days"] < most) for row in rows)
-        found.append((label, count, f"{count:,}"))
-    return found

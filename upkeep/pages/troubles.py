@@ -5,11 +5,15 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
+from upkeep.diagnosis import Diagnosis
 from upkeep.ledger import ENDS
+from upkeep.numbers import several
 from upkeep.pages.contents import Told, answer, number, part, parts, text, words
 from upkeep.pages.runs import VERDICTS, Run, claim_rows
 
 Row = dict[str, Any]
+_Name = tuple[str, str]
+"""A finding by its key, and the word `re-used id` where it is of that."""
 NOBODY = "nobody is named"
 SILENCE = 2
 """So many days may pass from one run to the next before the page says that none began."""
@@ -34,6 +38,8 @@ def look_rows(told: Iterable[Told]) -> list[Row]:
             "rows": number(one.contents, "found", "rows"),
             "orphans": number(one.contents, "found", "orphans"),
             "orphan_rows": number(one.contents, "found", "orphan_rows"),
+            "reused": sum(number(each, "reused_rows") or 0 for each in parts(one.contents, "found", "findings")),
+            "back": _looked_back(one),
             "receipts": (one.number,),
         }
         for one in told
@@ -41,23 +47,34 @@ def look_rows(told: Iterable[Told]) -> list[Row]:
     ]
 
 
+def _looked_back(one: Told) -> str:
+    """By how many of the older backups that no run has taken re-used ids are known."""
+    seen, left = (number(one.contents, "found", "older_backups", word) for word in ("looked_into", "waiting"))
+    return "" if seen is None or left is None else f"{seen:,} of {seen + left:,}"
+
+
 def finding_rows(told: Iterable[Told]) -> tuple[list[Row], list[Row]]:
     """The findings that are open at the last look, with their age in days there; and those that are open no more."""
-    opened: dict[str, _Open] = {}
+    opened: dict[_Name, _Open] = {}
     closed: list[Row] = []
     last, kept = None, set[str]()
     for one in told:
-        if plan := part(one.contents, "plan"):
+        plan = part(one.contents, "plan")
+        if plan and not text(plan, "undoes"):  # an undo asks no policy what is kept
             kept = {text(some, "key") for some in parts(plan, "kept")}
         if not part(one.contents, "found"):
             continue
         last, now = one, dict(_seen(one))
         for key in [key for key in opened if key not in now]:
-            closed.append(_closed(key, opened.pop(key), one))
+            closed.append(_closed(key[0], opened.pop(key), one))
         for key, seen in now.items():
             before = opened.get(key)
             opened[key] = _Open(before.since if before else one, one, seen)
-    rows = [_still_open(key, one, last, key in kept) for key, one in opened.items()] if last else []
+    rows = [
+        _still_open(key, one, last, key in kept and diagnosis != Diagnosis.REUSED_ID)
+        for (key, diagnosis), one in opened.items()
+        if last
+    ]
     return sorted(rows, key=lambda row: (-row["days"], -(row["orphans"] or 0), row["key"])), closed
 
 
@@ -79,34 +96,47 @@ def exception_rows(runs: Iterable[Run], told: Iterable[Told]) -> list[Row]:
         for row in claim_rows(runs)
         if row["holds"] is None
     ]
+    done = {run.name for run in runs if run.done}
     for one in told:
         stands = {"day": one.day, "receipts": (one.number,)}
         rows += [_row("key not asked", key, stands) for key in words(one.contents, "found", "keys_not_asked")]
+        if number(one.contents, "found", "older_backups", "waiting"):
+            rows.append(_row("not looked into yet", "older backups, which may tell of more re-used ids", stands))
         rows += [
             _row("not compared after a restore", what, stands) for what in words(one.contents, "proof", "uncompared")
         ]
         if conflicts := number(one.contents, "plan", "conflicts"):
-            rows.append(
-                _row("not taken back", f"{conflicts} rows, which had changed since or could not go back", stands)
-            )
+            rows.append(_row(*_left_by_an_undo(conflicts, one, is_done=one.run in done), stands))
         if left := number(one.contents, "scratches", "left"):
             rows.append(_row("scratches left", f"{left} were still there when the run ended", stands))
     return rows
 
 
-def _seen(one: Told) -> Iterator[tuple[str, Row]]:
+def _left_by_an_undo(conflicts: int, one: Told, *, is_done: bool) -> tuple[str, str]:
+    """Of one that was only rehearsed nobody may think that the other rows were put back."""
+    if is_done:
+        return "not taken back", f"{several(conflicts, 'row')}, which had changed since or could not go back"
+    undone = text(one.contents, "plan", "undoes")
+    return (
+        "only rehearsed",
+        f"nothing of run {undone} was taken back; of its rows {conflicts:,} had changed since or could not go back",
+    )
+
+
+def _seen(one: Told) -> Iterator[tuple[_Name, Row]]:
+    """What is wrong with a key and its re-used ids are two findings: each is as old as the looks that saw it."""
+    nothing = {"orphans": None, "missing": None, "reused": None, "owner": ""}
     for finding in parts(one.contents, "found", "findings"):
-        yield (
-            text(finding, "key"),
-            {
-                "orphans": number(finding, "orphans"),
-                "missing": number(finding, "missing_keys"),
-                "diagnosis": text(finding, "diagnosis"),
-                "owner": text(finding, "owner"),
-            },
-        )
+        key, diagnosis = text(finding, "key"), text(finding, "diagnosis")
+        told = nothing | {"diagnosis": diagnosis, "owner": text(finding, "owner")}
+        if diagnosis != Diagnosis.REUSED_ID:
+            counts = {"orphans": number(finding, "orphans"), "missing": number(finding, "missing_keys")}
+            yield (key, ""), told | counts
+        if diagnosis == Diagnosis.REUSED_ID or number(finding, "reused_rows"):
+            again = {"diagnosis": Diagnosis.REUSED_ID.value, "reused": number(finding, "reused_rows")}
+            yield (key, Diagnosis.REUSED_ID.value), told | again
     for key in words(one.contents, "found", "keys_not_asked"):
-        yield key, {"orphans": None, "missing": None, "diagnosis": "could not be asked", "owner": ""}
+        yield (key, ""), nothing | {"diagnosis": "could not be asked"}
 
 
 def _still_open(key: str, one: _Open, last: Told, is_kept: bool) -> Row:
@@ -126,6 +156,7 @@ def _closed(key: str, one: _Open, by: Told) -> Row:
         "day": by.day,
         "key": key,
         "orphans": one.seen["orphans"],
+        "diagnosis": one.seen["diagnosis"],
         "since": one.since.written,
         "closed": by.written,
         "days": days_between(one.since.day, by.day),

@@ -11,8 +11,9 @@ from upkeep.wording.head import reasons
 from upkeep.wording.lasting import lasting_told
 from upkeep.wording.lines import TIED
 from upkeep.wording.next_steps import next_step
-from upkeep.wording.past import since_last, since_when
+from upkeep.wording.past import looked_back, since_last, since_when
 from upkeep.wording.sentences import (
+    COUNTED,
     encrypted_to,
     enforcement,
     in_a_word,
@@ -24,11 +25,14 @@ from upkeep.wording.sentences import (
     size_of_damage,
     slow_deletions,
     trouble,
+    what_is_open,
     what_would_be_done,
 )
 
 _CONFLICTS = 20
 """So many conflicts of an undo are listed."""
+_ROOM = 300
+"""What was seen of a claim and is longer stands below its table, as a list."""
 Table = list[dict[str, Any]]
 
 
@@ -38,7 +42,8 @@ def summary(report: RunReport) -> str:
     if report.detected:
         parts.append(f"## What is wrong\n\n{_news(report.detected)}{_lines(findings(report.detected, report.plan))}")
     if report.plan:
-        parts.append(f"## The plan\n\n{plan_in_short(report.plan)}\n\n{_lines(plan_table(report.plan))}")
+        parts.append(f"## The plan\n\n{plan_in_short(report.plan)}")
+        parts += [COUNTED if report.plan.kept or report.plan.healed else "", _lines(plan_table(report.plan))]
         parts += [_taken(report.taken) if report.taken else ""]
         if report.lasting:
             parts.append(lasting_told(report.lasting, report.plan, performed=report.performed))
@@ -49,7 +54,7 @@ def summary(report: RunReport) -> str:
             _foreign_keys(report.plan),
             _conflicts(report.plan),
         ]
-    parts += [f"## The {name}\n\n{_lines(verdict_table(verdict))}" for name, verdict in report.verdicts]
+    parts += [f"## The {name}\n\n{_verdict(verdict)}" for name, verdict in report.verdicts]
     steps = [{"step": step.name, "seconds": f"{step.seconds:.2f}"} for step in report.steps]
     parts.append(f"## The steps\n\n{_lines(steps)}")
     return "\n\n".join(part for part in parts if part)
@@ -104,7 +109,9 @@ def _first(report: RunReport) -> str:
     found = report.detected
     said = {"next": next_step(report)}
     if found:
-        said = {"why": (*reasons(found), "")[0].replace(TIED, " "), "since": since_when(found), **said}
+        said = {"why": (*reasons(found), "")[0].replace(TIED, " "), "since": since_when(found, by_a_run=True), **said}
+        said["findings left" if report.left else "findings"] = what_is_open(report.left or found) or "none"
+        said["re-used ids"] = looked_back(found)
     lines = [
         *([size_of_damage(found)] if found else []),
         *(f"{name}: {words}" for name, words in said.items() if words),
@@ -126,7 +133,7 @@ def findings(detected: Detected, plan: Plan | None) -> Table:
             "orphans": "not asked" if finding.orphans is None else finding.orphans,
             "missing keys": "" if finding.orphans is None else finding.missing_keys,
             "what is wrong": in_a_word(finding) or trouble(finding),
-            "plan": what_would_be_done(plan, finding.key) if plan else "",
+            "plan": what_would_be_done(plan, finding) if plan else "",
         }
         for finding in worst_first
     ]
@@ -141,6 +148,17 @@ def verdict_table(verdict: Verdict) -> Table:
     """Each claim with what was seen; at the end what nobody claims."""
     asked = [{"claim": check.claim, "": mark(check), "seen": check.seen} for check in verdict.checks]
     return asked + [{"claim": left_out, "": "LEFT OUT", "seen": "nothing"} for left_out in verdict.left_out]
+
+
+def _verdict(verdict: Verdict) -> str:
+    """The table of a page, below it in lists what is too long for a cell."""
+    rows, below = verdict_table(verdict), []
+    for row in rows:
+        seen = row["seen"].split("; ")
+        if len(row["seen"]) > _ROOM and len(seen) > 1:
+            below.append("\n".join([f"Seen of *{row['claim']}*:\n", *(f"- {one}" for one in seen)]))
+            row["seen"] = f"{len(seen):,} things, listed below"
+    return "\n\n".join([_lines(rows), *below])
 
 
 def approval_form(
@@ -167,13 +185,14 @@ def approval_form(
     gone += f"\n\n{staged}" if (staged := in_stages(plan)) else ""
     stays = f"\n\n{_conflicts(plan)}" if plan.undo else ""
     blind = "".join(f"\n\nLeft out: {one}" for one in verdict.left_out)
+    counted = f"\n\n{COUNTED}" if plan.kept or plan.healed else ""
     held = sum(check.holds is True for check in verdict.checks)
     another = f" {duty.requested_by} asked for it, so somebody else has to approve it." if duty.two_persons else ""
     again = f"**The last answer was not taken: {not_taken[-1]}.** Nothing was done yet.\n\n" if not_taken else ""
     return (
         f"{again}To approve plan `{plan.digest[:12]}`, write these 12 characters, your name and why. "
         f"Without an answer within {hours:.3g} hours nothing is done.{another}\n\n"
-        f"**{plan_in_short(plan)}**{blind}\n\n{_lines(_plan_by_table(plan))}{gone}{keys}{triggers}{slow}{stays}\n\n"
+        f"**{plan_in_short(plan)}**{blind}\n\n{_lines(_plan_by_table(plan))}{counted}{gone}{keys}{triggers}{slow}{stays}\n\n"
         f"The rehearsal passed: {held} of {len(verdict.checks)} claims hold; see *findings*, *plan* and *verdict* "
         f"among the run's artifacts.\n\nEvidence: `{evidence}`\n\nThe whole digest: `{plan.digest}`"
     )

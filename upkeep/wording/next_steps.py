@@ -26,9 +26,16 @@ def next_step(report: RunReport) -> str:
         return "correct what does not hold, then run it again; the database was not changed"
     if not plan.is_empty:
         return (
-            _without_its_migration(report) if report.unmigratable else f"read the plan; `{approving(report)}` does it"
+            _without_its_migration(report)
+            if report.unmigratable
+            else f"read the plan, {_plan_of(report)}; `{approving(report)}` does it"
         )
     return "nothing; the orphans that are kept stand in the report with their reasons" if plan.kept else "nothing"
+
+
+def _plan_of(report: RunReport) -> str:
+    """Where the plan stands, as a person reaches it: a file's path, or the address of an object in a bucket."""
+    return f"{(report.store or '').removeprefix('file://')}/{report.database}/repairs/{report.run}/plan.json"
 
 
 def _after_a_look(report: RunReport) -> str:

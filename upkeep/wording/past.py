@@ -8,14 +8,32 @@ from upkeep.numbers import several
 from upkeep.report import Detected
 
 
-def since_when(detected: Detected) -> str:
-    """Since when there are orphans, as far as earlier runs know."""
+def since_when(detected: Detected, *, by_a_run: bool = False) -> str:
+    """Since when there are orphans, as far as earlier runs know; who is no run is told that a run would remember."""
     history = detected.history
     if history is None or not detected.orphans:
         return ""
     if history.before is None:
-        return f"nobody knows: {detected.unremembered or 'no earlier run left what it found; `upkeep maintain` does'}"
+        hint = "" if by_a_run else "; `upkeep maintain` does"
+        return f"nobody knows: {detected.unremembered or f'no earlier run left what it found{hint}'}"
     return _began(history, detected.orphans) or f"the run of {history.before.moment}, or later"
+
+
+def looked_back(detected: Detected) -> str:
+    """By what re-used ids are known, and what was not compared yet; '' where there is neither one nor anything to do.
+
+    So that nobody takes it for news of the database when a later run knows of more (P-53).
+    """
+    history = detected.history
+    if history is None or history.waiting is None:
+        return ""
+    rows = sum(len(finding.adopted) for finding in detected.findings)
+    if not rows and not history.waiting:
+        return ""
+    known = f"{several(rows, 'row') if rows else 'none'} by {several(len(history.now.examined), 'older backup')}"
+    more = "more may tell of others, and each run looks into as many of them as the policy's `[run] look_back` says"
+    waiting = f"; {history.waiting:,} {more}" if history.waiting else ""
+    return f"{known}{' and by earlier runs' if history.before else ''}{waiting}"
 
 
 def since_in_short(detected: Detected) -> tuple[str, ...]:

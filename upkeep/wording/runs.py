@@ -11,11 +11,13 @@ from upkeep.verdict import Verdict
 from upkeep.wording.lasting import lasting_for_shell
 from upkeep.wording.lines import TIED, Cells, folded, number, table
 from upkeep.wording.next_steps import next_step
-from upkeep.wording.past import since_last, since_when
+from upkeep.wording.past import looked_back, since_last, since_when
 from upkeep.wording.sentences import (
     adoption,
+    done_to,
     encrypted_to,
     enforcement,
+    gone_otherwise,
     in_stages,
     lint_in_short,
     mark,
@@ -23,6 +25,7 @@ from upkeep.wording.sentences import (
     plan_in_short,
     size_of_damage,
     slow_deletions,
+    what_is_open,
     worst_first,
 )
 
@@ -86,7 +89,7 @@ def _head(report: RunReport) -> list[str]:
         lines += folded("  no undo   ", lasting_for_shell(report.lasting, report.plan, performed=report.performed))
     lines += folded("  for good  ", f"{'; '.join(report.taken)}: no undo brings it back") if report.taken else []
     lines += folded("  in stages ", staged) if report.plan and (staged := in_stages(report.plan)) else []
-    return [*lines, f"next: {next_step(report)}", *_past(report.detected)]
+    return [*lines, f"next: {next_step(report)}", *_past(report.detected), *_open(report)]
 
 
 def _past(detected: Detected | None) -> list[str]:
@@ -97,6 +100,15 @@ def _past(detected: Detected | None) -> list[str]:
     return [*lines, *(folded("news: ", news) if (news := since_last(detected.history)) else [])]
 
 
+def _open(report: RunReport) -> list[str]:
+    """How many findings a reviewer will see, and how far re-used ids were looked for."""
+    lines = []
+    if found := report.left or report.detected:
+        lines += folded("findings left: " if report.left else "findings: ", what_is_open(found) or "none")
+    back = looked_back(report.detected) if report.detected else ""
+    return [*lines, *(folded("re-used ids: ", back) if back else [])]
+
+
 def _what_becomes_of_each_key(detected: Detected, plan: Plan | None) -> list[str]:
     """The troubled keys and those whose rows lose their parent by the plan, worst first; reasons once, below."""
     reasons = sorted({kept.reason for kept in plan.kept}) if plan else []
@@ -104,9 +116,10 @@ def _what_becomes_of_each_key(detected: Detected, plan: Plan | None) -> list[str
     done = _by_key(plan, letters) if plan else {}
     rows: list[Cells] = []
     for finding in worst_first(detected.troubled):
-        said = [*done.pop(str(finding.key), [] if finding.orphans else ["nothing"]), *_faults(finding)]
+        said = done.pop(str(finding.key), [] if finding.orphans else ["nothing"])
+        said += [*(gone_otherwise(plan, finding) if plan else []), *_faults(finding)]
         rows.append((number(finding.orphans), number(finding.missing_keys), str(finding.key), "; ".join(said)))
-    rows += [("0", "0", key, f"{', '.join(said)} (as its parents go)") for key, said in done.items()]
+    rows += [("0", "0", key, ", ".join(said)) for key, said in done.items()]
     if not rows:
         return []
     kept = [
@@ -126,7 +139,7 @@ def _letters() -> Iterable[str]:
 
 def _by_key(plan: Plan, letters: dict[str, str]) -> dict[str, list[str]]:
     """What the plan does, by foreign key."""
-    said = {key: [f"{word} {n}" for word, n in of_key.items()] for key, of_key in plan.by_key().items()}
+    said = {key: done_to(plan, key) for key in plan.by_key()}
     for kept in plan.kept:
         said.setdefault(kept.key, []).append(f"keep {kept.rows} ({letters[kept.reason]})")
     return said

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable
 
-from upkeep.catalog import ForeignKey
 from upkeep.enforcement import How
-from upkeep.findings import Diagnosis, Finding
+from upkeep.findings import Diagnosis, Finding, count_open
 from upkeep.history import How as Parent
 from upkeep.making import Comeback
 from upkeep.numbers import listed, several
@@ -46,6 +45,19 @@ def size_in_short(detected: Detected) -> tuple[str, ...]:
     return f"{orphans} in {detected.orphan_rows:,} rows {over}", f"{orphans} {over}", orphans
 
 
+def what_is_open(detected: Detected) -> str:
+    """How many findings there are, as the auditor's page and a sign-off count them; '' where there is none."""
+    faulty = [finding for finding in detected.troubled if finding.is_at_fault]
+    reused = [len(finding.adopted) for finding in detected.troubled if finding.adopted]
+    orphaned = sum(bool(finding.orphans) for finding in faulty)
+    said = [
+        f"{several(orphaned, 'key')} with orphans" if orphaned else "",
+        f"{several(len(reused), 'key')} with re-used ids in {several(sum(reused), 'row')}" if reused else "",
+        f"{several(len(faulty) - orphaned, 'key')} with another fault" if len(faulty) > orphaned else "",
+    ]
+    return f"{count_open(detected.troubled):,} ({', '.join(filter(None, said))})" if any(said) else ""
+
+
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:
     """Those with the most orphans first."""
     return sorted(findings, key=lambda finding: -(finding.orphans or 0))
@@ -71,10 +83,11 @@ def trouble(finding: Finding) -> str:
 
 def adoption(finding: Finding) -> str:
     """Which rows found another parent under the number of their own, and what shows it."""
-    rows, first = finding.adopted, finding.adopted[0].before
+    rows = finding.adopted
     told = " or ".join(sorted({_WHOSE[one.how] for one in rows}))
     named = listed(tuple(", ".join(str(encode(decode(value))) for value in one.row) for one in rows), 5)
-    seen = f"backup {first.backup}" if first.backup else f"the run of {first}"
+    moments = dict.fromkeys(one.before for one in rows)
+    seen = listed(tuple(f"backup {one.backup}" if one.backup else f"the run of {one}" for one in moments), 3)
     whose = "does it belong" if len(rows) == 1 else "do they belong"
     return (
         f"{several(len(rows), 'row')} of {finding.key.child} ({named}) pointed at the same number of "
@@ -87,11 +100,38 @@ def in_a_word(finding: Finding) -> str:
     return "" if finding.diagnosis is Diagnosis.NONE else f"{finding.diagnosis.value}: {trouble(finding)}"
 
 
-def what_would_be_done(plan: Plan, key: ForeignKey) -> str:
+COUNTED = (
+    "Of these, delete, nullify, reassign and restore count rows, heal and keep orphans; a row can be several orphans."
+)
+"""What the figures of a plan count, where they stand beside those of each key."""
+
+
+def what_would_be_done(plan: Plan, finding: Finding) -> str:
     """What the plan does to the orphans of one key."""
-    said = [f"{word} {count}" for word, count in plan.by_key().get(str(key), {}).items()]
-    said += [f"keep {kept.rows} ({kept.reason})" for kept in plan.kept if kept.key == str(key)]
-    return ", ".join(said) or "nothing"
+    key = str(finding.key)
+    said = done_to(plan, key)
+    said += [f"keep {kept.rows} ({kept.reason})" for kept in plan.kept if kept.key == key]
+    return ", ".join([*said, *gone_otherwise(plan, finding)]) or "nothing"
+
+
+def done_to(plan: Plan, key: str) -> list[str]:
+    """What is done to rows because of one key, and to how many of them only because their parents go."""
+    said = []
+    for word, count in plan.by_key().get(key, {}).items():
+        following = 0 if plan.undo else plan.following.get((key, word), 0)
+        which = "" if not following else " (as parents go)" if following == count else f" ({following} as parents go)"
+        said.append(f"{word} {count}{which}")
+    return said
+
+
+def gone_otherwise(plan: Plan, finding: Finding) -> list[str]:
+    """How many orphans of a key are in no figure of it, because their rows are deleted for another: then all sum up."""
+    key = str(finding.key)
+    if plan.undo or not finding.orphans:
+        return []
+    done = sum(count - plan.following.get((key, word), 0) for word, count in plan.by_key().get(key, {}).items())
+    left = finding.orphans - done - sum(kept.rows for kept in plan.kept if kept.key == key)
+    return [f"{left} deleted for another key"] if left > 0 else []
 
 
 def plan_in_short(plan: Plan) -> str:

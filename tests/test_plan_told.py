@@ -1,0 +1,103 @@
+"""What an operator reads of a plan: figures that sum up for each key, and where the plan stands."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.shell import family, upkeep
+from upkeep.catalog import ForeignKey
+from upkeep.findings import Finding
+from upkeep.plan import Kept, Plan
+from upkeep.policy import Action
+from upkeep.repair import Healed, Repair
+from upkeep.report import RunReport
+from upkeep.verdict import Check, Verdict
+from upkeep.wording.markdown import summary
+from upkeep.wording.next_steps import next_step
+from upkeep.wording.sentences import what_would_be_done
+
+KEY = ForeignKey("tokens", ("session",), "sessions", ("id",), "", True)
+
+
+def repair(row: int, key: str = str(KEY), action: Action = Action.DELETE, wave: int = 0) -> Repair:
+    """One that is done to a row of tokens."""
+    return Repair("tokens", (row,), action, (), key, 1, wave, "digest")
+
+
+@pytest.mark.parametrize(
+    ("orphans", "plan", "told"),
+    [
+        (2, Plan("main", (repair(1), repair(2))), "delete 2"),
+        (2, Plan("main", (repair(1), repair(2), repair(3, wave=1))), "delete 3 (1 as parents go)"),
+        (0, Plan("main", (repair(3, wave=2),)), "delete 1 (as parents go)"),
+        (2, Plan("main", (repair(1), repair(2, key="another"))), "delete 1, 1 deleted for another key"),
+        (1, Plan("main", (repair(1, key="another"),)), "1 deleted for another key"),
+        (
+            4,
+            Plan(
+                "main",
+                (repair(1, action=Action.NULLIFY), repair(2, key="another"), repair(5, wave=1)),
+                kept=(Kept(str(KEY), 1, "silence"),),
+                healed=(Healed(str(KEY), "tokens", (4,), ("sessions", (1,))),),
+            ),
+            "delete 1 (as parents go), heal 1, nullify 1, keep 1 (silence), 1 deleted for another key",
+        ),
+    ],
+)
+def test_the_figures_of_a_key_sum_up_to_its_orphans(orphans: int, plan: Plan, told: str) -> None:
+    assert what_would_be_done(plan, Finding(KEY, orphans, orphans)) == told
+
+
+SCHEMA = """
+    CREATE TABLE roles (id INTEGER PRIMARY KEY);
+    CREATE TABLE users (id INTEGER PRIMARY KEY, role INTEGER REFERENCES roles (id));
+    CREATE TABLE notes (id INTEGER PRIMARY KEY, user INTEGER REFERENCES users (id), role INTEGER REFERENCES roles (id));
+    INSERT INTO users VALUES (1, 7), (2, NULL);
+    INSERT INTO notes VALUES (1, 1, 7), (2, 99, 7), (3, 99, NULL), (4, 2, NULL);
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("prefect_here")
+def test_a_whole_run_tells_where_its_plan_stands_and_what_follows_its_parent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    place = family(tmp_path / "place")
+    place.run(SCHEMA)
+    place.policy(
+        '[limits]\nrows = 99\nshare = 1.0\n[[rule]]\nchild = "users"\norphan = ["delete"]\n'
+        '[[rule]]\nchild = "notes"\norphan = ["delete"]\n'
+    )
+    lines = " ".join(upkeep("maintain").out.split())
+    found = re.search(r"next: read the plan, (\S+/plan\.json); `upkeep maintain --perform ask", lines)
+    assert found, lines
+    assert Path(found[1]).is_file()
+    # Row 1 of notes is an orphan by its role and follows its user; row 2 is an orphan twice and goes once.
+    assert "2 1 notes(role) -> roles(id) delete 2" in lines
+    assert "2 1 notes(user) -> users(id) delete 1; 1 deleted for another key" in lines
+    (report,) = place.store.glob("main/evidence/*/report.md")
+    text = report.read_text()
+    assert text.endswith("\n")
+    assert "- since: nobody knows: no earlier run left what it found\n" in text
+    assert "Of these, delete, nullify, reassign and restore count rows" in text
+
+
+def test_the_next_step_in_a_bucket_is_the_address_of_the_plan() -> None:
+    rehearsed = Verdict(checks=(Check(claim="c", holds=True, seen="s"),))
+    report = RunReport(
+        "run", "main", "rehearsed", plan=Plan("main", (repair(1),)), rehearsal=rehearsed, store="s3://bucket/upkeep"
+    )
+    assert next_step(report).startswith(
+        "read the plan, s3://bucket/upkeep/main/repairs/run/plan.json; `upkeep maintain"
+    )
+
+
+def test_what_was_seen_and_is_too_long_for_a_cell_stands_below_the_table() -> None:
+    seen = "; ".join(f"foreign key ({number}) is ON DELETE CASCADE, it was NO ACTION" for number in range(20))
+    checks = (Check(claim="the schema", holds=True, seen=seen), Check(claim="other", holds=True, seen="a; b"))
+    told = summary(RunReport("run", "main", "rehearsed", rehearsal=Verdict(checks=checks)))
+    assert "| the schema | holds | 20 things, listed below |" in told
+    assert "| other | holds | a; b |" in told
+    assert "Seen of *the schema*:\n\n- foreign key (0) is ON DELETE CASCADE, it was NO ACTION\n- foreign" in told
