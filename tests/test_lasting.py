@@ -66,7 +66,9 @@ def test_what_is_foreseen_of_the_clinic_is_what_its_undo_meets_and_without_a_mig
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("damaged", ["delete", "system"], indirect=True)
+@pytest.mark.parametrize(
+    "damaged", ["delete", "system", pytest.param("mariadb", marks=pytest.mark.exhaustive)], indirect=True
+)
 def test_of_more_rows_than_are_tried_the_schema_says_which_and_the_run_says_so(damaged: Clinic, tmp_path: Path) -> None:
     equipment = damaged.equipment()
     night = rehearse_at(equipment, tmp_path)
