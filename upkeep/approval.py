@@ -56,9 +56,10 @@ def refuse_unnamed(duty: Duty, *, asks: bool) -> None:
 
 
 def judge_within_limits(taken: tuple[str, ...], unrecorded: tuple[str, ...]) -> Approval:
-    """The policy's own approval: of what an undo can take back, and what comes out of backups that are on record.
+    """The policy's own approval: of what the plan does to rows, and what comes out of backups that are on record.
 
-    The rest is a person's to approve.
+    What a migration itself takes is a person's to approve. Rows of the plan that its migration keeps from coming back
+    by an undo are told (``lasting``) and not declined: each stands in the store as it was.
     """
     said = []
     if taken:
