@@ -60,7 +60,14 @@ def rehearse_at(equipment: Equipment, folder: Path, *, migrate: bool = True) -> 
 def perform_at(equipment: Equipment, folder: Path, night: Night, run: str = RUN) -> Worked:
     """Do the plan of a rehearsal to the database, and put it on record."""
     return inspect.unwrap(perform)(  # type: ignore[no-any-return]  # unwrap knows no types
-        equipment, run, night.rehearsed.plan, night.rehearsed.worked, night.manifest.id, "tester: to see", folder
+        equipment,
+        run,
+        night.rehearsed.plan,
+        night.rehearsed.worked,
+        night.manifest.id,
+        "tester: to see",
+        folder,
+        lambda: None,
     )
 
 
