@@ -329,12 +329,15 @@ def test_maintain_from_rehearsal_to_a_second_run_that_finds_nothing(clinic: tupl
 
 
 def assert_readable(said: Said, truth: Truth, document: Any) -> None:
-    """Five lines that say it all, no line too long, each key once, each reason once."""
+    """A few lines that say it all, no line too long, each key once, each reason once."""
     lines = said.out.splitlines()
     assert lines[0].startswith("clinic: the verdict passed: nothing was performed: it waits for approval")
     assert lines[1].startswith(f"{len(truth.orphans)} orphans in ")
     assert lines[2].startswith(f"plan {document['plan']['digest'][:12]}: ")
-    assert re.match(r"next: read the plan, \S+/plan\.json; `upkeep maintain --perform ask --approve ", lines[3])
+    assert lines[3].startswith("  no undo   Once the migration is done, an undo of this run could not put back ")
+    following = next(line for line in lines[4:] if not line.startswith("  "))
+    assert lines.index(following) < 16, "\n".join(lines[:20])
+    assert re.match(r"next: read the plan, \S+/plan\.json; `upkeep maintain --perform ask --approve ", following)
     for finding in document["findings"]:
         key = f"{finding['child']}({', '.join(finding['columns'])}) -> {finding['parent']}("
         assert said.out.count(f"  {key}") == 1, key
