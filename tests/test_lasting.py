@@ -173,6 +173,7 @@ def test_who_approves_reads_how_many_rows_of_which_table_why_and_what_to_do() ->
     form = approval_form(plan, passed, (), "file:///store", 24, Duty("", two_persons=False), lasting)
     told = "Once the migration is done, an undo of this run could not put back 2 of the 3 rows:"
     assert f"{told}\n\n- 2 rows of child: the database refuses it\n\n" in form
+    assert form.index("**Not all of it can be undone: see below the table.**") < form.index("|")
     assert "approve a run without the migration first (`upkeep maintain --no-migrate`; in the Prefect UI" in form
     assert "Or accept it: " in form
     assert "undo" not in approval_form(plan, passed, (), "file:///store", 24, Duty("", two_persons=False))

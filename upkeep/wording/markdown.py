@@ -185,6 +185,7 @@ def approval_form(
     gone += f"\n\n{staged}" if (staged := in_stages(plan)) else ""
     stays = f"\n\n{_conflicts(plan)}" if plan.undo else ""
     blind = "".join(f"\n\nLeft out: {one}" for one in verdict.left_out)
+    lasts = "\n\n**Not all of it can be undone: see below the table.**" if taken or lasting else ""
     counted = f"\n\n{COUNTED}" if plan.kept or plan.healed else ""
     held = sum(check.holds is True for check in verdict.checks)
     another = f" {duty.requested_by} asked for it, so somebody else has to approve it." if duty.two_persons else ""
@@ -192,7 +193,7 @@ def approval_form(
     return (
         f"{again}To approve plan `{plan.digest[:12]}`, write these 12 characters, your name and why. "
         f"Without an answer within {hours:.3g} hours nothing is done.{another}\n\n"
-        f"**{plan_in_short(plan)}**{blind}\n\n{_lines(_plan_by_table(plan))}{counted}{gone}{keys}{triggers}{slow}{stays}\n\n"
+        f"**{plan_in_short(plan)}**{lasts}{blind}\n\n{_lines(_plan_by_table(plan))}{counted}{gone}{keys}{triggers}{slow}{stays}\n\n"
         f"The rehearsal passed: {held} of {len(verdict.checks)} claims hold; see *findings*, *plan* and *verdict* "
         f"among the run's artifacts.\n\nEvidence: `{evidence}`\n\nThe whole digest: `{plan.digest}`"
     )
