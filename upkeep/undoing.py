@@ -70,11 +70,11 @@ def draw_back(
     catalog = reading.catalog()
     conflicts: SpilledMapping[Spot, str] = SpilledMapping(SPOTS, TEXTS)
     triggered = Triggered(catalog, keys)
-    set_anew = set(deed.set_anew).union(*map(triggered.columns, refusals))
+    set_anew = {*deed.set_anew, *(column for one in refusals for column in triggered.columns(one))}
     undo = Undo(deed.run, set_anew=tuple(sorted(set_anew)))
     ways = _Ways(reading, deed.changes, conflicts, undo)
     there = len(deed.changes) - len(ways.back) - len(conflicts)
-    conflicts.put(ways.refused([one for one in refusals if not triggered.columns(one)]))
+    conflicts.put(ways.refused(refusals, triggered))
     pointing = {key: ways.pointing(key) for key in {str(key): key for key in keys if key.askable}.values()}
     conflicts.put(adopted(reading, deed.changes, deed.missed, pointing))
     conflicts.put(without_parents(reading, deed.changes, pointing, conflicts).items())
@@ -121,10 +121,10 @@ class _Ways:
                 elif way:
                     conflicts[spot] = way
 
-    def refused(self, refusals: Sequence[Refusal]) -> Iterator[tuple[Spot, str]]:
-        """Those that a rehearsal met, each with what the database said."""
+    def refused(self, refusals: Sequence[Refusal], triggered: Triggered) -> Iterator[tuple[Spot, str]]:
+        """Those that a rehearsal met, each with what the database said, but for what triggers set."""
         asked = Gathered((one.table, one.row) for one in self.back) if refusals else Gathered()
-        told = (one for one in refusals if asked.holds(one.table, one.row))
+        told = (one for one in refusals if asked.holds(one.table, one.row) and not triggered.columns(one))
         return ((Spot(one.table, one.row), f"the database refuses it: {one.said}") for one in told)
 
     def pointing(self, key: ForeignKey) -> "_PiecesOf":
