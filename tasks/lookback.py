@@ -28,8 +28,10 @@ def look_back(equipment: Equipment, target: Database, manifest: Manifest) -> Loo
     before = latest_record(equipment.store, equipment.settings.database)
     secret = equipment.key_of(before)
     waiting = _waiting(equipment, manifest, before)
-    first = waiting[0][: equipment.policy.run.look_back]
-    told = LookedBack(waiting=sum(map(len, waiting)) - len(first))
+    # One that no key here reads waits for a run that has the key, and keeps no night from passing.
+    readable = [one for one in waiting if equipment.keyring.reads(one.sealed)]
+    first = readable[: equipment.policy.run.look_back]
+    told = LookedBack(waiting=len(waiting) - len(first))
     with target.reading() as now:
         keys = tuple(key for key in keys_of(now, equipment.policy, equipment.models) if key.askable)
         for older in chain(_of_the_last_run(equipment, manifest, before, now, secret), first):
@@ -45,16 +47,11 @@ def _of_the_last_run(
         yield from (one for one in older_than(equipment, manifest) if one.id == last)
 
 
-def _waiting(equipment: Equipment, manifest: Manifest, before: Record | None) -> tuple[list[Manifest], list[Manifest]]:
-    """Backups that no run has looked into: those that a key here reads, and the others.
-
-    The others wait for a run that has the key, and keep no night from passing.
-    """
+def _waiting(equipment: Equipment, manifest: Manifest, before: Record | None) -> list[Manifest]:
+    """Backups that no run has looked into."""
     examined = {*before.examined} if before else set()
     looked = runs_that_looked(equipment.store, equipment.settings.database)
-    unseen = [one for one in older_than(equipment, manifest) if one.id not in examined and one.run not in looked]
-    readable = [one for one in unseen if equipment.keyring.reads(one.sealed)]
-    return readable, [one for one in unseen if one not in readable]
+    return [one for one in older_than(equipment, manifest) if one.id not in examined and one.run not in looked]
 
 
 def _told_by(

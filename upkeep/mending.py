@@ -126,12 +126,9 @@ def _that_came_out_otherwise(
         images = images_of(writing, group.table, [one.row for one in piece])
         for one in piece:
             image = images.get(one.row)
-            if image is None:
-                if group.action is not Action.DELETE:
-                    yield _refusal(group, one.row, _left(group))
-            elif group.action is Action.DELETE:
+            if (image is None) is not (group.action is Action.DELETE):
                 yield _refusal(group, one.row, _left(group))
-            elif otherwise := _otherwise(group, one, image, place, may_differ):
+            elif image is not None and (otherwise := _otherwise(group, one, image, place, may_differ)):
                 yield _refusal(group, one.row, _left(group, otherwise), otherwise)
 
 

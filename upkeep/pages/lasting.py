@@ -1,14 +1,12 @@
 """What receipts say of rows that no undo could put back once a migration was done."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from upkeep.pages import frames
 from upkeep.pages.contents import number, parts, text
 from upkeep.pages.page import Column, Section
 from upkeep.pages.runs import Run
-
-Row = dict[str, Any]
+from upkeep.pages.sections import RECEIPTS, ROWS, RUN, Row
 
 
 def lasting_rows(runs: Iterable[Run]) -> list[Row]:
@@ -32,12 +30,12 @@ def lasting_rows(runs: Iterable[Run]) -> list[Row]:
 def lasting(rows: Sequence[Row]) -> Section:
     """What was known to stay as the run made it."""
     columns = (
-        Column("run", "run"),
+        RUN,
         Column("table", "table"),
-        Column("rows", "rows", "number"),
+        ROWS,
         Column("why", "why"),
         Column("performed", "performed", "answer"),
-        Column("receipts", "receipts", "receipts"),
+        RECEIPTS,
     )
     told = (
         "Tried in the rehearsal, after its migration, and said to whoever approved. The rows as they were stand in the "
