@@ -14,6 +14,7 @@ from upkeep.wording.next_steps import next_step
 from upkeep.wording.past import looked_back, since_last, since_when
 from upkeep.wording.sentences import (
     COUNTED,
+    backup_afterwards,
     encrypted_to,
     enforcement,
     in_a_word,
@@ -96,10 +97,9 @@ def _backups(report: RunReport) -> dict[str, str | None]:
     encrypted = encrypted_to(report.recipients)
     if not report.backup_before:
         return {"backup": report.backup, "of that backup": encrypted if report.backup else None}
-    after = report.backup if report.backup != report.backup_before else None
     return {
         "backup before it was performed": report.backup_before,
-        "backup after it was performed": after or "none: the run did not come so far",
+        "backup after it was performed": backup_afterwards(report),
         "of these backups": encrypted,
     }
 

@@ -14,6 +14,7 @@ from upkeep.wording.next_steps import next_step
 from upkeep.wording.past import looked_back, since_last, since_when
 from upkeep.wording.sentences import (
     adoption,
+    backup_afterwards,
     done_to,
     encrypted_to,
     enforcement,
@@ -178,7 +179,7 @@ def _tail(report: RunReport) -> list[str]:
         lines += [
             f"backup before it was performed: {report.backup_before}",
             f"  `upkeep restore {report.backup_before} --to URL` brings it back",
-            f"backup after it was performed: {report.backup}",
+            f"backup after it was performed: {backup_afterwards(report)}",
         ]
     lines += [f"evidence: {report.store}/{report.evidence}"] if report.evidence else []
     if report.removed:

@@ -63,6 +63,12 @@ def worst_first(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda finding: -(finding.orphans or 0))
 
 
+def backup_afterwards(report: RunReport) -> str:
+    """Which backup was taken of what a run has performed; in words where it did not come so far."""
+    newest = report.backup if report.backup != report.backup_before else None
+    return newest or "none: the run did not come so far"
+
+
 def encrypted_to(recipients: tuple[str, ...]) -> str:
     """Whether backups are encrypted, and whose keys read them."""
     return f"encrypted to {', '.join(recipients)}" if recipients else "not encrypted"
