@@ -16,10 +16,8 @@ from prefect.flow_runs import pause_flow_run
 from prefect.input import RunInput
 from pydantic import ConfigDict, Field
 
-from upkeep.approval import Approval, Duty, judge_approval
-from upkeep.lasting import Lasting
-from upkeep.plan import Plan
-from upkeep.verdict import Verdict
+from upkeep.approval import Approval, judge_approval
+from upkeep.question import Question
 from upkeep.wording import markdown
 
 _NO = {"answer": "refuse", "digest": "", "name": "", "reason": ""}
@@ -56,19 +54,9 @@ class DecisionOfAnother(Decision):
     )
 
 
-def ask(
-    plan: Plan,
-    verdict: Verdict,
-    taken: tuple[str, ...],
-    evidence: str,
-    hours: float,
-    duty: Duty,
-    lasting: tuple[Lasting, ...],
-    hindrance: Callable[[], str],
-) -> tuple[Approval, tuple[str, ...]]:
+def ask(question: Question, hours: float, hindrance: Callable[[], str]) -> tuple[Approval, tuple[str, ...]]:
     """Pause until somebody answers; the answer, or the reason why there is none. No answer is a no (P-92).
 
-    ``taken`` is what the plan's migration takes for good, ``lasting`` the rows that no undo could put back afterwards.
     ``hindrance`` says why it cannot be performed now, '' if it can. An approval that is not one, or that comes while
     something is in the way, is asked for again, a few times and within the same hours: why each was not taken is the
     second half of what this gives.
@@ -80,9 +68,9 @@ def ask(
     until = monotonic() + hours * 3600
     while True:
         left = max(1, round(until - monotonic()))
-        described = markdown.approval_form(plan, verdict, taken, evidence, left / 3600, duty, lasting, not_taken)
-        key = f"{plan.digest[:12]}-{len(not_taken)}"  # Prefect pauses once for each
-        answer = _answer(plan.digest, described, left, key, duty)
+        described = markdown.approval_form(question, left / 3600, not_taken)
+        key = f"{question.plan.digest[:12]}-{len(not_taken)}"  # Prefect pauses once for each
+        answer = _answer(question, described, left, key)
         if answer is None:
             before = f"; before that: {not_taken[-1]}" if not_taken else ""
             return Approval(given=False, by="", reason=f"nobody answered within {hours:g} hours{before}"), not_taken
@@ -93,9 +81,9 @@ def ask(
         not_taken = (*not_taken, answer.reason)
 
 
-def _answer(digest: str, described: str, seconds: int, key: str, duty: Duty) -> Approval | None:
+def _answer(question: Question, described: str, seconds: int, key: str) -> Approval | None:
     """What somebody answers to one form, judged; None for nobody."""
-    form = (DecisionOfAnother if duty.two_persons else Decision).with_initial_data(description=described)
+    form = (DecisionOfAnother if question.duty.two_persons else Decision).with_initial_data(description=described)
     try:
         with _refusing_after(seconds) as refused:
             said = pause_flow_run(wait_for_input=form, timeout=seconds + _GRACE, poll_interval=5, key=key)
@@ -104,12 +92,12 @@ def _answer(digest: str, described: str, seconds: int, key: str, duty: Duty) -> 
     if refused.is_set():
         return None
     return judge_approval(
-        digest,
+        question.plan.digest,
         approve=said.answer is Answer.APPROVE,
         digest=said.digest,
         by=said.name,
         reason=said.reason,
-        duty=duty,
+        duty=question.duty,
         break_glass=isinstance(said, DecisionOfAnother) and said.break_glass,
     )
 

@@ -2,16 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
-from flows.approval import ask
+from flows.asking import Answered, Asking, Perform
 from flows.clock import Clock
 from flows.ending import state_of, stopped_in_words
 from tasks.accounting import (
@@ -37,7 +36,7 @@ from tasks.rehearsal import Rehearsed, look, rehearse
 from tasks.retention import prune
 from tasks.verification import verify
 from tasks.work import Worked
-from upkeep.approval import Approval, Duty, judge_approval, judge_within_limits, refuse_unnamed
+from upkeep.approval import Approval, refuse_unnamed
 from upkeep.assurance import proven_tonight
 from upkeep.changes import Refusal
 from upkeep.clock import named_by_time, utc_now
@@ -49,19 +48,6 @@ from upkeep.manifests import Manifest
 from upkeep.plan import Migration, Plan
 from upkeep.report import Detected, RunReport
 from upkeep.verdict import Verdict
-
-Perform = Literal["never", "ask", "within_limits"]
-
-
-@dataclass(frozen=True)
-class Answered:
-    """What a shell says beforehand in place of the form, and who asks; no digest: it approves nothing."""
-
-    digest: str
-    by: str
-    reason: str
-    requested_by: str = ""
-    break_glass: bool = False
 
 
 def name_of_run(errand: str) -> str:
@@ -146,8 +132,10 @@ class Runbook:
 
         What may be performed was rehearsed, whatever the policy says of nights without a restore.
         """
+        settings, two_persons = self._equipment.settings, self._equipment.policy.approval.two_persons
+        asking = Asking(perform, wait, answered, two_persons, settings.approval_hours, self._hindrance)
         if perform != "never":
-            refuse_unnamed(self._duty(answered), asks=perform == "ask")
+            refuse_unnamed(asking.duty, asks=perform == "ask")
         with self._alone() as folder:
             manifest, migration, restores = self._back_up(folder, perform)
             rehearsed = self._rehearse(folder, manifest, migration) if restores else None
@@ -162,7 +150,7 @@ class Runbook:
         elif perform == "never":
             ended = "rehearsed; nothing was changed"
         else:
-            ended = self._ask_and_perform(rehearsed, perform, wait, answered)
+            ended = self._ask_and_perform(rehearsed, asking)
         return self._publish(ended)
 
     def _back_up(self, folder: Path, perform: Perform) -> tuple[Manifest, Migration | None, bool]:
@@ -216,10 +204,10 @@ class Runbook:
             attest_rehearsal(equipment, self._run, manifest, looked.detected, rehearsed)
         return rehearsed
 
-    def _ask_and_perform(self, rehearsed: Rehearsed, perform: Perform, wait: bool, answered: Answered) -> str:
+    def _ask_and_perform(self, rehearsed: Rehearsed, asking: Asking) -> str:
         """The line with which the run ends."""
         with self._clock("ask"):
-            approval = self._approval(rehearsed, perform, wait, answered)
+            approval, self._facts["not_taken"] = asking.approval(rehearsed, self._evidence)
         if not approval.given:
             return f"nothing was performed: {approval.reason}"
         self._facts["approved_by"] = str(approval)
@@ -231,31 +219,6 @@ class Runbook:
             return "performed in part: the migration has stopped"
         return "performed and verified" if self._facts["verification"].passed else "performed, but not as promised"
 
-    def _approval(self, rehearsed: Rehearsed, perform: Perform, wait: bool, answered: Answered) -> Approval:
-        plan = rehearsed.plan
-        taken = taken_for_good(rehearsed.worked)
-        if perform == "within_limits":
-            return judge_within_limits(taken, rehearsed.unrecorded)
-        if answered.digest:
-            return judge_approval(
-                plan.digest,
-                approve=True,
-                digest=answered.digest,
-                by=answered.by,
-                reason=answered.reason,
-                duty=self._duty(answered),
-                break_glass=answered.break_glass,
-            )
-        if not wait:
-            told = f"it waits for approval: --approve {plan.digest[:12]} --by NAME --reason TEXT"
-            return Approval(given=False, by="", reason=told)
-        hours = self._equipment.settings.approval_hours
-        duty = self._duty(answered)
-        approval, self._facts["not_taken"] = ask(
-            plan, rehearsed.verdict, taken, self._evidence, hours, duty, rehearsed.lasting, self._hindrance
-        )
-        return approval
-
     def _hindrance(self) -> str:
         """Who else is at work on the database; they may have hours to go, and an approval waits for nobody."""
         try:
@@ -263,9 +226,6 @@ class Runbook:
                 return ""
         except UpkeepError as fault:
             return str(fault)
-
-    def _duty(self, answered: Answered) -> Duty:
-        return Duty(answered.requested_by, self._equipment.policy.approval.two_persons)
 
     def _perform(self, rehearsed: Rehearsed, approval: Approval) -> None:
         equipment, clock, facts = self._equipment, self._clock, self._facts

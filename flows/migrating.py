@@ -8,8 +8,9 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 
+from flows.asking import Answered, Perform
 from flows.ending import state_of, stopped_in_words
-from flows.maintenance import Answered, Perform, Runbook, name_of_run
+from flows.maintenance import Runbook, name_of_run
 from tasks.accounting import Asked
 from tasks.gate import refuse_orphans
 from tasks.rehearsal import Rehearsed, rehearse

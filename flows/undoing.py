@@ -7,8 +7,9 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 
+from flows.asking import Answered
 from flows.ending import state_of, stopped_in_words
-from flows.maintenance import Answered, Runbook
+from flows.maintenance import Runbook
 from tasks.accounting import Asked
 from tasks.rehearsal import Rehearsed
 from tasks.undoing import read_deed, rehearse_undo, verify_undo

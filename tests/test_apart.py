@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from upkeep.approval import Duty
 from upkeep.databases.postgresql_apart import apart_of
 from upkeep.plan import Migration, Plan, Repair
 from upkeep.policy import Action
+from upkeep.question import Question
 from upkeep.report import RunReport
 from upkeep.revisions import Apart, Explained, Revision
 from upkeep.stages import stages_of
@@ -149,7 +149,7 @@ def test_who_approves_and_who_explains_is_told_that_it_cannot_be_undone_as_a_who
     )
     kept = "The clean-up is kept with the first stage and `upkeep undo` takes it back."
     passed = Verdict(checks=(Check(claim="a", holds=True, seen="x"),))
-    form = approval_form(plan, passed, (), "file:///store", 24, Duty("", False))
+    form = approval_form(Question(plan, passed, "file:///store"), 24)
     report = RunReport(
         "run", "main", "rehearsed", plan=plan, rehearsal=passed, revisions=tuple(map(Explained, revisions))
     )
@@ -161,4 +161,4 @@ def test_who_approves_and_who_explains_is_told_that_it_cannot_be_undone_as_a_who
     assert "apart not performed: it leaves the transaction, and more" in explained
     assert [one["in_a_transaction"] for one in report.document()["revisions"]] == [True, False, False]
     whole = replace(plan, migration=Migration(("r0",), "r1", ("r1",), "", revisions[:1]))
-    assert "undone as a whole" not in approval_form(whole, passed, (), "file:///store", 24, Duty("", False))
+    assert "undone as a whole" not in approval_form(Question(whole, passed, "file:///store"), 24)

@@ -17,6 +17,7 @@ from upkeep.approval import Duty, judge_approval, judge_within_limits, refuse_un
 from upkeep.errors import Refused
 from upkeep.plan import Plan, Repair
 from upkeep.policy import Action
+from upkeep.question import Question
 from upkeep.verdict import Check, Verdict
 from upkeep.wording.markdown import approval_form
 
@@ -203,7 +204,7 @@ def test_the_policy_approves_nothing_that_a_person_has_to_know(
 def test_the_form_says_before_its_long_table_what_nobody_checked() -> None:
     plan = Plan("main", (Repair("child", (1,), Action.DELETE, (), "k", 1, 0, ""),))
     verdict = Verdict(checks=(Check(claim="a", holds=True, seen="x"),), left_out=("whether it is ours",))
-    form = approval_form(plan, verdict, (), "file:///store", 24, Duty("", False))
+    form = approval_form(Question(plan, verdict, "file:///store"), 24)
     assert 0 < form.index("Left out: whether it is ours") < form.index("| table |")
 
 

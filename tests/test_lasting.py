@@ -15,12 +15,12 @@ from tests.clinics import Runs, rehearse_at
 from tests.damaged_clinic import Clinic
 from tests.pages import read
 from tests.shell import Place, family, upkeep
-from upkeep.approval import Duty
 from upkeep.catalog import Column, Table
 from upkeep.lasting import Lasting, lasting_of, left_without_value
 from upkeep.ledger_verdict import Demand
 from upkeep.plan import Plan, Repair
 from upkeep.policy import Action
+from upkeep.question import Question
 from upkeep.receipts import verify_ledger
 from upkeep.undo import Conflict
 from upkeep.verdict import Check, Verdict
@@ -170,13 +170,13 @@ def test_who_approves_reads_how_many_rows_of_which_table_why_and_what_to_do() ->
     plan = Plan("main", tuple(Repair("child", (n,), Action.DELETE, (), "k", 1, 0, "") for n in range(3)))
     passed = Verdict(checks=(Check(claim="a", holds=True, seen="x"),))
     lasting = lasting_of(Conflict("child", (n,), "the database refuses it") for n in range(2))
-    form = approval_form(plan, passed, (), "file:///store", 24, Duty("", two_persons=False), lasting)
+    form = approval_form(Question(plan, passed, "file:///store", lasting=lasting), 24)
     told = "Once the migration is done, an undo of this run could not put back 2 of the 3 rows:"
     assert f"{told}\n\n- 2 rows of child: the database refuses it\n\n" in form
     assert form.index("**Not all of it can be undone: see below the table.**") < form.index("|")
     assert "approve a run without the migration first (`upkeep maintain --no-migrate`; in the Prefect UI" in form
     assert "Or accept it: " in form
-    assert "undo" not in approval_form(plan, passed, (), "file:///store", 24, Duty("", two_persons=False))
+    assert "undo" not in approval_form(Question(plan, passed, "file:///store"), 24)
 
 
 def test_conflicts_are_counted_by_table_and_reason_the_most_first() -> None:

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from upkeep.approval import Duty
-from upkeep.lasting import Lasting
 from upkeep.plan import Plan
+from upkeep.question import Question
 from upkeep.report import Detected, RunReport
 from upkeep.verdict import Verdict
 from upkeep.wording.head import reasons
@@ -161,31 +160,22 @@ def _verdict(verdict: Verdict) -> str:
     return "\n\n".join([_lines(rows), *below])
 
 
-def approval_form(
-    plan: Plan,
-    verdict: Verdict,
-    taken: tuple[str, ...],
-    evidence: str,
-    hours: float,
-    duty: Duty,
-    lasting: tuple[Lasting, ...] = (),
-    not_taken: tuple[str, ...] = (),
-) -> str:
+def approval_form(question: Question, hours: float, not_taken: tuple[str, ...] = ()) -> str:
     """What an operator reads before answering: digest, counts by table and action, where the evidence is.
 
-    ``taken`` is what the migration takes for good, ``lasting`` the rows that no undo could put back once it is done.
     ``hours`` are left for it; of the answers before, ``not_taken``, the last is told first.
     Prefect shows it in a small window above the fields, so what has to be typed comes first and in few lines.
     """
+    plan, verdict, duty, taken = question.plan, question.verdict, question.duty, question.taken
     triggers = f"\n\nTriggers that will fire: {', '.join(plan.triggers)}" if plan.triggers else ""
     keys = f"\n\n{_foreign_keys(plan)}" if plan.enforced or plan.unenforced else ""
     slow = f"\n\nBeware: {slow_deletions(plan)}" if plan.scans else ""
     gone = f"\n\n{_taken(taken)}" if taken else ""
-    gone += f"\n\n{lasting_told(lasting, plan)}" if lasting else ""
+    gone += f"\n\n{lasting_told(question.lasting, plan)}" if question.lasting else ""
     gone += f"\n\n{staged}" if (staged := in_stages(plan)) else ""
     stays = f"\n\n{_conflicts(plan)}" if plan.undo else ""
     blind = "".join(f"\n\nLeft out: {one}" for one in verdict.left_out)
-    lasts = "\n\n**Not all of it can be undone: see below the table.**" if taken or lasting else ""
+    lasts = "\n\n**Not all of it can be undone: see below the table.**" if taken or question.lasting else ""
     counted = f"\n\n{COUNTED}" if plan.kept or plan.healed else ""
     held = sum(check.holds is True for check in verdict.checks)
     another = f" {duty.requested_by} asked for it, so somebody else has to approve it." if duty.two_persons else ""
@@ -195,7 +185,7 @@ def approval_form(
         f"Without an answer within {hours:.3g} hours nothing is done.{another}\n\n"
         f"**{plan_in_short(plan)}**{lasts}{blind}\n\n{_lines(_plan_by_table(plan))}{counted}{gone}{keys}{triggers}{slow}{stays}\n\n"
         f"The rehearsal passed: {held} of {len(verdict.checks)} claims hold; see *findings*, *plan* and *verdict* "
-        f"among the run's artifacts.\n\nEvidence: `{evidence}`\n\nThe whole digest: `{plan.digest}`"
+        f"among the run's artifacts.\n\nEvidence: `{question.evidence}`\n\nThe whole digest: `{plan.digest}`"
     )
 
 
