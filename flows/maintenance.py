@@ -41,12 +41,13 @@ from upkeep.assurance import proven_tonight
 from upkeep.changes import Refusal
 from upkeep.clock import named_by_time, utc_now
 from upkeep.databases import Database
+from upkeep.detected import Detected
 from upkeep.environment import load_settings
 from upkeep.equipment import Equipment, equip
 from upkeep.errors import Refused, UpkeepError
 from upkeep.manifests import Manifest
 from upkeep.plan import Migration, Plan
-from upkeep.report import Detected, RunReport
+from upkeep.report import RunReport
 from upkeep.verdict import Verdict
 
 

@@ -16,10 +16,10 @@ from tasks.undoing import read_deed, rehearse_undo, verify_undo
 from tasks.work import Worked
 from upkeep.clock import named_by_time, utc_now
 from upkeep.databases import Database
+from upkeep.detected import Detected
 from upkeep.equipment import Equipment, equip
 from upkeep.manifests import Manifest
 from upkeep.plan import Migration, Plan
-from upkeep.report import Detected
 from upkeep.undoing import Deed
 from upkeep.verdict import Verdict
 

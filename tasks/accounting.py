@@ -10,6 +10,7 @@ from tasks.step import step
 from upkeep import attestations
 from upkeep.approval import Approval
 from upkeep.databases import Identity
+from upkeep.detected import Detected
 from upkeep.equipment import Equipment
 from upkeep.journal import intentions
 from upkeep.ledger import Kind, Link
@@ -17,7 +18,7 @@ from upkeep.manifests import Manifest
 from upkeep.plan import Migration, Plan
 from upkeep.proofs import manifest_evidence, mark_of, proof_of
 from upkeep.receipts import evidence_of
-from upkeep.report import Detected, RunReport
+from upkeep.report import RunReport
 from upkeep.values import digest
 from upkeep.verdict import Verdict
 

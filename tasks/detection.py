@@ -13,11 +13,11 @@ from upkeep.adopting import LookedBack
 from upkeep.answers import Answer, Question
 from upkeep.catalog import ForeignKey
 from upkeep.databases import Database, Reading, Sight
+from upkeep.detected import Detected
 from upkeep.equipment import Equipment
 from upkeep.finding import detected, inquiry_into, keys_of, unasked, with_adopted, with_rows
 from upkeep.findings import Finding
 from upkeep.orphans import counting
-from upkeep.report import Detected
 from upkeep.wording.sentences import in_a_word
 
 ROWS_NAMED = 20

@@ -6,6 +6,7 @@ from datetime import timedelta
 from upkeep.catalog import Catalog
 from upkeep.clock import utc_now
 from upkeep.databases import Database
+from upkeep.detected import Detected
 from upkeep.equipment import Equipment
 from upkeep.errors import Refused
 from upkeep.losses import LEFT_BEHIND
@@ -13,7 +14,6 @@ from upkeep.manifests import find_backup
 from upkeep.numbers import several
 from upkeep.policy import Policy
 from upkeep.proofs import proof_of
-from upkeep.report import Detected
 
 
 def refuse_leftovers(catalog: Catalog) -> None:

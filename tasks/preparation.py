@@ -8,6 +8,7 @@ from tasks.migration import pending_migration
 from tasks.progress import log_of_step
 from tasks.step import step
 from upkeep.databases import Identity
+from upkeep.detected import Detected
 from upkeep.downgrade import refuse_downgrade
 from upkeep.equipment import Equipment
 from upkeep.errors import Refused
@@ -15,7 +16,6 @@ from upkeep.finding import keys_of
 from upkeep.numbers import several
 from upkeep.plan import Migration
 from upkeep.policy import Policy
-from upkeep.report import Detected
 
 _MORE_ROOM = "free some room or set UPKEEP_SCRATCH to another disk"
 _OF_A_ROW = 1 << 10

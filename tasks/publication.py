@@ -72,10 +72,10 @@ def publish(equipment: Equipment, report: RunReport) -> None:
 
     Artifacts are views, and anybody can overwrite them; the store holds the evidence.
     """
-    folder = evidence_folder(report.database, report.run)
+    folder, summary = evidence_folder(report.database, report.run), markdown.summary(report)
     put_document(equipment.store, f"{folder}/report.json", report.document())
-    equipment.store.put(f"{folder}/report.md", BytesIO(f"{markdown.summary(report)}\n".encode()))
-    create_markdown_artifact(markdown.summary(report), key="summary", description=report.ended)
+    equipment.store.put(f"{folder}/report.md", BytesIO(f"{summary}\n".encode()))
+    create_markdown_artifact(summary, key="summary", description=report.ended)
     create_link_artifact(
         f"{report.store}/{folder}/page.html",
         link_text="the auditor's page of this run",

@@ -17,6 +17,7 @@ from tasks.work import Worked, with_keys_validated, work_on
 from upkeep.adopting import NOT_LOOKED_BACK
 from upkeep.changes import Refusal, RowsRefused
 from upkeep.databases import Database
+from upkeep.detected import Detected
 from upkeep.encryption import CANNOT_READ
 from upkeep.equipment import Equipment
 from upkeep.errors import Refused
@@ -30,7 +31,6 @@ from upkeep.plan import Migration, Plan, beyond
 from upkeep.planning import Planner
 from upkeep.proofs import receipt_of
 from upkeep.remaking import as_if_made
-from upkeep.report import Detected
 from upkeep.verdict import (
     Check,
     Verdict,

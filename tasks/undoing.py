@@ -15,6 +15,7 @@ from tasks.step import step
 from tasks.work import Worked, work_on
 from upkeep.changes import CHANGES, Change, Record, Refusal, RowsRefused, stored_changes
 from upkeep.databases import Database
+from upkeep.detected import Detected
 from upkeep.equipment import Equipment
 from upkeep.errors import Damaged, Refused
 from upkeep.finding import keys_of
@@ -26,7 +27,6 @@ from upkeep.plan import Plan
 from upkeep.policy import Action
 from upkeep.receipts import attested, receipts_since
 from upkeep.remaking import as_if_made
-from upkeep.report import Detected
 from upkeep.spilled import Spilled
 from upkeep.stores import Store
 from upkeep.undo_verdict import (

@@ -6,10 +6,10 @@ from tasks.step import step
 from tasks.work import Worked
 from upkeep.changes import Refusal
 from upkeep.databases import Database
+from upkeep.detected import Detected
 from upkeep.equipment import Equipment
 from upkeep.manifests import Manifest
 from upkeep.plan import Plan
-from upkeep.report import Detected
 from upkeep.verdict import Check, Verdict, judge_backup, judge_keys_asked
 
 

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from examples.clinic import ALL_KINDS, build
 from tests.shell import upkeep
 from upkeep.catalog import ForeignKey
+from upkeep.detected import Detected
 from upkeep.diagnosis import Diagnosis
 from upkeep.facts import Facts, Share, Trait
 from upkeep.findings import Finding
 from upkeep.history import History, Moment, Point, Record, SeenKey, Trail
-from upkeep.report import Detected
 from upkeep.wording.check import what_was_found
 
 HOUSE = Path(__file__).parents[1]

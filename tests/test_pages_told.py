@@ -10,6 +10,7 @@ from tests.chronicles import Chronicle
 from tests.pages import read
 from upkeep.attestations import found
 from upkeep.catalog import ForeignKey
+from upkeep.detected import Detected
 from upkeep.findings import Finding
 from upkeep.history import Adopted, History, How, Moment, Record
 from upkeep.ledger_verdict import Demand
@@ -19,7 +20,6 @@ from upkeep.pages.html import html_of
 from upkeep.pages.page import Page
 from upkeep.policy import SILENCE
 from upkeep.receipts import verify_ledger
-from upkeep.report import Detected
 from upkeep.reviews import review_of
 from upkeep.stores import open_store
 from upkeep.wording.past import looked_back

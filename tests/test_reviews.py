@@ -15,6 +15,7 @@ from tests.shell import Place, family, upkeep
 from upkeep.answers import Answer
 from upkeep.attestations import found, judged
 from upkeep.catalog import ForeignKey
+from upkeep.detected import Detected
 from upkeep.findings import Finding
 from upkeep.ledger_verdict import Demand
 from upkeep.pages.composing import Period, Source, period_page, run_page
@@ -24,7 +25,6 @@ from upkeep.pages.html import html_of
 from upkeep.pages.page import Page
 from upkeep.policy import Policy
 from upkeep.receipts import verify_ledger
-from upkeep.report import Detected
 from upkeep.stores import open_store
 from upkeep.verdict import Verdict, judge_business_rules
 

@@ -11,6 +11,7 @@ from typing import Any
 from upkeep import __version__
 from upkeep.census import Census
 from upkeep.databases import Identity
+from upkeep.detected import Detected
 from upkeep.encryption import Sealed
 from upkeep.history import History
 from upkeep.lasting import Lasting
@@ -19,7 +20,7 @@ from upkeep.manifests import Manifest, Proof
 from upkeep.plan import Plan
 from upkeep.policy import Policy
 from upkeep.pruning import Pruning
-from upkeep.report import Detected, Step
+from upkeep.report import Step
 from upkeep.undo import Undo
 from upkeep.values import digest
 from upkeep.verdict import Verdict

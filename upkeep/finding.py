@@ -6,6 +6,7 @@ from dataclasses import replace
 from upkeep.answers import Answer
 from upkeep.catalog import ForeignKey
 from upkeep.databases import Reading
+from upkeep.detected import Detected
 from upkeep.findings import Finding
 from upkeep.history import History
 from upkeep.inquiry import Inquiry, rows_by_cause
@@ -13,7 +14,6 @@ from upkeep.models import SILENT, Models
 from upkeep.orphans import counting, counting_and_listing, listing, rows_of_any
 from upkeep.policy import SILENCE, Policy
 from upkeep.references import known_keys
-from upkeep.report import Detected
 
 
 def keys_of(reading: Reading, policy: Policy, models: Models = SILENT) -> tuple[ForeignKey, ...]:

@@ -14,13 +14,13 @@ from upkeep.cli.documents import backup_document
 from upkeep.cli.saying import DOES_NOT_HOLD, HOLDS, Json, end, end_badly, say
 from upkeep.clock import utc_now
 from upkeep.databases import Reading
+from upkeep.detected import Detected, detected_document
 from upkeep.equipment import Equipment, equip
 from upkeep.errors import Damaged, Refused, Unreachable
 from upkeep.finding import detected, diagnosed, find, keys_of, with_adopted
 from upkeep.history import Moment, Record
 from upkeep.manifests import find_backup, list_backups
 from upkeep.remembering import read_baseline
-from upkeep.report import Detected, detected_document
 from upkeep.wording import backups as wording
 from upkeep.wording.check import what_was_found
 

@@ -1,7 +1,7 @@
 """What ``upkeep check`` says."""
 
+from upkeep.detected import Detected
 from upkeep.findings import Diagnosis, Finding
-from upkeep.report import Detected
 from upkeep.values import Row, encode
 from upkeep.wording.head import head, in_full
 from upkeep.wording.lines import TIED, folded, number

@@ -1,8 +1,8 @@
 """What a person reads first of a look: five lines of eighty columns, whatever the counts and the names."""
 
+from upkeep.detected import Detected
 from upkeep.findings import Diagnosis
 from upkeep.numbers import several
-from upkeep.report import Detected
 from upkeep.wording.lines import TIED, folded, within
 from upkeep.wording.past import since_in_short, since_when
 from upkeep.wording.sentences import size_in_short, size_of_damage

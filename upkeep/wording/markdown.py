@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from upkeep.detected import Detected
 from upkeep.plan import Plan
 from upkeep.question import Question
-from upkeep.report import Detected, RunReport
+from upkeep.report import RunReport
 from upkeep.verdict import Verdict
 from upkeep.wording.head import reasons
 from upkeep.wording.lasting import lasting_told

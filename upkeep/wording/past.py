@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, replace
 
+from upkeep.detected import Detected
 from upkeep.findings import Finding
 from upkeep.history import History, Moment, SeenKey
 from upkeep.numbers import several
-from upkeep.report import Detected
 
 
 def since_when(detected: Detected, *, by_a_run: bool = False) -> str:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 
+from upkeep.detected import Detected
 from upkeep.findings import Finding
 from upkeep.numbers import several
 from upkeep.plan import Plan
-from upkeep.report import Detected, RunReport, Step
+from upkeep.report import RunReport, Step
 from upkeep.undo import Undo
 from upkeep.verdict import Verdict
 from upkeep.wording.lasting import lasting_for_shell

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from upkeep.detected import Detected
 from upkeep.enforcement import How
 from upkeep.findings import Diagnosis, Finding, count_open
 from upkeep.history import How as Parent
@@ -9,7 +10,7 @@ from upkeep.making import Comeback
 from upkeep.numbers import listed, several
 from upkeep.plan import Plan
 from upkeep.policy import Action
-from upkeep.report import Detected, RunReport
+from upkeep.report import RunReport
 from upkeep.revisions import Explained
 from upkeep.stages import stages_of
 from upkeep.undo import Undo
