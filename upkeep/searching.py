@@ -1,5 +1,6 @@
 """Looking through older backups, newest first, for the parents that orphans miss, and for what those miss in turn."""
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
@@ -20,7 +21,7 @@ from upkeep.recall import MOST, Memory
 from upkeep.returning import ByText, Returning
 from upkeep.rulings import rulings
 from upkeep.same_rows import SameRows
-from upkeep.sightings import Missed, missed_by, seen_in
+from upkeep.sightings import Missed, as_held, as_there, missed_by, seen_in
 from upkeep.sought import Line, Sought
 from upkeep.spilled_mapping import TEXTS, SpilledMapping
 from upkeep.tombstones import tombstones
@@ -145,7 +146,7 @@ class _Search:
                 if backup.memory and len(absent) <= MOST:
                     absent[line.missed] = line.missed in seen.pointing
             self._sought.tell(told)
-        self._tie_by_value(backup.backup, parents)
+        self._tie_by_value(reading, backup.backup, parents)
         if backup.memory and len(absent) <= MOST:
             backup.memory.keep(absent)
 
@@ -168,16 +169,21 @@ class _Search:
         newer = next((one.parent for one in self._sought.glimpses(line.story) if one.parent), None)
         return newer is not None and newer.values != image.values
 
-    def _tie_by_value(self, backup: str, parents: ByText) -> None:
+    def _tie_by_value(self, reading: Reading, backup: str, parents: ByText) -> None:
         """Who points from a table that is newer finds by value the rows that were seen for others."""
-        for piece in self._sought.of_this_turn() if parents else ():
-            unseen = [line for line in piece if line.shown_in != backup]
-            found = [parents.row(self._keys[line.missed.key], line.missed.values) for line in unseen]
-            self._sought.tell(
-                line._replace(ties=self._sought.with_tie(line.ties, spot))
-                for line, spot in zip(unseen, found, strict=True)
-                if spot
-            )
+        newer = {name for name, key in self._keys.items() if not as_there(reading, key)} if parents else ()
+        for piece in self._sought.of_this_turn() if newer else ():
+            unseen: dict[str, list[Line]] = defaultdict(list)
+            for line in piece:
+                if line.shown_in != backup and line.missed.key in newer:
+                    unseen[line.missed.key].append(line)
+            for name, several in unseen.items():
+                key = self._keys[name]
+                held = as_held(reading, self._now, key, {line.missed.values for line in several})
+                found = [(line, parents.row(key, held.get(line.missed.values, ()))) for line in several]
+                self._sought.tell(
+                    line._replace(ties=self._sought.with_tie(line.ties, spot)) for line, spot in found if spot
+                )
 
     def remember(self, own: Memory) -> None:
         """What today's own state would show tomorrow of the orphans that were looked for: each misses its parent here.

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from upkeep.catalog import ForeignKey
+from upkeep.catalog import ForeignKey, Table
 from upkeep.databases import Reading
 from upkeep.fixpoint import Spot
 from upkeep.orphans import among, condition, points_at
@@ -84,13 +84,48 @@ def seen_in(
         key = as_there(older, keys[name])
         if key is None or not tables[key.parent].locator:
             continue
+        here = now.catalog().tables.get(keys[name].parent)
         for values, image in parents_of(older, key, {missed.values for missed in several}).items():
-            parents[name, values] = image
+            if told := _told_as(here, tables[key.parent], image):
+                parents[name, values] = told
         if tables[key.child].locator == now.catalog().tables[key.child].locator:
             pointed = set(_pointing(older, key, several)).intersection(several)
             same_rows = same.among(key.child, {missed.row for missed in pointed})
             pointing.update(missed for missed in pointed if missed.row in same_rows)
     return Seen(parents, frozenset(pointing))
+
+
+def as_held(older: Reading, now: Reading, key: ForeignKey, pointers: Collection[Row]) -> dict[Row, Row]:
+    """What the rows that a child of today points at have in the columns of ``key``, in a state without that child.
+
+    An engine may take for the same what is written otherwise. Where the two sides are not of one kind nobody can say
+    how it would compare them: there each value is given back as it is.
+    """
+    there, child = older.catalog().tables.get(key.parent), now.catalog().tables[key.child]
+    if there is None or not there.locator:
+        return {}
+    if not older.dialect.takes_any and _kinds(there, key.parent_columns) != _kinds(child, key.columns):
+        return {values: values for values in pointers}
+    itself = replace(key, child=key.parent, columns=key.parent_columns)
+    held = {
+        values: dict(zip(image.columns, image.values, strict=True))
+        for values, image in parents_of(older, itself, pointers).items()
+    }
+    return {values: tuple(row[name] for name in key.parent_columns) for values, row in held.items()}
+
+
+def _kinds(table: Table, names: tuple[str, ...]) -> list[str | None]:
+    return [column.kind if (column := table.column(name)) else None for name in names]
+
+
+def _told_as(here: Table | None, there: Table, image: Image) -> Image | None:
+    """The row by what tells rows apart today, which may be other columns than in the backup; None where it has none."""
+    if here is None or here.locator == there.locator:
+        return image
+    held = dict(zip(image.columns, image.values, strict=True))
+    if not here.locator or not {*here.locator} <= held.keys():
+        return None
+    return replace(image, spot=Spot(here.name, tuple(held[name] for name in here.locator)))
 
 
 def as_there(older: Reading, key: ForeignKey) -> ForeignKey | None:
