@@ -117,3 +117,27 @@ def test_a_row_is_told_apart_as_it_is_today_where_the_backup_had_another_primary
     case.run("DROP TABLE p; CREATE TABLE p (code TEXT NOT NULL PRIMARY KEY) WITHOUT ROWID")
     case.performed(case.planned(by), by)
     assert case.rows("SELECT * FROM p") == [("a",)]
+
+
+def test_a_row_that_a_rule_names_for_orphans_may_come_back_by_the_same_plan(tmp_path: Path) -> None:
+    case = Case(tmp_path)
+    case.run("CREATE TABLE p (id INTEGER PRIMARY KEY, name TEXT); INSERT INTO p VALUES (1, 'nobody'), (2, 'b')")
+    case.run("CREATE TABLE c (id INTEGER PRIMARY KEY, p INTEGER REFERENCES p (id)); INSERT INTO c VALUES (10, 99)")
+    case.run("CREATE TABLE d (id INTEGER PRIMARY KEY, p INTEGER REFERENCES p (id)); INSERT INTO d VALUES (20, 1)")
+    case.night()
+    case.run("DELETE FROM p WHERE id = 1")
+    rules = [
+        {"child": "d", "orphan": ["restore"]},
+        {"child": "c", "orphan": ["reassign", "delete"], "reassign_to": 1},
+    ]
+    by = Policy.model_validate({"rule": rules})
+    plan = case.planned(by)
+    assert plan.by_action() == {"restore": 1, "reassign": 1}
+    case.performed(plan, by)
+    assert case.rows("SELECT p FROM c") == [(1,)]
+    assert case.planned(by).is_empty, "run it twice: the second run finds nothing to do (promise 2)"
+    case.run("DELETE FROM p WHERE id = 1; UPDATE c SET p = 99")
+    case.run("CREATE TRIGGER t BEFORE INSERT ON p BEGIN SELECT RAISE(ABORT, ''); END")
+    with pytest.raises(RowsRefused) as refused:
+        case.performed(case.planned(by), by)
+    assert case.planned(by, refused.value).by_action() == {"delete": 1, "keep": 1}
