@@ -55,7 +55,7 @@ class History:
         """
         stood = [
             n >= until
-            or any(row["id"] == values["id"] and self._points_alike(row, values, key) for row in state[table])
+            or any(self._is_one(table, row, values, n) and self._points_alike(row, values, key) for row in state[table])
             for n, state in enumerate(self.states)
         ]
         first = next((n for n in range(len(stood) + 1) if all(stood[n:])), len(stood))
@@ -64,6 +64,8 @@ class History:
         just_before = parents[first - 1] if first else None
         if at_first is None and just_before is None:
             return ("disproven" if any(parents[first:]) else "untold"), {}, 0
+        if at_first is None and not self._is_kept(key.parent, just_before, first - 1):
+            return "disproven", {}, 0  # another may have come and gone under that number
         line = [n for n in range(max(first - 1, 0), len(parents)) if parents[n] is not None]
         for older, newer in pairwise(line):
             if parents[older] != parents[newer] and not self._is_kept(key.parent, parents[older], older):
@@ -71,6 +73,10 @@ class History:
         newest = parents[line[-1]]
         assert newest is not None
         return "proven", newest, line[-1]
+
+    def _is_one(self, table: str, then: Values, values: Values, at: int) -> bool:
+        """Is a row of an older state this one, and no other that had its number?"""
+        return then["id"] == values["id"] and (then == values or self._is_kept(table, then, at))
 
     def _is_kept(self, table: str, row: Values | None, at: int) -> bool:
         """Do rows of higher numbers stand today as they stood then?"""

@@ -29,11 +29,12 @@ from upkeep.provenance import (
     judge,
 )
 from upkeep.searching import search
-from upkeep.tombstones import NEVER
 
 ONE = Image(Spot("p", (1,)), ("id", "name"), (1, "Ada"))
 CHANGED = Image(Spot("p", (1,)), ("id", "name"), (1, "Ada Lovelace"))
 KEPT = Image(Spot("p", (1,)), ("id", "name"), (1, "Ada"), is_kept=True)
+GIVEN = Image(Spot("p", (1,)), ("id", "name"), (1, "Ada"), is_kept=False)
+"""Nothing that was numbered after it stands as it stood: its number may have been given again."""
 WIDER = Image(Spot("p", (1,)), ("id", "name", "mail"), (1, "Ada", None))
 A, C = False, True
 """The child is absent, or points."""
@@ -45,6 +46,8 @@ A, C = False, True
         ((ONE, ONE, None), (C, C, C), SIDE_BY_SIDE, "1"),
         ((ONE, ONE, None), (A, C, C), SIDE_BY_SIDE, "1"),
         ((ONE, None, None), (A, C, C), JUST_BEFORE, "0"),
+        ((GIVEN, None, None), (A, C, C), ANOTHERS, ""),
+        ((GIVEN, ONE, None), (A, C, C), SIDE_BY_SIDE, "1"),
         ((ONE, None), (A, A), NOWHERE, ""),
         ((ONE, None, None), (A, A, C), NOWHERE, ""),
         ((None, None), (C, C), NOWHERE, ""),
@@ -138,19 +141,6 @@ def test_p72_a_value_that_is_anothers_by_now_is_told_with_both_rows(case: Case) 
     assert kept(plan) == ["restore is impossible: mail of row 1 of p is that of row 7 by now"]
 
 
-@pytest.mark.parametrize(
-    "stone",
-    [{"table": "p", "keys": [1]}, {"table": "p", "query": "SELECT patient FROM erased"}, {"table": "p"}],
-)
-def test_p71_who_asked_to_be_erased_is_never_raised(case: Case, stone: dict[str, object]) -> None:
-    case.run("CREATE TABLE erased (patient INTEGER); INSERT INTO erased VALUES (1)")
-    plan = case.planned(by("restore", tombstone=[stone]))
-    assert plan.is_empty
-    assert kept(plan) == [f"restore is impossible: {NEVER}"]
-    others = {"table": "p", "keys": [3]}
-    assert case.planned(by("restore", tombstone=[others])).by_action() == {"restore": 1}
-
-
 @pytest.mark.parametrize("said", ["closed", ""])
 def test_a_trigger_that_refuses_a_row_is_a_finding_and_the_next_action_counts_p119(case: Case, said: str) -> None:
     case.run(f"CREATE TRIGGER t BEFORE INSERT ON p BEGIN SELECT RAISE(ABORT, '{said}'); END")
@@ -219,6 +209,46 @@ def test_a_parent_that_stood_there_changed_is_the_same_where_later_numbers_stand
     case.run("DELETE FROM p WHERE id = 1")
     case.performed(case.planned(by("restore")), by("restore"))
     assert case.rows("SELECT name FROM p WHERE id = 1") == [("Ada Lovelace",)]
+
+
+def test_p110_nobody_comes_back_who_may_have_had_her_number_from_another_in_between(case: Case) -> None:
+    """The newest row goes, another is given its number, a child points at that one, and it goes too."""
+    case.run("INSERT INTO p VALUES (3, 'Cy', 'c@x')")
+    case.night()
+    case.run("DELETE FROM p WHERE id = 3; INSERT INTO p VALUES (3, 'Dora', 'd@x'); INSERT INTO c VALUES (30, 3)")
+    case.run("DELETE FROM p WHERE id = 3")
+    assert (3,) not in [one.row for one in case.planned(by("restore")).repairs]
+    assert f"restore is impossible: {ANOTHERS}" in kept(case.planned(by("restore")))
+    case.run("UPDATE c SET owner = 1 WHERE id = 30")
+    assert [one.row for one in case.planned(by("restore")).repairs] == [(1,)], (
+        "below a row that stayed nobody is another"
+    )
+
+
+def test_p110_a_child_whose_own_number_was_given_again_proves_nothing(case: Case) -> None:
+    case.run("ALTER TABLE c ADD COLUMN note TEXT; INSERT INTO p VALUES (3, 'Cy', 'c@x')")
+    case.run("INSERT INTO c VALUES (30, 3, 'of Cy')")
+    case.night()
+    case.run("DELETE FROM p WHERE id = 3; DELETE FROM c WHERE id = 30; INSERT INTO p VALUES (3, 'Dora', 'd@x')")
+    case.run("INSERT INTO c VALUES (30, 3, 'of Dora')")
+    case.run("DELETE FROM p WHERE id = 3")
+    assert (3,) not in [one.row for one in case.planned(by("restore")).repairs]
+    case.run("INSERT INTO c VALUES (40, 2, '')")
+    case.night()
+    assert (3,) not in [one.row for one in case.planned(by("restore")).repairs]
+
+
+@pytest.mark.parametrize("settled", ["created_at TEXT DEFAULT 'monday'", "higher INTEGER"])
+def test_a_child_that_was_changed_since_is_the_same_where_that_can_be_told(case: Case, settled: str) -> None:
+    case.run(f"ALTER TABLE c ADD COLUMN note TEXT; ALTER TABLE c ADD COLUMN {settled}")
+    case.run(
+        "UPDATE c SET owner = 1 WHERE id = 20; DELETE FROM c WHERE id = 10; INSERT INTO p VALUES (1, 'Ada', 'a@x')"
+    )
+    if "higher" in settled:
+        case.run("INSERT INTO c (id) VALUES (30)")
+    case.night()
+    case.run("DELETE FROM p WHERE id = 1; UPDATE c SET note = 'changed' WHERE id = 20")
+    assert [one.source.partition(": ")[2] for one in case.planned(by("restore")).repairs] == [SIDE_BY_SIDE]
 
 
 def test_somebody_who_points_elsewhere_since_the_rehearsal_stops_the_plan(case: Case) -> None:

@@ -15,7 +15,7 @@ from upkeep.gathered import ROWS, Gathered
 from upkeep.outdated import Outdated, told
 from upkeep.plan import Plan
 from upkeep.policy import Action
-from upkeep.rechecks import healed, nobody_left_behind, still_orphans, unchanged
+from upkeep.rechecks import nobody_left_behind, not_healed, still_orphans, unchanged
 from upkeep.rows import images_of
 from upkeep.set_anew import Triggered
 from upkeep.spilled import Form, Spilled
@@ -42,19 +42,31 @@ def mend(writing: Writing, plan: Plan, keys: tuple[ForeignKey, ...], tell: Tell 
         if astray is None:
             still_orphans(writing, catalog, plan, keys)
             nobody_left_behind(writing, catalog, plan, keys)
-        begun, triggered = writing.changed_in_all(), Triggered(catalog, keys)
-        refusals = [
-            refusal
-            for group in groups_of(plan.errands, catalog, keys)
-            for refusal in _apply(writing, group, _may_differ(plan, group.table.name), triggered, tell)
-        ]
-        if refusals:
-            raise RowsRefused(tuple(refusals))
+        begun = writing.changed_in_all()
+        _refuse(_all_applied(writing, catalog, plan, keys, tell))
         done = writing.changed_in_all() - begun
-        healed(writing, catalog, plan, keys)
+        _refuse(not_healed(writing, catalog, plan, keys))
         left = astray.counted(writing) if astray else ()
         as_foreseen(plan, left)
     return Mended(Spilled(_changes(writing, catalog, plan, before, tell), CHANGES), done, left)
+
+
+def _refuse(refusals: Iterable[Refusal]) -> None:
+    if several := tuple(dict.fromkeys(refusals)):
+        raise RowsRefused(several)
+
+
+def _all_applied(
+    writing: Writing, catalog: Catalog, plan: Plan, keys: tuple[ForeignKey, ...], tell: Tell
+) -> Iterator[Refusal]:
+    """Change group after group; who refused."""
+    triggered, is_back = Triggered(catalog, keys), False
+    for group in groups_of(plan.errands, catalog, keys):
+        if is_back and group.action is not Action.RESTORE and not plan.undo:
+            still_orphans(writing, catalog, plan, keys, with_healed=False)
+            is_back = False
+        is_back = is_back or group.action is Action.RESTORE
+        yield from _apply(writing, group, _may_differ(plan, group.table.name), triggered, tell)
 
 
 def _may_differ(plan: Plan, table: str) -> frozenset[str]:
@@ -180,20 +192,25 @@ def _do(writing: Writing, group: Group, settings: Sequence[Setting]) -> int:
 
 
 def _changes(writing: Writing, catalog: Catalog, plan: Plan, before: Iterable[Image], tell: Tell) -> Iterator[Change]:
-    """Every row of the plan with what has become of it; Refused if that is not what was promised."""
+    """Every row of the plan with what has become of it; refused where that is not what was promised.
+
+    A row that is put back may have been changed by a trigger of another that came after it.
+    """
     as_before = iter(before)
     for name, piece in _by_piece(plan.errands.of_rows):
         table, may_differ = catalog.tables[name], _may_differ(plan, name)
         stored, place = table.stored, {name: number for number, name in enumerate(table.stored)}
         after = images_of(writing, table, [errand.row for errand in piece])
+        broken = [one for one in piece if not _is_as_promised(one, place, after.get(one.row), may_differ)]
+        if broken and broken[0].action is not Action.RESTORE:
+            raise Refused(
+                f"row {told(broken[0].row)} of {name} did not become what the plan says; nothing was done",
+                "look at the table's triggers, then run it again",
+            )
+        said = "a trigger of another row of the plan changes it"
+        _refuse(Refusal(name, one.row, one.action, said) for one in broken)
         for errand in piece:
-            image = after.get(errand.row)
-            if not _is_as_promised(errand, place, image, may_differ):
-                raise Refused(
-                    f"row {told(errand.row)} of {name} did not become what the plan says; nothing was done",
-                    "look at the table's triggers, then run it again",
-                )
-            yield Change(name, errand.row, stored, next(as_before), image, errand.source)
+            yield Change(name, errand.row, stored, next(as_before), after.get(errand.row), errand.source)
         tell("compared", len(piece))
 
 

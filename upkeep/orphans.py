@@ -22,6 +22,10 @@ class Dialect(Protocol):
         """Are values that come out of a subquery printed as those of the table itself?"""
 
     @property
+    def takes_any(self) -> bool:
+        """Does a column take any value, whatever its type says (P-48)?"""
+
+    @property
     def beside_writers(self) -> str:
         """What has Alembic make an index while others write, outside of any transaction; '' where no word is needed."""
 

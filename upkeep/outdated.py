@@ -49,7 +49,8 @@ def orphans_of(
         while left:
             several = left.pop()
             found = orphans_among(reading, key, locator, several)
-            if found in (0, len(several)):
+            # Of an array a row may have several, so that their number does not say that it is all of the rows.
+            if not found or len(several) == 1 or (found == len(several) and not key.elements):
                 yield from several if (found > 0) is are else ()
             else:
                 middle = len(several) // 2

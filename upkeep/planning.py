@@ -22,6 +22,7 @@ What is decided, and what is not left to the order in which rows are read:
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from typing import TypeVar
 
@@ -31,7 +32,7 @@ from upkeep.databases import Reading
 from upkeep.findings import Finding
 from upkeep.fixpoint import SPOTS, Due, Orphan, Spot, Web
 from upkeep.gathered import Gathered
-from upkeep.origins import Origins, Reached
+from upkeep.origins import Origin, Origins, Reached
 from upkeep.orphans import bereaved, listing
 from upkeep.plan import Healed, Kept, Migration, Plan, Repair
 from upkeep.policy import Action, Policy
@@ -63,18 +64,26 @@ class Planner:
         self._reading = reading
         self._tell = tell
         self._catalog = reading.catalog()
-        ruled = rulings(reading, keys, policy, origins.gone if origins else None)
-        self._keys, self._rules, self._choices = ruled.keys, ruled.rules, ruled.choices
-        self._named = dict.fromkeys(ruled.named, "a rule reassigns orphans to it")
+        self._ruled = partial(rulings, reading, keys, policy, origins.gone if origins else None)
+        self._rule(())
         self._refused = {(Spot(r.table, r.row), r.action): r.said for r in refusals}
         self._origins = (origins or Origins()).without(
             {spot: said for (spot, action), said in self._refused.items() if action is Action.RESTORE}
         )
 
+    def _rule(self, coming: Iterable[Origin]) -> None:
+        """What the policy comes to where these rows are put back."""
+        ruled = self._ruled(coming)
+        self._keys, self._rules, self._choices = ruled.keys, ruled.rules, ruled.choices
+        self._named = dict.fromkeys(ruled.named, "a rule reassigns orphans to it")
+
     def plan(self, database: str, findings: tuple[Finding, ...], migration: Migration | None) -> Plan:
         """The plan for what was found. Equal databases, policies and refusals have equal plans."""
         orphaned = {str(f.key): f.orphans for f in findings if f.orphans and str(f.key) in self._keys}
         web, restored = self._settled(orphaned)
+        if coming := self._perhaps_named(restored):
+            self._rule(coming)
+            web, restored = self._settled(orphaned)
         done = {(spot.table, Action.RESTORE) for spot in restored}
         restoring = arranged(self._restoring(web, restored), _order, 4, REPAIRS)
         repairs = Spilled(chain(restoring, self._changing(web, done)), REPAIRS)
@@ -94,6 +103,16 @@ class Planner:
             healed=Spilled(arranged(told, lambda one: (repr(one),), 1, HEALED), HEALED),
             tables=self._origins.tables,
         )
+
+    def _perhaps_named(self, restored: Iterable[Spot]) -> list[Origin]:
+        """Rows that are put back into tables of which a rule names a row for orphans that is not there."""
+        wanting = {
+            key.parent
+            for name, key in self._keys.items()
+            if Action.REASSIGN in self._rules[name][1].orphan
+            and all(choice.action is not Action.REASSIGN for choice in self._choices[name])
+        }
+        return [self._origins.found[spot] for spot in restored if spot.table in wanting]
 
     def _settled(self, orphaned: Iterable[str]) -> tuple[Web, Mapping[Spot, Reached]]:
         """What follows from what, and the rows that are put back, each with its wave and the key by which it is needed.

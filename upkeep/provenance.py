@@ -23,13 +23,13 @@ class Image:
     """A row as one backup holds it.
 
     ``is_kept``: rows that were numbered after it stand today as they did in that backup, so no generator can have
-    given its number again since.
+    given its number again since. None where that is not asked, or it has no number that one gives.
     """
 
     spot: Spot
     columns: tuple[str, ...]
     values: Row
-    is_kept: bool = False
+    is_kept: bool | None = None
 
     def plain(self) -> Plain:
         """As plain values, to keep it on disk."""
@@ -103,6 +103,8 @@ def judge(glimpses: Sequence[Glimpse]) -> Judgement:
             return Judgement(ANOTHERS)
         tied = first
     elif before is not None:
+        if before.is_kept is False:
+            return Judgement(ANOTHERS)
         tied = first - 1
     else:
         return Judgement(TOO_LATE if any(shown[first:]) else NOWHERE)
@@ -145,4 +147,4 @@ def _is_same(older: Image | None, newer: Image | None) -> bool:
     if older is None or newer is None or older.spot != newer.spot:
         return False
     was, became = (dict(zip(image.columns, image.values, strict=True)) for image in (older, newer))
-    return older.is_kept or all(was[name] == became[name] for name in was.keys() & became.keys())
+    return older.is_kept is True or all(was[name] == became[name] for name in was.keys() & became.keys())

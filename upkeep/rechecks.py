@@ -1,9 +1,10 @@
 """Whether the rows of a plan are still what they were, asked inside the transaction (P-52, P-97)."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import chain
 
 from upkeep.catalog import Catalog, ForeignKey
+from upkeep.changes import Refusal
 from upkeep.databases import Reading
 from upkeep.errands import Errand
 from upkeep.errors import Refused
@@ -12,6 +13,7 @@ from upkeep.orphans import bereaved
 from upkeep.outdated import AGAIN, Outdated, orphans_of, told
 from upkeep.plan import Plan, Repair
 from upkeep.policy import Action
+from upkeep.repair import Healed
 from upkeep.rows import images_of, orphans_among
 from upkeep.values import Row, row_digest
 
@@ -43,12 +45,19 @@ def _otherwise(errand: Errand, image: Row | None) -> str:
     return ""
 
 
-def still_orphans(reading: Reading, catalog: Catalog, plan: Plan, keys: tuple[ForeignKey, ...]) -> None:
-    """A row that was an orphan must be one now: its parent may have come back since."""
+def still_orphans(
+    reading: Reading, catalog: Catalog, plan: Plan, keys: tuple[ForeignKey, ...], *, with_healed: bool = True
+) -> None:
+    """A row that was an orphan must be one now: its parent may have come back since.
+
+    Asked again once the plan's own parents are back, of those alone that are to be changed: an engine may take for a
+    row's parent what nobody foresaw.
+    """
     by_name = {str(key): key for key in keys}
     outdated = Outdated()
     found = ((one.key, one.row) for one in plan.repairs if one.wave == 0 and one.action is not Action.RESTORE)
-    for name, rows in Gathered(chain(found, ((one.key, one.row) for one in plan.healed))).items():
+    healed = ((one.key, one.row) for one in plan.healed) if with_healed else ()
+    for name, rows in Gathered(chain(found, healed)).items():
         key = by_name.get(name)
         if key is None:
             raise Refused(f"the foreign key {name} of the plan is gone", AGAIN)
@@ -61,25 +70,39 @@ def still_orphans(reading: Reading, catalog: Catalog, plan: Plan, keys: tuple[Fo
     outdated.refuse()
 
 
-def healed(reading: Reading, catalog: Catalog, plan: Plan, keys: tuple[ForeignKey, ...]) -> None:
+def not_healed(reading: Reading, catalog: Catalog, plan: Plan, keys: tuple[ForeignKey, ...]) -> Iterator[Refusal]:
     """When all is done: has each orphan the parent that the plan gives it, and each row that was put back its own?
 
-    The engine need not enforce its keys here, and who points by a stated key is never refused (P-70).
+    What does not come to that, as rows that refuse. The engine need not enforce its keys here, and who points by a
+    stated key is never refused (P-70). A parent that is back and only marked as deleted is none where a key says so.
     """
     if not plan.healed:
         return
-    outdated, rows = Outdated(), Gathered((one.key, one.row) for one in plan.healed)
+    rows = Gathered((one.key, one.row) for one in plan.healed)
     restored = Gathered((one.table, one.row) for one in plan.repairs if one.action is Action.RESTORE)
     for key in keys:
-        asked = [rows.get(str(key)), restored.get(key.child) if key.askable and not key.deleted else None]
-        locator = catalog.tables[key.child].locator if key.child in catalog.tables else ()
-        for several in filter(None, asked):
-            if left := orphans_among(reading, key, locator, several):
-                what = f"of {key.child} would still be an orphan of {key} when the plan is done"
-                outdated.add(
-                    (f"row {told(row)} {what}" for row in orphans_of(reading, key, locator, several, are=True)), left
-                )
-    outdated.refuse()
+        if not (key.askable and key.child in catalog.tables):
+            continue
+        locator = catalog.tables[key.child].locator
+        for name in {str(other) for other in keys if other == key or (key.deleted and key.is_apart_from(other))}:
+            astray = set(_orphans_among(reading, key, locator, rows.get(name, ())))
+            orphans = (one for one in plan.healed if one.key == name and one.row in astray)
+            yield from (_without_effect(one, key, restored) for one in orphans) if astray else ()
+        for row in _orphans_among(reading, key, locator, restored.get(key.child, ())):
+            yield Refusal(key.child, row, Action.RESTORE, f"it would be an orphan of {key} itself")
+
+
+def _orphans_among(reading: Reading, key: ForeignKey, locator: tuple[str, ...], rows: Collection[Row]) -> Iterator[Row]:
+    if rows and orphans_among(reading, key, locator, rows):
+        yield from orphans_of(reading, key, locator, rows, are=True)
+
+
+def _without_effect(one: Healed, key: ForeignKey, restored: Gathered) -> Refusal:
+    """What was to give an orphan its parent: a row that is put back, or its own new pointer."""
+    said = f"who points at it would still be an orphan of {key}"
+    if restored.holds(*one.parent):
+        return Refusal(*one.parent, Action.RESTORE, said)
+    return Refusal(one.table, one.row, Action.REASSIGN, said)
 
 
 def nobody_left_behind(reading: Reading, catalog: Catalog, plan: Plan, keys: tuple[ForeignKey, ...]) -> None:

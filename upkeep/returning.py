@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from upkeep.catalog import ForeignKey
 from upkeep.fixpoint import SPOTS, Spot
+from upkeep.gathered import comparable
 from upkeep.making import Comeback
 from upkeep.origins import POINTINGS, Lost
 from upkeep.provenance import JUDGEMENTS, NOT_IN_THE_TABLE, WHOLE_TABLE, Image, Judgement
@@ -45,7 +46,7 @@ class ByText:
 
 
 def _side(key: ForeignKey, values: Iterable[Value]) -> _Side:
-    return key.parent, key.parent_columns, tuple(map(str, values))
+    return key.parent, key.parent_columns, tuple(map(str, comparable(tuple(values))))
 
 
 class Returning:

@@ -1,11 +1,12 @@
 """What the policy comes to for each foreign key of one database: the actions that are possible, with raw values."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from upkeep.catalog import ForeignKey
 from upkeep.databases import Reading
 from upkeep.fixpoint import Spot
+from upkeep.origins import Origin
 from upkeep.orphans import among
 from upkeep.policy import Action, Policy, Rule
 from upkeep.possible import Choice, choices
@@ -35,11 +36,15 @@ class Rulings:
 
 
 def rulings(
-    reading: Reading, keys: tuple[ForeignKey, ...], policy: Policy, gone: Mapping[str, str] | None = None
+    reading: Reading,
+    keys: tuple[ForeignKey, ...],
+    policy: Policy,
+    gone: Mapping[str, str] | None = None,
+    coming: Iterable[Origin] = (),
 ) -> Rulings:
     """The rulings for one state. A key that is declared twice, with two actions on delete, is one.
 
-    ``gone`` says of parent tables that are gone why they do not come back.
+    ``gone`` says of parent tables that are gone why they do not come back; rows that are ``coming`` may be named too.
     """
     catalog = reading.catalog()
     by_name = {str(key): key for key in keys if key.child in catalog.tables}
@@ -53,7 +58,7 @@ def rulings(
         ):
             if choice.action is not Action.REASSIGN:
                 several.append(choice)
-            elif spot := _named_row(reading, key, choice):
+            elif spot := _named_row(reading, key, choice) or _named_among(coming, key, choice):
                 several.append(replace(choice, values=spot[1]))
                 named.add(spot[0])
             else:
@@ -77,3 +82,13 @@ def _named_row(reading: Reading, key: ForeignKey, choice: Choice) -> tuple[Spot,
         return None
     width = len(table.locator)
     return Spot(key.parent, rows[0][:width]), rows[0][width:]
+
+
+def _named_among(coming: Iterable[Origin], key: ForeignKey, choice: Choice) -> tuple[Spot, Row] | None:
+    """The same of a row that the plan puts back, by its values as they are written."""
+    for origin in coming:
+        held = dict(zip(origin.columns, origin.values, strict=True))
+        values = tuple(held.get(name) for name in key.parent_columns)
+        if origin.spot.table == key.parent and tuple(map(str, values)) == tuple(map(str, choice.values)):
+            return origin.spot, values
+    return None

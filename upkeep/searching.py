@@ -1,5 +1,6 @@
 """Looking through older backups, newest first, for the parents that orphans miss, and for what those miss in turn."""
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
@@ -19,16 +20,12 @@ from upkeep.provenance import JUDGEMENTS, Glimpse, Image, Judgement, image_of
 from upkeep.recall import MOST, Memory
 from upkeep.returning import ByText, Returning
 from upkeep.rulings import rulings
-from upkeep.sightings import Missed, kept_since, missed_by, seen_in
+from upkeep.same_rows import SameRows
+from upkeep.sightings import Missed, as_held, as_there, missed_by, seen_in
 from upkeep.sought import Line, Sought
-from upkeep.spilled import Form
 from upkeep.spilled_mapping import TEXTS, SpilledMapping
 from upkeep.tombstones import tombstones
 
-_IN_A_BACKUP: Form[tuple[str, Spot]] = Form(
-    lambda one: (one[0], SPOTS.plain(one[1])), lambda plain: (plain[0], SPOTS.made(plain[1]))
-)
-_ANSWERS: Form[bool] = Form(lambda answer: (answer,), lambda plain: plain[0])
 ALSO_OTHERS = "other rows would take it for their parent, for which that is not proven"
 
 
@@ -77,7 +74,6 @@ class _Search:
         }
         self._sought = Sought(self._keys)
         self._listed: set[str] = set()
-        self._kept = SpilledMapping(_IN_A_BACKUP, _ANSWERS)
         self._returning = Returning(lost)
         self._judgements = Judgements(now, self._sought, self._rulings, self._returning)
         self._proven: Mapping[Spot, Judgement] = {}
@@ -133,59 +129,61 @@ class _Search:
 
     def _look(self, reading: Reading, backup: Older) -> None:
         """What one backup shows of all that was added; of what is decided already too, for ties."""
-        parents = ByText()
+        parents, same = ByText(), SameRows(reading, self._now, self._put_back, self._proven)
         absent: dict[Missed, bool] = {}
         for piece in self._sought.of_this_turn():
-            seen = seen_in(reading, self._now, self._keys, [line.missed for line in piece])
+            seen = seen_in(reading, self._now, self._keys, [line.missed for line in piece], same)
             told = []
             for line in piece:
                 name, _, values = line.missed
                 image = seen.parents.get((name, values))
                 if image:
                     parents.add(self._keys[name], image)
-                    told.append(self._shown(reading, line, backup.backup, image, seen.pointing))
+                    told.append(self._shown(same, line, backup.backup, image, seen.pointing))
                     continue
                 if line.is_open:
                     told.append(self._with_glimpse(line, backup.backup, None, seen.pointing))
                 if backup.memory and len(absent) <= MOST:
                     absent[line.missed] = line.missed in seen.pointing
             self._sought.tell(told)
-        self._tie_by_value(backup.backup, parents)
+        self._tie_by_value(reading, backup.backup, parents)
         if backup.memory and len(absent) <= MOST:
             backup.memory.keep(absent)
 
-    def _shown(self, reading: Reading, line: Line, backup: str, image: Image, pointing: Collection[Missed]) -> Line:
+    def _shown(self, same: SameRows, line: Line, backup: str, image: Image, pointing: Collection[Missed]) -> Line:
         line = line._replace(ties=self._sought.with_tie(line.ties, image.spot), shown_in=backup)
         if not line.is_open:
             return line
-        return self._with_glimpse(line, backup, self._told(reading, line, backup, image), pointing)
+        is_asked = not _points(line, backup, pointing) or self._is_otherwise(line, image)
+        told = replace(image, is_kept=same.kept(image.spot)) if is_asked else image
+        return self._with_glimpse(line, backup, told, pointing)
 
     def _with_glimpse(self, line: Line, backup: str, parent: Image | None, pointing: Collection[Missed]) -> Line:
-        points = line.missed in pointing or (line.since is not None and backup >= line.since)
+        points = _points(line, backup, pointing)
         story = self._sought.with_glimpse(line.story, Glimpse(backup, parent, points))
         asks = self._rulings.needs_no_proof(line.missed.key) and not any(g.parent for g in self._sought.glimpses(story))
         return line._replace(story=story, is_open=points or asks)
 
-    def _told(self, reading: Reading, line: Line, backup: str, image: Image) -> Image:
-        """The image; where a newer backup has it otherwise, with whether its number can have been given again."""
+    def _is_otherwise(self, line: Line, image: Image) -> bool:
+        """Has a newer backup the row otherwise?"""
         newer = next((one.parent for one in self._sought.glimpses(line.story) if one.parent), None)
-        if newer is None or newer.values == image.values:
-            return image
-        asked = backup, image.spot
-        if asked not in self._kept:
-            self._kept[asked] = kept_since(reading, self._now, image, self._put_back())
-        return replace(image, is_kept=self._kept[asked])
+        return newer is not None and newer.values != image.values
 
-    def _tie_by_value(self, backup: str, parents: ByText) -> None:
+    def _tie_by_value(self, reading: Reading, backup: str, parents: ByText) -> None:
         """Who points from a table that is newer finds by value the rows that were seen for others."""
-        for piece in self._sought.of_this_turn() if parents else ():
-            unseen = [line for line in piece if line.shown_in != backup]
-            found = [parents.row(self._keys[line.missed.key], line.missed.values) for line in unseen]
-            self._sought.tell(
-                line._replace(ties=self._sought.with_tie(line.ties, spot))
-                for line, spot in zip(unseen, found, strict=True)
-                if spot
-            )
+        newer = {name for name, key in self._keys.items() if not as_there(reading, key)} if parents else ()
+        for piece in self._sought.of_this_turn() if newer else ():
+            unseen: dict[str, list[Line]] = defaultdict(list)
+            for line in piece:
+                if line.shown_in != backup and line.missed.key in newer:
+                    unseen[line.missed.key].append(line)
+            for name, several in unseen.items():
+                key = self._keys[name]
+                held = as_held(reading, self._now, key, {line.missed.values for line in several})
+                found = [(line, parents.row(key, held.get(line.missed.values, ()))) for line in several]
+                self._sought.tell(
+                    line._replace(ties=self._sought.with_tie(line.ties, spot)) for line, spot in found if spot
+                )
 
     def remember(self, own: Memory) -> None:
         """What today's own state would show tomorrow of the orphans that were looked for: each misses its parent here.
@@ -249,3 +247,7 @@ class _Search:
         if judged.image is None:
             return Fate(parent, "; ".join(filter(None, [judged.reason, line.ended])))
         return Fate(parent, None if parent else impossible.get(judged.image.spot, ALSO_OTHERS))
+
+
+def _points(line: Line, backup: str, pointing: Collection[Missed]) -> bool:
+    return line.missed in pointing or (line.since is not None and backup >= line.since)

@@ -1,7 +1,7 @@
 """What one database, of today or of a backup, holds of the rows that orphans miss."""
 
 from collections import defaultdict
-from collections.abc import Collection, Container, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -10,10 +10,9 @@ from upkeep.databases import Reading
 from upkeep.fixpoint import Spot
 from upkeep.orphans import among, condition, points_at
 from upkeep.provenance import Image
-from upkeep.rows import images_of
+from upkeep.same_rows import SameRows
 from upkeep.values import Row, in_pieces
 
-_ABOVE = 20
 _NUMBER = "upkeep n"
 """What a query calls the numbers of pointers: so a name that nobody gives."""
 
@@ -71,8 +70,10 @@ def parents_of(reading: Reading, key: ForeignKey, pointers: Collection[Row]) -> 
     return {values: images[0] for values, images in found.items() if len(images) == 1}
 
 
-def seen_in(older: Reading, now: Reading, keys: dict[str, ForeignKey], wanted: Iterable[Missed]) -> Seen:
-    """What an older state shows of rows that are missed ``now``."""
+def seen_in(
+    older: Reading, now: Reading, keys: dict[str, ForeignKey], wanted: Iterable[Missed], same: SameRows
+) -> Seen:
+    """What an older state shows of rows that are missed ``now``, by such as are the ``same`` rows in both."""
     tables = older.catalog().tables
     by_key: dict[str, list[Missed]] = defaultdict(list)
     for missed in wanted:
@@ -83,11 +84,48 @@ def seen_in(older: Reading, now: Reading, keys: dict[str, ForeignKey], wanted: I
         key = as_there(older, keys[name])
         if key is None or not tables[key.parent].locator:
             continue
+        here = now.catalog().tables.get(keys[name].parent)
         for values, image in parents_of(older, key, {missed.values for missed in several}).items():
-            parents[name, values] = image
+            if told := _told_as(here, tables[key.parent], image):
+                parents[name, values] = told
         if tables[key.child].locator == now.catalog().tables[key.child].locator:
-            pointing.update(_pointing(older, key, several))
+            pointed = set(_pointing(older, key, several)).intersection(several)
+            same_rows = same.among(key.child, {missed.row for missed in pointed})
+            pointing.update(missed for missed in pointed if missed.row in same_rows)
     return Seen(parents, frozenset(pointing))
+
+
+def as_held(older: Reading, now: Reading, key: ForeignKey, pointers: Collection[Row]) -> dict[Row, Row]:
+    """What the rows that a child of today points at have in the columns of ``key``, in a state without that child.
+
+    An engine may take for the same what is written otherwise. Where the two sides are not of one kind nobody can say
+    how it would compare them: there each value is given back as it is.
+    """
+    there, child = older.catalog().tables.get(key.parent), now.catalog().tables[key.child]
+    if there is None or not there.locator:
+        return {}
+    if not older.dialect.takes_any and _kinds(there, key.parent_columns) != _kinds(child, key.columns):
+        return {values: values for values in pointers}
+    itself = replace(key, child=key.parent, columns=key.parent_columns)
+    held = {
+        values: dict(zip(image.columns, image.values, strict=True))
+        for values, image in parents_of(older, itself, pointers).items()
+    }
+    return {values: tuple(row[name] for name in key.parent_columns) for values, row in held.items()}
+
+
+def _kinds(table: Table, names: tuple[str, ...]) -> list[str | None]:
+    return [column.kind if (column := table.column(name)) else None for name in names]
+
+
+def _told_as(here: Table | None, there: Table, image: Image) -> Image | None:
+    """The row by what tells rows apart today, which may be other columns than in the backup; None where it has none."""
+    if here is None or here.locator == there.locator:
+        return image
+    held = dict(zip(image.columns, image.values, strict=True))
+    if not here.locator or not {*here.locator} <= held.keys():
+        return None
+    return replace(image, spot=Spot(here.name, tuple(held[name] for name in here.locator)))
 
 
 def as_there(older: Reading, key: ForeignKey) -> ForeignKey | None:
@@ -115,32 +153,3 @@ def _pointing(older: Reading, key: ForeignKey, several: list[Missed]) -> Iterato
             which = among("c", table.locator, relation, dialect)
             for row in older.rows(f"SELECT {columns} FROM {dialect.source(table.name)} AS c WHERE {which}"):
                 yield Missed(str(key), row[:width], row[width:])
-
-
-def kept_since(older: Reading, now: Reading, image: Image, put_back: Container[Spot] = ()) -> bool:
-    """Do rows that were numbered after this one stand today as they did then? Then its number was not given again.
-
-    A generator gives again only what is above all that there is, as SQLite does, or nothing at all (P-53). Rows that
-    were ``put_back`` since do not speak for it: while they were gone it could.
-    """
-    name, row = image.spot
-    there, here = older.catalog().tables[name], now.catalog().tables.get(name)
-    column = there.column(there.locator[0]) if len(there.locator) == 1 else None
-    if column is None or "int" not in column.type.lower() or here is None or here.locator != there.locator:
-        return False
-    dialect, quoted = older.dialect, older.dialect.quote(column.name)
-    with older.chosen(name, there.locator, [row]) as relation:
-        above = f"SELECT c.{quoted} FROM {dialect.source(name)} AS c WHERE c.{quoted} > (SELECT k0 FROM {relation})"
-        following = list(older.rows(f"{above} ORDER BY c.{quoted} LIMIT {_ABOVE}"))
-    stayed = [row for row in following if Spot(name, row) not in put_back]
-    then, today = _by_name(older, there, stayed), _by_name(now, here, stayed)
-    return any(_agree(then[one], today[one]) for one in then.keys() & today.keys())
-
-
-def _by_name(reading: Reading, table: Table, rows: list[Row]) -> dict[Row, dict[str, object]]:
-    images = images_of(reading, table, rows)
-    return {row: dict(zip(table.stored, image, strict=True)) for row, image in images.items()}
-
-
-def _agree(then: dict[str, object], today: dict[str, object]) -> bool:
-    return all(then[name] == today[name] for name in then.keys() & today.keys())

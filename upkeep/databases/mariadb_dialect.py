@@ -27,6 +27,7 @@ class MariadbDialect:
     """MariaDB's spelling for the tables of one database and those of others that its keys point at."""
 
     keeps_values: bool = False  # a temporary table loses ZEROFILL
+    takes_any: bool = False
     beside_writers: str = ""
 
     def __init__(self, relations: Mapping[str, Relation], rounded: Collection[tuple[str, str]] = ()) -> None:

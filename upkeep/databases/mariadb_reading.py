@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from io import StringIO
 
+import pymysql
+
 from upkeep.catalog import Catalog, ForeignKey, Part
 from upkeep.databases import Counter, TableCount
 from upkeep.databases.making_nothing import MakingNothing
@@ -14,10 +16,12 @@ from upkeep.databases.mariadb_asking import Conversation, quoted
 from upkeep.databases.mariadb_catalog import Look, look
 from upkeep.databases.mariadb_dialect import MariadbDialect
 from upkeep.databases.mariadb_drafts import draft_ondelete
+from upkeep.databases.mariadb_errors import code_of, refusal_of
 from upkeep.databases.mariadb_health import read_complaints
 from upkeep.databases.mariadb_keys import judge_key
 from upkeep.databases.mariadb_parts import read_parts
 from upkeep.databases.mariadb_shapes import Kind
+from upkeep.databases.own_words import unaskable
 from upkeep.drafts import Draft
 from upkeep.orphans import Known, counting
 from upkeep.values import Row, Value
@@ -74,6 +78,15 @@ class MariadbReading(MakingNothing):
     def rows(self, sql: str) -> Iterator[Row]:
         """Raw rows: each value as the text that the server prints, as bytes where it keeps bytes, or None."""
         return self._conversation.streamed(sql)
+
+    def asked(self, sql: str) -> Iterator[Row]:
+        """The same; of what the server says against it its number is told."""
+        try:
+            yield from self.rows(sql)
+        except (pymysql.ProgrammingError, pymysql.OperationalError) as fault:
+            if refusal_of(fault, self._database) is not None:
+                raise
+            raise unaskable(f"the server's error {code_of(fault)}") from None
 
     def known(self, key: ForeignKey) -> None:
         """Nothing: the server looks a parent up quickly enough."""

@@ -50,6 +50,7 @@ class PostgresqlDialect:
     """PostgreSQL's spelling for the tables of one database."""
 
     keeps_values: bool = True
+    takes_any: bool = False
     beside_writers: str = "postgresql_concurrently=True"
 
     def __init__(self, relations: Mapping[str, Relation]) -> None:

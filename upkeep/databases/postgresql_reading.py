@@ -5,10 +5,12 @@ from contextlib import contextmanager
 from io import StringIO
 from typing import Any
 
+import psycopg
 from psycopg import Connection
 
 from upkeep.catalog import Catalog, ForeignKey, Part
 from upkeep.databases import Counter, TableCount
+from upkeep.databases.own_words import unaskable
 from upkeep.databases.postgresql_asking import fetched, quoted, room_for, settle, streamed
 from upkeep.databases.postgresql_catalog import Look, look
 from upkeep.databases.postgresql_counters import read_counters
@@ -78,6 +80,16 @@ class PostgresqlReading:
     def rows(self, sql: str) -> Iterator[Row]:
         """Raw rows: each value as the text that PostgreSQL prints, or None."""
         return streamed(self._connection, sql)
+
+    def asked(self, sql: str) -> Iterator[Row]:
+        """The same; of what the server says against it only what holds names is told (42: no such column)."""
+        try:
+            yield from self.rows(sql)
+        except psycopg.Error as fault:
+            if not (state := fault.sqlstate or "").startswith(("21", "22", "25006", "42")):
+                raise
+            told = state.startswith("42") and fault.diag.message_primary
+            raise unaskable(told or f"the server's error {state}") from None
 
     def known(self, key: ForeignKey) -> None:
         """Nothing: the server looks a parent up quickly enough."""

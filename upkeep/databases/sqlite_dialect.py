@@ -14,6 +14,7 @@ class SqliteDialect:
     """SQLite's spelling. Columns must be asked with their alias: a bare unknown name in quotes becomes a string."""
 
     keeps_values: bool = True
+    takes_any: bool = True
     beside_writers: str = ""
 
     def quote(self, name: str) -> str:

@@ -59,6 +59,9 @@ class Reading(Protocol):
     def rows(self, sql: str) -> Iterator[Row]:
         """Raw rows of a query, streamed; other queries may be asked before it is exhausted."""
 
+    def asked(self, sql: str) -> Iterator[Row]:
+        """Raw rows of a query that a person has written; raises Refused where it cannot be asked."""
+
     def known(self, key: ForeignKey) -> Known | None:
         """A quick way to pass over child rows that find their parent; None where it would save nothing."""
 
