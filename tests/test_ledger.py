@@ -597,7 +597,7 @@ def test_the_guides_verifier_needs_head_or_key_for_what_ours_needs_them(
 def test_the_guides_verifier_is_as_short_as_the_guide_says() -> None:
     program, more = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), flags=re.S)
     assert "These thirty lines" in GUIDE.read_text(encoding="utf-8")
-    assert [sum(map(bool, part.splitlines())) for part in (program, more)] == [30, 12]
+    assert [sum(map(bool, part.splitlines())) for part in (program, more)] == [30, 24]
 
 
 def test_a_proof_that_was_edited_is_noticed(tmp_path: Path) -> None:
@@ -610,7 +610,7 @@ def test_a_proof_that_was_edited_is_noticed(tmp_path: Path) -> None:
     proof.write_text(json.dumps(json.loads(proof.read_text()) | {"seconds": 0.5}))
     said = upkeep("ledger", "verify", "--json")
     named = proof.relative_to(place.store).as_posix()
-    assert (said.code, said.document["broken"]) == (4, [f"{named} is not what the receipts say of that proof"])
+    assert (said.code, said.document["broken"]) == (4, [f"{named} is not what receipt 3 says of that proof"])
     assert guides_verifier(place.store, alone=False).returncode == 1
 
 

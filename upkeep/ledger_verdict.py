@@ -31,6 +31,23 @@ class Named:
     number: int
 
 
+@dataclass(frozen=True)
+class Mark:
+    """What calls a backup verified, as receipt ``number`` has it: its SHA-256, None where nothing may."""
+
+    sha256: str | None
+    number: int
+
+
+@dataclass(frozen=True)
+class Dump:
+    """What a backup brings back, as receipt ``number`` has it: its name beside the manifest, and its size there."""
+
+    file: str
+    bytes: int
+    number: int
+
+
 @dataclass
 class Books:
     """What a chain has said so far, receipt by receipt."""
@@ -46,7 +63,8 @@ class Books:
     runs: set[str] = field(default_factory=set)
     pruned: set[str] = field(default_factory=set)
     named: dict[str, Named] = field(default_factory=dict)
-    marks: dict[str, set[str]] = field(default_factory=dict)
+    marks: dict[str, Mark] = field(default_factory=dict)
+    dumps: dict[str, Dump] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
     _ids: set[str] = field(default_factory=set)
     _knows_open: bool = True
@@ -110,16 +128,27 @@ class Books:
         self.runs |= {run, *receipt.open}
         if kind == "pruning":
             self._prune(receipt.contents.get("removed"), number)
-        self._mark(receipt.contents.get("backup"), receipt.contents.get("proof"))
+        self._follow_backup(receipt, number)
         for one in receipt.evidence:
             self._name(one, number)
 
-    def _mark(self, backup: object, proof: object) -> None:
-        """Which record calls a backup verified, by its SHA-256: one that was found damaged may be proven once more."""
-        name = backup.get("id") if isinstance(backup, dict) else backup
-        mark = proof.get("verified_sha256") if isinstance(proof, dict) else None
-        if isinstance(name, str) and isinstance(mark, str):
-            self.marks.setdefault(name, set()).add(mark)
+    def _follow_backup(self, receipt: Receipt, number: int) -> None:
+        """The last receipt that speaks of a backup says whether it is called verified: one may be found damaged."""
+        backup, proof = receipt.contents.get("backup"), receipt.contents.get("proof")
+        said = backup if isinstance(backup, dict) else {"id": backup}
+        name, file, size = said.get("id"), said.get("location"), said.get("stored_bytes")
+        if not isinstance(name, str):
+            return
+        if isinstance(file, str) and isinstance(size, int):
+            self.dumps[name] = Dump(file.rpartition("/")[2], size, number)
+        if isinstance(backup, dict) or isinstance(proof, dict):  # a receipt of its use says nothing of its proof
+            self._mark(name, proof.get("verified_sha256") if isinstance(proof, dict) else None, number)
+
+    def _mark(self, backup: str, sha256: object, number: int) -> None:
+        before, mark = self.marks.get(backup), Mark(sha256 if isinstance(sha256, str) else None, number)
+        if before and None not in (before.sha256, mark.sha256) and before.sha256 != mark.sha256:
+            self._say(number, f"calls backup {backup} verified otherwise than receipt {before.number}")
+        self.marks[backup] = mark
 
     def _prune(self, removed: object, number: int) -> None:
         if isinstance(removed, list) and all(isinstance(backup, str) for backup in removed):
@@ -177,10 +206,13 @@ class LedgerVerdict:
         return self.anchored_to > 0
 
 
-def verdict_of(books: Books, evidence: Iterable[str], held: Anchor = NOT_HELD) -> LedgerVerdict:
+def verdict_of(
+    books: Books, evidence: Iterable[str], held: Anchor = NOT_HELD, told: Iterable[str] = ()
+) -> LedgerVerdict:
     """The verdict on a chain that was read to its end; ``evidence`` is what is wrong with the files that it names.
 
-    ``held`` is how far the store itself holds it: what it says of a receipt that cannot be read counts for nothing.
+    ``told`` is what else a person should know of the store. ``held`` is how far the store itself holds it: what it says
+    of a receipt that cannot be read counts for nothing.
     """
     demand = books.demand
     broken = [*books.broken, *evidence]
@@ -196,7 +228,7 @@ def verdict_of(books: Books, evidence: Iterable[str], held: Anchor = NOT_HELD) -
         open=tuple(sorted(books.open)),
         signed=None if demand.signed is None else books.number > 0 and not books.ill_signed,
         anchored_to=max(books.anchored_to, held.number),
-        told=tuple(_told(books, held)),
+        told=(*told, *_told(books, held)),
         held=held,
     )
 
