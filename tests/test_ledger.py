@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 from threading import Barrier
@@ -231,15 +231,16 @@ def truncate_a_run_with_its_evidence(root: Path) -> None:
     shutil.rmtree(root / f"main/repairs/{RUNS[2]}")
 
 
-def rechain(root: Path) -> None:
+def rechain(root: Path, signer: Signer | None = None) -> None:
     """The whole chain written anew with another content, as anybody can who may write to the store."""
     before = START
     for number in range(1, 7):
         path = object_of(root, number)
-        link = link_of(path.read_bytes())
-        forged = link.receipt.model_copy(update={"contents": {"rows": 0}, "before": before, "signed_by": None})
+        signed_by = signer.name if signer else None
+        changes = {"contents": {"rows": 0}, "before": before, "signed_by": signed_by}
+        forged = link_of(path.read_bytes()).receipt.model_copy(update=changes)
         before = forged.hash
-        path.write_bytes(Link(forged).content)
+        path.write_bytes(Link(forged, signer.sign(before) if signer else None).content)
 
 
 NOTICED = (
@@ -340,6 +341,34 @@ def test_a_ledger_that_was_signed_later_is_trusted_from_there(store: Store, keys
     write(store, "ended", RUNS[0], signer=keys[0])
     assert judged(store, signed=keys[1].verify).broken == ("receipt 1 is not signed",)
     assert judged(store, signed=keys[1].verify, signed_from=2).signed is True
+
+
+def test_a_key_that_was_taken_out_of_use_signs_nothing_after_the_head_that_was_noted(
+    store: Store, root: Path, keys: tuple[Signer, Keys], tmp_path: Path
+) -> None:
+    """The guide's words for it: the new key alone from there on, and the head for what the old one has signed."""
+    old, (private, public) = keys[0], key_files(tmp_path, "new")
+    links = [write(store, kind, RUNS[0], signer=old) for kind in ("begun", "ended")]
+    asked = {"signed": keys_from(public).verify, "signed_from": 3, "head": links[-1].hash}
+    links += [write(store, kind, RUNS[1], signer=signer_from(private)) for kind in ("begun", "ended")]
+    found = judged(store, **asked)
+    assert (found.broken, found.signed, found.anchored_to) == ((), True, 2)
+    forged = Link(links[3].receipt.model_copy(update={"contents": {"rows": 0}, "signed_by": old.name}))
+    object_of(root, 4).write_bytes(Link(forged.receipt, old.sign(forged.hash)).content)
+    assert judged(store, **asked).broken == (f"receipt 4 is not signed by a key that is trusted (it names {old.name})",)
+
+
+def test_a_clock_that_was_set_back_is_told(store: Store) -> None:
+    """A run of that clock stands on the page of another period."""
+    for hours in (0, -1, 0, -1000):
+        when = NOW + timedelta(hours=hours)
+        write_receipt(store, "main", "backup", run="shell", now=when, contents={"rows": 3})
+    found = judged(store)
+    told = [line for line in found.told if "clock" in line]
+    assert (found.intact, len(told)) == (True, 1)
+    assert told[0].startswith(
+        "receipt 4 was written on 2026-02-18T10:00:00Z by its clock, and the one before it on 2026-04-01"
+    )
 
 
 def test_an_older_head_anchors_what_came_up_to_it(store: Store) -> None:
@@ -592,6 +621,9 @@ def test_the_guides_verifier_needs_head_or_key_for_what_ours_needs_them(
     head = three_runs(store, signer_from(private))[-1].hash
     rechain(root)
     assert [guides_verifier(root, *given).returncode for given in ([], [head], ["", str(public)])] == [0, 1, 1]
+    assert guides_verifier(root, "", str(public)).stderr.startswith(f"{object_of(root, 1)} TypeError")
+    rechain(root, signer_from(key_files(tmp_path, "stranger")[0]))
+    assert guides_verifier(root, "", str(public)).stderr == f"{object_of(root, 1)} InvalidSignature \n"
 
 
 def test_the_guides_verifier_is_as_short_as_the_guide_says() -> None:

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from upkeep.anchors import NOT_HELD, Anchor
 from upkeep.ledger import ENDS, STAGES, START, Evidence, Kind, Link, Receipt, link_of, number_of, opened
 
+_CLOCKS_DIFFER = timedelta(hours=1)
 Signed = Callable[[str | None, str, str | None], bool]
 """Is this, by the key of this name, the signature of a receipt with this hash?"""
 
@@ -57,6 +59,8 @@ class Books:
     number: int = 0
     head: str = START
     first_written: str = ""
+    last_written: str = ""
+    set_back: list[tuple[int, str, str]] = field(default_factory=list)
     anchored_to: int = 0
     ill_signed: int = 0
     open: dict[str, Kind] = field(default_factory=dict)
@@ -100,7 +104,9 @@ class Books:
         self._follow(receipt, number)
         self._ids.add(receipt.id)
         self.number, self.head = number, link.hash
-        self.first_written = self.first_written or receipt.written
+        if _is_set_back(self.last_written, receipt.written):
+            self.set_back.append((number, receipt.written, self.last_written))
+        self.first_written, self.last_written = self.first_written or receipt.written, receipt.written
         if link.hash == self.demand.head:
             self.anchored_to = number
 
@@ -109,9 +115,11 @@ class Books:
         before = len(self.broken)
         if (name is None) != (signature is None):
             self._say(number, "names a key and has no signature, or the other way round")
-        elif self.demand.signed and number >= self.demand.signed_from and signature is None:
+        elif self.demand.signed is None or number < self.demand.signed_from:
+            return  # a key that is not trusted any more has signed it, or none
+        elif signature is None:
             self._say(number, "is not signed")
-        elif self.demand.signed and signature and not self.demand.signed(name, link.hash, signature):
+        elif not self.demand.signed(name, link.hash, signature):
             self._say(number, f"is not signed by a key that is trusted (it names {name})")
         self.ill_signed += len(self.broken) - before
 
@@ -233,7 +241,20 @@ def verdict_of(
     )
 
 
+def _is_set_back(before: str, after: str) -> bool:
+    """Was the clock set back between two receipts? Those of two machines may differ a little."""
+    try:
+        return datetime.fromisoformat(before) - datetime.fromisoformat(after) > _CLOCKS_DIFFER
+    except (ValueError, TypeError):
+        return False
+
+
 def _told(books: Books, held: Anchor) -> Iterable[str]:
+    for number, written, before in books.set_back:
+        yield (
+            f"receipt {number} was written on {written} by its clock, and the one before it on {before}: a clock was "
+            "wrong or set back, and a page of a period goes by these days"
+        )
     if books.demand.signed is None:
         yield (
             "signatures were not asked for (--keys): without them who can write to the store could write the whole "
