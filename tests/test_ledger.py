@@ -684,7 +684,9 @@ def test_a_restore_from_a_store_that_takes_no_receipt_counts_and_says_so(tmp_pat
     object_of(place.store, 2).write_bytes(b"{}")
     said = upkeep("restore", "latest", "--to", f"sqlite:///{tmp_path / 'again.db'}", "--json")
     assert said.code == 0
-    assert said.document["remarks"][0].startswith("no receipt of this was written: the end of the ledger")
+    unread, unwritten = said.document["remarks"]
+    assert unread.startswith("main/ledger/00000002.json is no receipt")
+    assert unwritten.startswith("no receipt of this was written: the end of the ledger")
 
 
 def test_a_copy_of_the_store_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

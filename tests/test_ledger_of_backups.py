@@ -109,20 +109,46 @@ def test_a_ledger_that_takes_no_receipt_costs_a_good_backup_nothing(place: Place
     assert (older / "verified.json").exists()
 
 
+def planted(place: Place, run: str) -> Path:
+    """The older backup once more, under a new name and as if this run had made it: now it is the newest."""
+    older, *_ = backups(place)
+    folder = older.with_name("29990101T020000Z-abcdef01")
+    shutil.copytree(older, folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest |= {"id": folder.name, "dump": f"main/backups/{folder.name}/dump.zstd", "run": run}
+    manifest |= {"taken": "2999-01-01T02:00:00Z"}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
 @pytest.mark.parametrize("made_by", ["shell", "a run that has ended"])
 def test_a_backup_that_stands_in_no_receipt_is_told(place: Place, made_by: str) -> None:
     """A command or a run that was killed leaves such a one too, so it is no damage."""
-    older, _ = backups(place)
-    planted = older.with_name("29990101T020000Z-abcdef01")
-    shutil.copytree(older, planted)
-    manifest = json.loads((planted / "manifest.json").read_text())
-    run = "shell" if made_by == "shell" else upkeep("maintain", "--json").document["run"]
-    manifest |= {"id": planted.name, "dump": f"main/backups/{planted.name}/dump.zstd", "run": run}
-    (planted / "manifest.json").write_text(json.dumps(manifest))
+    strange = planted(place, "shell" if made_by == "shell" else upkeep("maintain", "--json").document["run"])
     assert broken(place) == []
-    told = [line for line in upkeep("ledger", "verify", "--json").document["told"] if planted.name in line]
+    told = [line for line in upkeep("ledger", "verify", "--json").document["told"] if strange.name in line]
     assert told == [
-        f"backup {planted.name} stands in no receipt: what made it was killed, or somebody else put it there; "
-        f"`upkeep verify {planted.name}` puts it on record"
+        f"backup {strange.name} stands in no receipt: what made it was killed, or somebody else put it there; "
+        f"`upkeep verify {strange.name}` puts it on record"
     ]
-    assert f"in no receipt: {name_in(place, planted)}/manifest.json" in guides_verifier(place.store, alone=False).stdout
+    assert f"in no receipt: {name_in(place, strange)}/manifest.json" in guides_verifier(place.store, alone=False).stdout
+
+
+def test_what_stands_in_no_receipt_is_restored_with_a_word_and_not_put_on_record_by_that(
+    place: Place, tmp_path: Path
+) -> None:
+    strange = planted(place, "shell")
+    said = upkeep("restore", "latest", "--to", f"sqlite:///{tmp_path / 'again.db'}", "--json")
+    assert (said.code, said.document["restored"]) == (0, strange.name)
+    told = f"backup {strange.name} stands in no receipt: what made it was killed, or somebody else put it there"
+    assert said.document["remarks"] == [told]
+    assert any(line.startswith(told) for line in upkeep("ledger", "verify", "--json").document["told"])
+
+
+def test_a_manifest_that_was_changed_is_told_where_it_is_restored(place: Place, tmp_path: Path) -> None:
+    older, _ = backups(place)
+    manifest = older / "manifest.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"place": "elsewhere"}))
+    said = upkeep("restore", older.name, "--to", f"sqlite:///{tmp_path / 'again.db'}", "--json")
+    assert said.code == 0
+    assert said.document["remarks"] == [f"backup {older.name} is not what receipt 1 says: its manifest was changed"]

@@ -21,7 +21,7 @@ from upkeep.equipment import Equipment, equip
 from upkeep.errors import Damaged, Refused, UpkeepError
 from upkeep.holds import hold_for
 from upkeep.manifests import Backup, Manifest, Proof, find_backup, list_backups, newest_first
-from upkeep.proofs import manifest_evidence, mark_of
+from upkeep.proofs import manifest_evidence, mark_of, receipt_of
 from upkeep.pruning import judge_store, remove_old
 from upkeep.receipts import write_receipt
 from upkeep.settings import Settings
@@ -156,7 +156,7 @@ def restore(
     ]
     document = {"restored": manifest.id, "rows": manifest.census.rows, "seconds": round(seconds, 3), "checks": checks}
     contents = restored(manifest, target.identity(), seconds, len(against))
-    remarks = (*remarks, *_attested(store, settings, manifest, contents))
+    remarks = (*remarks, *_attested(store, settings, manifest, contents, _against_the_ledger(store, manifest)))
     document["remarks"] = list(remarks)
     document["companions"] = [one.model_dump() for one in manifest.companions]
     beside = [one.told(store.url) for one in manifest.companions]
@@ -167,10 +167,23 @@ def restore(
     say(as_json, document, "\n".join((f"{told}, equal to the manifest", *remarks, *beside)))
 
 
-def _attested(store: Store, settings: Settings, manifest: Manifest, contents: Contents) -> tuple[str, ...]:
+def _against_the_ledger(store: Store, manifest: Manifest) -> tuple[str, ...]:
+    """Why this may be none of our backups; in an emergency it comes back all the same, and the ledger may be gone."""
+    try:
+        number = receipt_of(store, manifest)
+    except Damaged as fault:
+        return (fault.message,)
+    told = f"backup {manifest.id} stands in no receipt: what made it was killed, or somebody else put it there"
+    return () if number else (told,)
+
+
+def _attested(
+    store: Store, settings: Settings, manifest: Manifest, contents: Contents, doubts: tuple[str, ...]
+) -> tuple[str, ...]:
     """Write the receipt of a restore; where that cannot be done the restore counts all the same, and it is told.
 
-    In an emergency the store may be a copy that nobody can write to.
+    In an emergency the store may be a copy that nobody can write to. A manifest in doubt is not named, so that its use
+    does not put it on record.
     """
     try:
         write_receipt(
@@ -180,13 +193,13 @@ def _attested(store: Store, settings: Settings, manifest: Manifest, contents: Co
             run="shell",
             now=utc_now(),
             contents=contents,
-            evidence=[manifest_evidence(store, manifest)],
+            evidence=() if doubts else [manifest_evidence(store, manifest)],
             signer=signer_from(settings.ledger_key_file) if settings.ledger_key_file else None,
             hold=hold_for(settings.ledger_lock, settings.ledger_lock_days, utc_now()),
         )
     except UpkeepError as fault:
-        return (f"no receipt of this was written: {fault.message}",)
-    return ()
+        return (*doubts, f"no receipt of this was written: {fault.message}")
+    return doubts
 
 
 def _against(manifest: Manifest, restored: Database) -> tuple[str, ...]:
