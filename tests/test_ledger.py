@@ -156,6 +156,15 @@ def add_evidence(root: Path) -> None:
     (root / f"main/evidence/{RUNS[1]}/report.json").write_text("{}")
 
 
+def add_what_is_of_no_run(root: Path) -> None:
+    (root / "main/evidence/summary.html").write_text("all is well")
+
+
+def add_a_folder_of_no_run(root: Path) -> None:
+    (root / "main/repairs/quarter").mkdir()
+    (root / "main/repairs/quarter/summary.html").write_text("all is well")
+
+
 def append(root: Path, kind: Kind, run: str, contents: dict[str, Any], *evidence: Evidence) -> None:
     """One more receipt that fits the chain, as anybody can write it who may write to the store."""
     store = open_store(root.as_uri())
@@ -257,6 +266,8 @@ NOTICED = (
     edit_evidence,
     remove_evidence,
     add_evidence,
+    add_what_is_of_no_run,
+    add_a_folder_of_no_run,
     edit_evidence_and_name_it_anew,
     name_evidence_with_another_size,
     remove_evidence_and_say_it_was_pruned,
@@ -601,7 +612,8 @@ def test_the_guides_verifier_finds_a_whole_ledger_whole(store: Store, root: Path
     assert subprocess.run(here, cwd=root / "main", capture_output=True, timeout=60, check=False).returncode == 0
 
 
-ADDED = (add_evidence, truncate_a_run, truncate_a_run_but_not_its_backup)
+ADDED = (add_evidence, add_what_is_of_no_run, add_a_folder_of_no_run)
+CUT_OFF = (truncate_a_run, truncate_a_run_but_not_its_backup)
 
 
 @pytest.mark.parametrize("forge", NOTICED)
@@ -609,8 +621,8 @@ def test_the_guides_verifier_notices_tampering(store: Store, root: Path, forge: 
     """Thirty lines without head or key; what only adds files, or cuts whole runs off their files, the lines behind."""
     head = three_runs(store)[-1].hash
     forge(root)
-    assert guides_verifier(root).returncode == (forge not in ADDED)
-    assert guides_verifier(root, head).returncode == (forge is not add_evidence)
+    assert guides_verifier(root).returncode == (forge not in (*ADDED, *CUT_OFF))
+    assert guides_verifier(root, head).returncode == (forge not in ADDED)
     assert guides_verifier(root, alone=False).returncode == 1
 
 
@@ -629,7 +641,7 @@ def test_the_guides_verifier_needs_head_or_key_for_what_ours_needs_them(
 def test_the_guides_verifier_is_as_short_as_the_guide_says() -> None:
     program, more = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), flags=re.S)
     assert "These thirty lines" in GUIDE.read_text(encoding="utf-8")
-    assert [sum(map(bool, part.splitlines())) for part in (program, more)] == [30, 24]
+    assert [sum(map(bool, part.splitlines())) for part in (program, more)] == [30, 25]
 
 
 def test_a_proof_that_was_edited_is_noticed(tmp_path: Path) -> None:
