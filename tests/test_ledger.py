@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 from threading import Barrier
@@ -156,6 +156,15 @@ def add_evidence(root: Path) -> None:
     (root / f"main/evidence/{RUNS[1]}/report.json").write_text("{}")
 
 
+def add_what_is_of_no_run(root: Path) -> None:
+    (root / "main/evidence/summary.html").write_text("all is well")
+
+
+def add_a_folder_of_no_run(root: Path) -> None:
+    (root / "main/repairs/quarter").mkdir()
+    (root / "main/repairs/quarter/summary.html").write_text("all is well")
+
+
 def append(root: Path, kind: Kind, run: str, contents: dict[str, Any], *evidence: Evidence) -> None:
     """One more receipt that fits the chain, as anybody can write it who may write to the store."""
     store = open_store(root.as_uri())
@@ -231,15 +240,16 @@ def truncate_a_run_with_its_evidence(root: Path) -> None:
     shutil.rmtree(root / f"main/repairs/{RUNS[2]}")
 
 
-def rechain(root: Path) -> None:
+def rechain(root: Path, signer: Signer | None = None) -> None:
     """The whole chain written anew with another content, as anybody can who may write to the store."""
     before = START
     for number in range(1, 7):
         path = object_of(root, number)
-        link = link_of(path.read_bytes())
-        forged = link.receipt.model_copy(update={"contents": {"rows": 0}, "before": before, "signed_by": None})
+        signed_by = signer.name if signer else None
+        changes = {"contents": {"rows": 0}, "before": before, "signed_by": signed_by}
+        forged = link_of(path.read_bytes()).receipt.model_copy(update=changes)
         before = forged.hash
-        path.write_bytes(Link(forged).content)
+        path.write_bytes(Link(forged, signer.sign(before) if signer else None).content)
 
 
 NOTICED = (
@@ -256,6 +266,8 @@ NOTICED = (
     edit_evidence,
     remove_evidence,
     add_evidence,
+    add_what_is_of_no_run,
+    add_a_folder_of_no_run,
     edit_evidence_and_name_it_anew,
     name_evidence_with_another_size,
     remove_evidence_and_say_it_was_pruned,
@@ -340,6 +352,34 @@ def test_a_ledger_that_was_signed_later_is_trusted_from_there(store: Store, keys
     write(store, "ended", RUNS[0], signer=keys[0])
     assert judged(store, signed=keys[1].verify).broken == ("receipt 1 is not signed",)
     assert judged(store, signed=keys[1].verify, signed_from=2).signed is True
+
+
+def test_a_key_that_was_taken_out_of_use_signs_nothing_after_the_head_that_was_noted(
+    store: Store, root: Path, keys: tuple[Signer, Keys], tmp_path: Path
+) -> None:
+    """The guide's words for it: the new key alone from there on, and the head for what the old one has signed."""
+    old, (private, public) = keys[0], key_files(tmp_path, "new")
+    links = [write(store, kind, RUNS[0], signer=old) for kind in ("begun", "ended")]
+    asked = {"signed": keys_from(public).verify, "signed_from": 3, "head": links[-1].hash}
+    links += [write(store, kind, RUNS[1], signer=signer_from(private)) for kind in ("begun", "ended")]
+    found = judged(store, **asked)
+    assert (found.broken, found.signed, found.anchored_to) == ((), True, 2)
+    forged = Link(links[3].receipt.model_copy(update={"contents": {"rows": 0}, "signed_by": old.name}))
+    object_of(root, 4).write_bytes(Link(forged.receipt, old.sign(forged.hash)).content)
+    assert judged(store, **asked).broken == (f"receipt 4 is not signed by a key that is trusted (it names {old.name})",)
+
+
+def test_a_clock_that_was_set_back_is_told(store: Store) -> None:
+    """A run of that clock stands on the page of another period."""
+    for hours in (0, -1, 0, -1000):
+        when = NOW + timedelta(hours=hours)
+        write_receipt(store, "main", "backup", run="shell", now=when, contents={"rows": 3})
+    found = judged(store)
+    told = [line for line in found.told if "clock" in line]
+    assert (found.intact, len(told)) == (True, 1)
+    assert told[0].startswith(
+        "receipt 4 was written on 2026-02-18T10:00:00Z by its clock, and the one before it on 2026-04-01"
+    )
 
 
 def test_an_older_head_anchors_what_came_up_to_it(store: Store) -> None:
@@ -572,7 +612,8 @@ def test_the_guides_verifier_finds_a_whole_ledger_whole(store: Store, root: Path
     assert subprocess.run(here, cwd=root / "main", capture_output=True, timeout=60, check=False).returncode == 0
 
 
-ADDED = (add_evidence, truncate_a_run, truncate_a_run_but_not_its_backup)
+ADDED = (add_evidence, add_what_is_of_no_run, add_a_folder_of_no_run)
+CUT_OFF = (truncate_a_run, truncate_a_run_but_not_its_backup)
 
 
 @pytest.mark.parametrize("forge", NOTICED)
@@ -580,8 +621,8 @@ def test_the_guides_verifier_notices_tampering(store: Store, root: Path, forge: 
     """Thirty lines without head or key; what only adds files, or cuts whole runs off their files, the lines behind."""
     head = three_runs(store)[-1].hash
     forge(root)
-    assert guides_verifier(root).returncode == (forge not in ADDED)
-    assert guides_verifier(root, head).returncode == (forge is not add_evidence)
+    assert guides_verifier(root).returncode == (forge not in (*ADDED, *CUT_OFF))
+    assert guides_verifier(root, head).returncode == (forge not in ADDED)
     assert guides_verifier(root, alone=False).returncode == 1
 
 
@@ -592,12 +633,15 @@ def test_the_guides_verifier_needs_head_or_key_for_what_ours_needs_them(
     head = three_runs(store, signer_from(private))[-1].hash
     rechain(root)
     assert [guides_verifier(root, *given).returncode for given in ([], [head], ["", str(public)])] == [0, 1, 1]
+    assert guides_verifier(root, "", str(public)).stderr.startswith(f"{object_of(root, 1)} TypeError")
+    rechain(root, signer_from(key_files(tmp_path, "stranger")[0]))
+    assert guides_verifier(root, "", str(public)).stderr == f"{object_of(root, 1)} InvalidSignature \n"
 
 
 def test_the_guides_verifier_is_as_short_as_the_guide_says() -> None:
     program, more = re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), flags=re.S)
     assert "These thirty lines" in GUIDE.read_text(encoding="utf-8")
-    assert [sum(map(bool, part.splitlines())) for part in (program, more)] == [30, 12]
+    assert [sum(map(bool, part.splitlines())) for part in (program, more)] == [30, 25]
 
 
 def test_a_proof_that_was_edited_is_noticed(tmp_path: Path) -> None:
@@ -610,7 +654,7 @@ def test_a_proof_that_was_edited_is_noticed(tmp_path: Path) -> None:
     proof.write_text(json.dumps(json.loads(proof.read_text()) | {"seconds": 0.5}))
     said = upkeep("ledger", "verify", "--json")
     named = proof.relative_to(place.store).as_posix()
-    assert (said.code, said.document["broken"]) == (4, [f"{named} is not what the receipts say of that proof"])
+    assert (said.code, said.document["broken"]) == (4, [f"{named} is not what receipt 3 says of that proof"])
     assert guides_verifier(place.store, alone=False).returncode == 1
 
 
@@ -652,7 +696,9 @@ def test_a_restore_from_a_store_that_takes_no_receipt_counts_and_says_so(tmp_pat
     object_of(place.store, 2).write_bytes(b"{}")
     said = upkeep("restore", "latest", "--to", f"sqlite:///{tmp_path / 'again.db'}", "--json")
     assert said.code == 0
-    assert said.document["remarks"][0].startswith("no receipt of this was written: the end of the ledger")
+    unread, unwritten = said.document["remarks"]
+    assert unread.startswith("main/ledger/00000002.json is no receipt")
+    assert unwritten.startswith("no receipt of this was written: the end of the ledger")
 
 
 def test_a_copy_of_the_store_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

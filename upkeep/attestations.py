@@ -69,20 +69,31 @@ def encryption(sealed: Sealed | None) -> Contents:
     return {"encryption": "age", "encryption_keys": list(sealed.recipients)} if sealed else {"encryption": "none"}
 
 
-def proven(proof: Proof, taken: datetime, mark: str | None, against: int = 0) -> Contents:
-    """The proof of a backup: how much speaks against it, how long its restore took, how old its content was then.
+def proven(proof: Proof, taken: datetime, mark: str | None) -> Contents:
+    """The proof of a backup: how long its restore took, how old its content was then.
 
     ``mark`` is the SHA-256 of what calls it verified from then on.
     """
     return {
+        **_tried(taken, proof.proven, proof.seconds, mark, 0),
+        "uncompared": list(proof.uncompared),
+        "remarks": len(proof.remarks),
+    }
+
+
+def disproven(taken: datetime, now: datetime, seconds: float, against: int) -> Contents:
+    """A backup that could not be brought back as it was, after so long; nothing calls it verified from then on."""
+    return _tried(taken, now, seconds, None, against)
+
+
+def _tried(taken: datetime, when: datetime, seconds: float, mark: str | None, against: int) -> Contents:
+    return {
         "verified_sha256": mark,
         "holds": not against,
         "against": against,
-        "proven": _utc(proof.proven),
-        "restore_milliseconds": round(proof.seconds * 1000),
-        "age_seconds": round((proof.proven - taken).total_seconds()),
-        "uncompared": list(proof.uncompared),
-        "remarks": len(proof.remarks),
+        "proven": _utc(when),
+        "restore_milliseconds": round(seconds * 1000),
+        "age_seconds": round((when - taken).total_seconds()),
     }
 
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from upkeep.anchors import NOT_HELD, Anchor
 from upkeep.ledger import ENDS, STAGES, START, Evidence, Kind, Link, Receipt, link_of, number_of, opened
 
+_CLOCKS_DIFFER = timedelta(hours=1)
 Signed = Callable[[str | None, str, str | None], bool]
 """Is this, by the key of this name, the signature of a receipt with this hash?"""
 
@@ -31,6 +33,23 @@ class Named:
     number: int
 
 
+@dataclass(frozen=True)
+class Mark:
+    """What calls a backup verified, as receipt ``number`` has it: its SHA-256, None where nothing may."""
+
+    sha256: str | None
+    number: int
+
+
+@dataclass(frozen=True)
+class Dump:
+    """What a backup brings back, as receipt ``number`` has it: its name beside the manifest, and its size there."""
+
+    file: str
+    bytes: int
+    number: int
+
+
 @dataclass
 class Books:
     """What a chain has said so far, receipt by receipt."""
@@ -40,13 +59,16 @@ class Books:
     number: int = 0
     head: str = START
     first_written: str = ""
+    last_written: str = ""
+    set_back: list[tuple[int, str, str]] = field(default_factory=list)
     anchored_to: int = 0
     ill_signed: int = 0
     open: dict[str, Kind] = field(default_factory=dict)
     runs: set[str] = field(default_factory=set)
     pruned: set[str] = field(default_factory=set)
     named: dict[str, Named] = field(default_factory=dict)
-    marks: dict[str, set[str]] = field(default_factory=dict)
+    marks: dict[str, Mark] = field(default_factory=dict)
+    dumps: dict[str, Dump] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
     _ids: set[str] = field(default_factory=set)
     _knows_open: bool = True
@@ -82,7 +104,9 @@ class Books:
         self._follow(receipt, number)
         self._ids.add(receipt.id)
         self.number, self.head = number, link.hash
-        self.first_written = self.first_written or receipt.written
+        if _is_set_back(self.last_written, receipt.written):
+            self.set_back.append((number, receipt.written, self.last_written))
+        self.first_written, self.last_written = self.first_written or receipt.written, receipt.written
         if link.hash == self.demand.head:
             self.anchored_to = number
 
@@ -91,9 +115,11 @@ class Books:
         before = len(self.broken)
         if (name is None) != (signature is None):
             self._say(number, "names a key and has no signature, or the other way round")
-        elif self.demand.signed and number >= self.demand.signed_from and signature is None:
+        elif self.demand.signed is None or number < self.demand.signed_from:
+            return  # a key that is not trusted any more has signed it, or none
+        elif signature is None:
             self._say(number, "is not signed")
-        elif self.demand.signed and signature and not self.demand.signed(name, link.hash, signature):
+        elif not self.demand.signed(name, link.hash, signature):
             self._say(number, f"is not signed by a key that is trusted (it names {name})")
         self.ill_signed += len(self.broken) - before
 
@@ -110,16 +136,27 @@ class Books:
         self.runs |= {run, *receipt.open}
         if kind == "pruning":
             self._prune(receipt.contents.get("removed"), number)
-        self._mark(receipt.contents.get("backup"), receipt.contents.get("proof"))
+        self._follow_backup(receipt, number)
         for one in receipt.evidence:
             self._name(one, number)
 
-    def _mark(self, backup: object, proof: object) -> None:
-        """Which record calls a backup verified, by its SHA-256: one that was found damaged may be proven once more."""
-        name = backup.get("id") if isinstance(backup, dict) else backup
-        mark = proof.get("verified_sha256") if isinstance(proof, dict) else None
-        if isinstance(name, str) and isinstance(mark, str):
-            self.marks.setdefault(name, set()).add(mark)
+    def _follow_backup(self, receipt: Receipt, number: int) -> None:
+        """The last receipt that speaks of a backup says whether it is called verified: one may be found damaged."""
+        backup, proof = receipt.contents.get("backup"), receipt.contents.get("proof")
+        said = backup if isinstance(backup, dict) else {"id": backup}
+        name, file, size = said.get("id"), said.get("location"), said.get("stored_bytes")
+        if not isinstance(name, str):
+            return
+        if isinstance(file, str) and isinstance(size, int):
+            self.dumps[name] = Dump(file.rpartition("/")[2], size, number)
+        if isinstance(backup, dict) or isinstance(proof, dict):  # a receipt of its use says nothing of its proof
+            self._mark(name, proof.get("verified_sha256") if isinstance(proof, dict) else None, number)
+
+    def _mark(self, backup: str, sha256: object, number: int) -> None:
+        before, mark = self.marks.get(backup), Mark(sha256 if isinstance(sha256, str) else None, number)
+        if before and None not in (before.sha256, mark.sha256) and before.sha256 != mark.sha256:
+            self._say(number, f"calls backup {backup} verified otherwise than receipt {before.number}")
+        self.marks[backup] = mark
 
     def _prune(self, removed: object, number: int) -> None:
         if isinstance(removed, list) and all(isinstance(backup, str) for backup in removed):
@@ -177,10 +214,13 @@ class LedgerVerdict:
         return self.anchored_to > 0
 
 
-def verdict_of(books: Books, evidence: Iterable[str], held: Anchor = NOT_HELD) -> LedgerVerdict:
+def verdict_of(
+    books: Books, evidence: Iterable[str], held: Anchor = NOT_HELD, told: Iterable[str] = ()
+) -> LedgerVerdict:
     """The verdict on a chain that was read to its end; ``evidence`` is what is wrong with the files that it names.
 
-    ``held`` is how far the store itself holds it: what it says of a receipt that cannot be read counts for nothing.
+    ``told`` is what else a person should know of the store. ``held`` is how far the store itself holds it: what it says
+    of a receipt that cannot be read counts for nothing.
     """
     demand = books.demand
     broken = [*books.broken, *evidence]
@@ -196,12 +236,25 @@ def verdict_of(books: Books, evidence: Iterable[str], held: Anchor = NOT_HELD) -
         open=tuple(sorted(books.open)),
         signed=None if demand.signed is None else books.number > 0 and not books.ill_signed,
         anchored_to=max(books.anchored_to, held.number),
-        told=tuple(_told(books, held)),
+        told=(*told, *_told(books, held)),
         held=held,
     )
 
 
+def _is_set_back(before: str, after: str) -> bool:
+    """Was the clock set back between two receipts? Those of two machines may differ a little."""
+    try:
+        return datetime.fromisoformat(before) - datetime.fromisoformat(after) > _CLOCKS_DIFFER
+    except (ValueError, TypeError):
+        return False
+
+
 def _told(books: Books, held: Anchor) -> Iterable[str]:
+    for number, written, before in books.set_back:
+        yield (
+            f"receipt {number} was written on {written} by its clock, and the one before it on {before}: a clock was "
+            "wrong or set back, and a page of a period goes by these days"
+        )
     if books.demand.signed is None:
         yield (
             "signatures were not asked for (--keys): without them who can write to the store could write the whole "

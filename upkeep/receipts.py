@@ -3,7 +3,7 @@
 import hashlib
 import json
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any
@@ -176,17 +176,19 @@ def verify_ledger(store: Store, database: str, demand: Demand) -> tuple[LedgerVe
 
     What is there of runs is listed before the chain is read, so that a run that begins meanwhile is not a stranger.
     """
-    there = [entry.name for folder in (*_FOLDERS, "backups") for entry in store.list(f"{database}/{folder}/")]
+    listed = {one.name: one.size for place in (*_FOLDERS, "backups") for one in store.list(f"{database}/{place}/")}
+    there = list(listed)
     books = Books(database, demand)
     links = [link for name, content in receipts(store, database) if (link := books.add(name, content))]
     anchor, written_over = anchor_of(store, database, datetime.now(UTC))
     strangers = (
         *_strangers(books, there),
         *_strange_backups(store, books, there),
-        *_strange_proofs(store, books, there),
+        *_strange_marks(store, books, listed),
+        *_strange_dumps(store, books, listed),
     )
     wrong = [*written_over, *_wrong_evidence(store, books, set(there)), *strangers]
-    return verdict_of(books, wrong, anchor), tuple(links)
+    return verdict_of(books, wrong, anchor, _unrecorded(store, books, there)), tuple(links)
 
 
 def _wrong_evidence(store: Store, books: Books, there: set[str]) -> Iterator[str]:
@@ -225,27 +227,65 @@ def _began(books: Books) -> str:
 
 
 def _strange_backups(store: Store, books: Books, there: list[str]) -> Iterator[str]:
-    """Backups of runs that the ledger knows nothing of: all else of them was cut off.
+    """Backups of runs that the ledger knows nothing of: all else of them was cut off."""
+    began = _began(books)
+    for name, run in _unnamed(store, books, there):
+        if run[:1].isdigit() and run[:16] >= began and run not in books.runs:
+            yield f"{name} was made by run {run}, and the ledger says nothing of it"
 
-    One of a run that was killed before its receipt is none: the ledger knows that it began. A command begins nothing.
+
+def _unrecorded(store: Store, books: Books, there: list[str]) -> Iterator[str]:
+    """Backups of commands, and of runs that the ledger knows: one that was killed before its receipt leaves such a one.
+
+    So does whoever puts a backup there in the name of one.
     """
+    for name, run in _unnamed(store, books, there):
+        if (run in books.runs or not run[:1].isdigit()) and run not in books.open:
+            backup = name.split("/")[2]
+            yield (
+                f"backup {backup} stands in no receipt: what made it was killed, or somebody else put it there; "
+                f"`upkeep verify {backup}` puts it on record"
+            )
+
+
+def _unnamed(store: Store, books: Books, there: list[str]) -> Iterator[tuple[str, str]]:
+    """Manifests since the ledger began that no receipt names, each with the run that it names."""
     began = _began(books)
     for name in there:
         if name.endswith("/manifest.json") and name.split("/")[2][:16] >= began and name not in books.named:
-            run = _run_of(store, name)
-            if run[:1].isdigit() and run[:16] >= began and run not in books.runs:
-                yield f"{name} was made by run {run}, and the ledger says nothing of it"
+            yield name, _run_of(store, name)
 
 
-def _strange_proofs(store: Store, books: Books, there: list[str]) -> Iterator[str]:
-    """What calls a backup verified otherwise than the receipts of its proofs say.
+def _strange_marks(store: Store, books: Books, listed: Mapping[str, int]) -> Iterator[str]:
+    """What calls a backup verified otherwise than the last receipt that speaks of it, or does so no more.
 
-    Where no receipt tells of one, the run that proved it was killed before it could write that.
+    Where no receipt tells of a backup, the run that took it was killed before it could write one.
     """
-    for name in there:
-        marks = books.marks.get(name.split("/")[2], set()) if name.endswith("/verified.json") else set()
-        if marks and attested(store, name).sha256 not in marks:
-            yield f"{name} is not what the receipts say of that proof"
+    for backup, mark in sorted(books.marks.items()):
+        name = f"{books.database}/backups/{backup}/verified.json"
+        if name not in listed and (mark.sha256 is None or backup in books.pruned or _is_there(store, name)):
+            continue
+        if name not in listed:
+            yield f"{name}, that receipt {mark.number} tells of, is gone"
+        elif mark.sha256 is None:
+            yield f"{name} calls verified what is not, as receipt {mark.number} says"
+        elif attested(store, name).sha256 != mark.sha256:
+            yield f"{name} is not what receipt {mark.number} says of that proof"
+
+
+def _strange_dumps(store: Store, books: Books, listed: Mapping[str, int]) -> Iterator[str]:
+    """Dumps that are gone, or have another size: they are large, so they are not read."""
+    for backup, dump in sorted(books.dumps.items()):
+        name = f"{books.database}/backups/{backup}/{dump.file}"
+        if name in listed and listed[name] != dump.bytes:
+            yield f"{name} has {listed[name]} bytes, and receipt {dump.number} says {dump.bytes}"
+        elif name not in listed and backup not in books.pruned and not _is_there(store, name):
+            yield f"{name}, that receipt {dump.number} tells of, is gone"
+
+
+def _is_there(store: Store, name: str) -> bool:
+    """Did it come after what is there was listed?"""
+    return is_name(name) and store.exists(name)
 
 
 def _run_of(store: Store, name: str) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from upkeep.attestations import Contents, backed_up, proven, pruned, restored
+from upkeep.attestations import Contents, backed_up, disproven, proven, pruned, restored
 from upkeep.backups import bring_back, prove, proving_again, take_backup
 from upkeep.census import differences, take_census
 from upkeep.cli.documents import backup_document, pruning_document
@@ -20,8 +20,8 @@ from upkeep.environment import load_settings
 from upkeep.equipment import Equipment, equip
 from upkeep.errors import Damaged, Refused, UpkeepError
 from upkeep.holds import hold_for
-from upkeep.manifests import Backup, Manifest, find_backup, list_backups, newest_first
-from upkeep.proofs import manifest_evidence, mark_of
+from upkeep.manifests import Backup, Manifest, Proof, find_backup, list_backups, newest_first
+from upkeep.proofs import manifest_evidence, mark_of, receipt_of
 from upkeep.pruning import judge_store, remove_old
 from upkeep.receipts import write_receipt
 from upkeep.settings import Settings
@@ -63,33 +63,49 @@ def verify(wanted: Wanted, as_json: Json = False) -> None:
     name = equipment.settings.database
     manifest = _to_verify(equipment.store, name, wanted)
     equipment.database.probe_scratch()
-    begun = time.monotonic()
-    with proving_again(equipment.store, manifest), equipment.workplace("verify") as folder:
-        scratch = equipment.database.scratch(folder)
-        remarks = bring_back(equipment.store, manifest, scratch, equipment.keyring)
-        seconds = time.monotonic() - begun
-        proof, against = prove(
-            equipment.store,
-            manifest,
-            scratch,
-            run="shell",
-            now=utc_now(),
-            seconds=seconds,
-            remarks=remarks,
-            keyring=equipment.keyring,
-        )
-        mark = mark_of(equipment.store, manifest)
-        told = {"backup": manifest.id, "proof": proven(proof, manifest.taken, mark, len(against))}
-        equipment.attest("proof", "shell", told, [manifest_evidence(equipment.store, manifest)])
-        if against:
-            raise Damaged(
-                f"backup {manifest.id} is not what was stored: {'; '.join(against)}",
-                "use another, see `upkeep backups`",
-            )
+    proof = _prove_again(equipment, manifest)
     document = backup_document(Backup(manifest.id, manifest, verified=True))
-    document |= {"seconds": round(seconds, 3), "remarks": list(remarks), "uncompared": list(proof.uncompared)}
-    said = f"backup {manifest.id} is verified: {manifest.census.rows:,} rows, restored in {seconds:.2f} s"
+    remarks, uncompared = list(proof.remarks), list(proof.uncompared)
+    document |= {"seconds": round(proof.seconds, 3), "remarks": remarks, "uncompared": uncompared}
+    said = f"backup {manifest.id} is verified: {manifest.census.rows:,} rows, restored in {proof.seconds:.2f} s"
     say(as_json, document, "\n".join((said, *remarks, *wording.not_compared(proof.uncompared))))
+
+
+def _prove_again(equipment: Equipment, manifest: Manifest) -> Proof:
+    """Prove a backup and put that on record; raises Damaged where it does not hold, with that on record first."""
+    begun = time.monotonic()
+    against: tuple[str, ...] = ("it could not be brought back",)
+    with proving_again(equipment.store, manifest), equipment.workplace("verify") as folder:
+        try:
+            scratch = equipment.database.scratch(folder)
+            remarks = bring_back(equipment.store, manifest, scratch, equipment.keyring)
+            seconds = time.monotonic() - begun
+            proof, against = prove(
+                equipment.store,
+                manifest,
+                scratch,
+                run="shell",
+                now=utc_now(),
+                seconds=seconds,
+                remarks=remarks,
+                keyring=equipment.keyring,
+            )
+            if against:
+                raise Damaged(
+                    f"backup {manifest.id} is not what was stored: {'; '.join(against)}",
+                    "use another, see `upkeep backups`",
+                )
+        except Damaged:
+            seconds = time.monotonic() - begun
+            _attest_proof(equipment, manifest, disproven(manifest.taken, utc_now(), seconds, len(against)))
+            raise
+    _attest_proof(equipment, manifest, proven(proof, manifest.taken, mark_of(equipment.store, manifest)))
+    return proof
+
+
+def _attest_proof(equipment: Equipment, manifest: Manifest, proof: Contents) -> None:
+    told = {"backup": manifest.id, "proof": proof}
+    equipment.attest("proof", "shell", told, [manifest_evidence(equipment.store, manifest)])
 
 
 def _to_verify(store: Store, name: str, wanted: str) -> Manifest:
@@ -140,7 +156,7 @@ def restore(
     ]
     document = {"restored": manifest.id, "rows": manifest.census.rows, "seconds": round(seconds, 3), "checks": checks}
     contents = restored(manifest, target.identity(), seconds, len(against))
-    remarks = (*remarks, *_attested(store, settings, manifest, contents))
+    remarks = (*remarks, *_attested(store, settings, manifest, contents, _against_the_ledger(store, manifest)))
     document["remarks"] = list(remarks)
     document["companions"] = [one.model_dump() for one in manifest.companions]
     beside = [one.told(store.url) for one in manifest.companions]
@@ -151,10 +167,23 @@ def restore(
     say(as_json, document, "\n".join((f"{told}, equal to the manifest", *remarks, *beside)))
 
 
-def _attested(store: Store, settings: Settings, manifest: Manifest, contents: Contents) -> tuple[str, ...]:
+def _against_the_ledger(store: Store, manifest: Manifest) -> tuple[str, ...]:
+    """Why this may be none of our backups; in an emergency it comes back all the same, and the ledger may be gone."""
+    try:
+        number = receipt_of(store, manifest)
+    except Damaged as fault:
+        return (fault.message,)
+    told = f"backup {manifest.id} stands in no receipt: what made it was killed, or somebody else put it there"
+    return () if number else (told,)
+
+
+def _attested(
+    store: Store, settings: Settings, manifest: Manifest, contents: Contents, doubts: tuple[str, ...]
+) -> tuple[str, ...]:
     """Write the receipt of a restore; where that cannot be done the restore counts all the same, and it is told.
 
-    In an emergency the store may be a copy that nobody can write to.
+    In an emergency the store may be a copy that nobody can write to. A manifest in doubt is not named, so that its use
+    does not put it on record.
     """
     try:
         write_receipt(
@@ -164,13 +193,13 @@ def _attested(store: Store, settings: Settings, manifest: Manifest, contents: Co
             run="shell",
             now=utc_now(),
             contents=contents,
-            evidence=[manifest_evidence(store, manifest)],
+            evidence=() if doubts else [manifest_evidence(store, manifest)],
             signer=signer_from(settings.ledger_key_file) if settings.ledger_key_file else None,
             hold=hold_for(settings.ledger_lock, settings.ledger_lock_days, utc_now()),
         )
     except UpkeepError as fault:
-        return (f"no receipt of this was written: {fault.message}",)
-    return ()
+        return (*doubts, f"no receipt of this was written: {fault.message}")
+    return doubts
 
 
 def _against(manifest: Manifest, restored: Database) -> tuple[str, ...]:
