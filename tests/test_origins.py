@@ -140,7 +140,12 @@ def test_p72_a_value_that_is_anothers_by_now_is_told_with_both_rows(case: Case) 
 
 @pytest.mark.parametrize(
     "stone",
-    [{"table": "p", "keys": [1]}, {"table": "p", "query": "SELECT patient FROM erased"}, {"table": "p"}],
+    [
+        {"table": "p", "keys": [1]},
+        {"table": "P", "keys": ["1"]},
+        {"table": "p", "query": "SELECT patient FROM erased"},
+        {"table": "p"},
+    ],
 )
 def test_p71_who_asked_to_be_erased_is_never_raised(case: Case, stone: dict[str, object]) -> None:
     case.run("CREATE TABLE erased (patient INTEGER); INSERT INTO erased VALUES (1)")
@@ -149,6 +154,19 @@ def test_p71_who_asked_to_be_erased_is_never_raised(case: Case, stone: dict[str,
     assert kept(plan) == [f"restore is impossible: {NEVER}"]
     others = {"table": "p", "keys": [3]}
     assert case.planned(by("restore", tombstone=[others])).by_action() == {"restore": 1}
+
+
+def test_p71_a_tombstone_names_a_row_by_its_primary_key_though_that_may_be_null_p48(case: Case) -> None:
+    case.run(
+        "CREATE TABLE codes (code TEXT PRIMARY KEY); INSERT INTO codes VALUES ('x'), ('y');"
+        "CREATE TABLE uses (id INTEGER PRIMARY KEY, code TEXT REFERENCES codes); INSERT INTO uses VALUES (1, 'y')"
+    )
+    case.night()
+    case.run("DELETE FROM codes WHERE code = 'y'")
+    rule = {"child": "uses.code", "parent": "codes", "orphan": ["restore"]}
+    erased = {"tombstone": [{"table": "codes", "keys": ["y"]}]}
+    assert case.planned(Policy.model_validate({"rule": [rule]})).rows == 1
+    assert f"restore is impossible: {NEVER}" in kept(case.planned(Policy.model_validate({"rule": [rule], **erased})))
 
 
 @pytest.mark.parametrize("said", ["closed", ""])

@@ -15,6 +15,7 @@ from upkeep.numbers import several
 from upkeep.policy import Policy
 from upkeep.policy_file import add_references
 from upkeep.stated import idle_references, rows_of_other_kinds
+from upkeep.tombstones import idle_tombstones
 from upkeep.wording.lines import folded
 
 app = typer.Typer(help="Explain the policy, and what it wants of the schema.")
@@ -28,6 +29,7 @@ def check(as_json: Json = False) -> None:
     with equipment.database.reading() as reading:
         keys = keys_of(reading, equipment.policy, equipment.models)
         unmet = idle_references(equipment.policy, reading.catalog())
+        buried = idle_tombstones(equipment.policy, reading.catalog())
         strange = rows_of_other_kinds(reading, equipment.policy)
     documents = [_document(equipment.policy, key) for key in keys]
     idle = equipment.policy.idle_rules(keys)
@@ -37,6 +39,7 @@ def check(as_json: Json = False) -> None:
         lines.append(f"there is no policy file {equipment.settings.policy}: is UPKEEP_POLICY right?")
     lines += [f"rule {number} meets no key: is a name in it misspelt?" for number in idle]
     lines += [f"reference {number} meets no column: is a name in it misspelt?" for number in unmet]
+    lines += [f"tombstone {n}: there is no table {table}: is its name misspelt?" for n, table in buried]
     lines += [f"reference {n}: {several(rows, 'row')} of a kind that it does not name" for n, rows in strange.items()]
     lines += [
         f"{document['key']}: {document['fault']}: is a name in its [[reference]] misspelt?"
@@ -44,6 +47,7 @@ def check(as_json: Json = False) -> None:
         if document["fault"] and document["stated_by"] == "the policy"
     ]
     told = {"keys": documents, "idle_rules": list(idle), "idle_references": list(unmet), "other_kinds": strange}
+    told["idle_tombstones"] = [number for number, _ in buried]
     say(as_json, told, "\n".join(lines) or "the database has no foreign key")
 
 
