@@ -257,6 +257,14 @@ def test_a_rule_that_meets_no_key_is_told(place: Place) -> None:
     assert "rule 1 meets no key: is a name in it misspelt?" in upkeep("policy", "check").out
 
 
+def test_a_tombstone_of_a_table_that_is_not_there_is_told_p71(place: Place) -> None:
+    place.policy('[[tombstone]]\ntable = "Parent"\nkeys = [1]\n\n[[tombstone]]\ntable = "paretn"\nkeys = [2]\n')
+    assert upkeep("policy", "check", "--json").document["idle_tombstones"] == [2]
+    told = upkeep("policy", "check").out
+    assert "tombstone 2 names a table that is not there: is it misspelt?" in told
+    assert "tombstone 1" not in told
+
+
 def test_a_reference_to_what_is_not_there_is_told(place: Place) -> None:
     wrong = {"child.nope -> parent.id": "child has no column nope", "chlid.ref -> parent.id": "there is no table chlid"}
     wrong |= {"child.id -> parents.id": "there is no table parents", "child.id -> parent.no": "parent has no column no"}

@@ -183,6 +183,7 @@ def test_what_is_gone_is_told_with_whoever_says_so(after: Standing, said: tuple[
 
 
 OTHERS = "the values of people are others"
+RENAMES = "ALTER TABLE staff.people RENAME TO persons"
 MADE_ANEW = ("INSERT INTO new SELECT 1", "ALTER TABLE new RENAME TO people")
 
 
@@ -207,6 +208,40 @@ def test_values_that_are_fewer_or_others_are_losses_too(
 ) -> None:
     rows = {"people": 3}
     assert told(standing(rows, {}, before), standing(rows, {}, after), *said) == losses
+
+
+@pytest.mark.parametrize(
+    ("after", "said", "losses"),
+    [
+        ({"people": 3, "staff.people": 5, "Order Lines": 4, "Bill Lines": 1}, (), []),
+        (
+            {"people": 3, "Order Lines": 4, "Bill Lines": 1},
+            ("DROP TABLE staff.people",),
+            ["table staff.people is gone, as r2 says"],
+        ),
+        ({"people": 3, "Order Lines": 4, "Bill Lines": 1}, (), ["table staff.people is gone"]),
+        ({"people": 3, "left.people": 5, "Order Lines": 4, "Bill Lines": 1}, (), []),
+        ({"people": 3, "staff.persons": 5, "Order Lines": 4, "Bill Lines": 1}, (RENAMES,), []),
+        (
+            {"people": 3, "staff.people": 5, "Bill Lines": 1},
+            ('DROP TABLE "Order Lines"',),
+            ["table Order Lines is gone, as r2 says"],
+        ),
+        ({"people": 3, "staff.people": 5, "Bill Lines": 1}, ("DROP TABLE lines",), ["table Order Lines is gone"]),
+    ],
+)
+def test_tables_whose_names_end_alike_are_not_taken_for_each_other(
+    after: dict[str, int], said: tuple[str, ...], losses: list[str]
+) -> None:
+    before = standing({"people": 3, "staff.people": 5, "Order Lines": 4, "Bill Lines": 1}, {})
+    assert told(before, standing(after, {}), *said) == losses
+
+
+def test_a_function_is_known_by_its_name_whatever_it_takes() -> None:
+    counts = Part("function", "staff.counts(integer)")
+    before, after = standing({"people": 3}, {counts: "sql"}), standing({"people": 3}, {})
+    assert told(before, after, "DROP FUNCTION staff.counts(integer)") == [f"{counts} is gone, as r2 says"]
+    assert told(before, after, "DROP FUNCTION integer") == [f"{counts} is gone"]
 
 
 def test_what_an_author_has_written_down_is_meant() -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -131,6 +132,27 @@ def test_a_log_beside_the_target_would_be_taken_for_part_of_it_p03(place: Place,
     assert len(place.backups) == 1
 
 
+@pytest.mark.parametrize("secret", ["half@other", "half@other:more", "half@other/more"])
+def test_of_a_password_with_a_sign_that_ends_it_nothing_is_told_p24(place: Place, secret: str) -> None:
+    url = f"postgresql+psycopg://me:{secret}@127.0.0.1:1/clinic"
+    told = upkeep("restore", "latest", "--to", url)
+    place.set(DATABASE_URL=url)
+    for said in (told, upkeep("check")):
+        assert said.code == 2
+        assert not {"half", "other", "more"} & set(re.findall(r"\w+", said.err.replace("more than one", "")))
+        assert "Traceback" not in said.err
+
+
+def test_nobody_is_told_to_move_the_log_of_a_living_database_away_p03(place: Place) -> None:
+    place.run("PRAGMA journal_mode = WAL")
+    with closing(sqlite3.connect(place.path)) as application:
+        application.execute("INSERT INTO parent VALUES (77, 'in the log alone')")
+        application.commit()
+        code, sentence, hint = upkeep("restore", "latest", "--to", f"sqlite:///{place.path}").complaint
+    assert (code, sentence) == (2, f"{place.path} is not empty")
+    assert hint == "restore to another name; Upkeep never writes over a database"
+
+
 def test_a_folder_that_is_not_there_is_not_made(place: Place, tmp_path: Path) -> None:
     away = tmp_path / "away"
     said = upkeep("restore", "latest", "--to", f"sqlite:///{away}/again.db").complaint
@@ -198,7 +220,7 @@ def test_an_engine_that_is_not_known_and_a_url_that_is_none_are_refused(place: P
     assert (code, hint[:6]) == (2, "it can")
     assert sentence == "Upkeep cannot look after oracle databases yet"
     code, sentence, _ = upkeep("restore", "latest", "--to", "again.db").complaint
-    assert (code, sentence) == (2, "the URL of database main cannot be read")
+    assert (code, sentence) == (2, "the URL of database main is no database URL")
     code, sentence, _ = upkeep("restore", "latest", "--to", "sqlite://").complaint
     assert code == 2
     assert len(place.backups) == 1

@@ -7,6 +7,7 @@ import pytest
 
 from tests.test_origins import Case, by, case, kept
 from upkeep.errors import Refused
+from upkeep.policy import Policy
 from upkeep.tombstones import NEVER
 
 __all__ = ["case"]
@@ -68,3 +69,16 @@ def test_p71_a_tombstone_that_can_meet_nobody_stops_what_would_come_back(
         case.planned(by("restore", tombstone=[stone]))
     case.run("DELETE FROM c")
     assert case.planned(by("restore", tombstone=[stone])).is_empty, "where nothing comes back nothing is asked"
+
+
+def test_p71_a_tombstone_names_a_row_by_its_primary_key_though_that_may_be_null_p48(case: Case) -> None:
+    case.run(
+        "CREATE TABLE codes (code TEXT PRIMARY KEY); INSERT INTO codes VALUES ('x'), ('y');"
+        "CREATE TABLE uses (id INTEGER PRIMARY KEY, code TEXT REFERENCES codes); INSERT INTO uses VALUES (1, 'y')"
+    )
+    case.night()
+    case.run("DELETE FROM codes WHERE code = 'y'")
+    rule = {"child": "uses.code", "parent": "codes", "orphan": ["restore"]}
+    erased = {"tombstone": [{"table": "codes", "keys": ["y"]}]}
+    assert case.planned(Policy.model_validate({"rule": [rule]})).rows == 1
+    assert f"restore is impossible: {NEVER}" in kept(case.planned(Policy.model_validate({"rule": [rule], **erased})))

@@ -25,6 +25,7 @@ ROOMS = {
     "examples": "examples",
     "upkeep": "nouns",
     "upkeep.errors": "errors",
+    "upkeep.urls": "errors",  # it leans on nothing of ours, as they do
     "upkeep.settings": "settings",
     "upkeep.setting_kinds": "settings",
     "upkeep.environment": "settings",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from upkeep.catalog import Part
 from upkeep.policy import Limits
 from upkeep.renames import Renames
-from upkeep.sayings import Saying, Verb, plain
+from upkeep.sayings import Saying, Verb, called
 from upkeep.standing import VERSIONS, Columns, Content, Standing
 
 LEFT_BEHIND = "_alembic_tmp_"
@@ -39,7 +39,7 @@ def find_losses(before: Standing, after: Standing, said: tuple[Saying, ...], mea
 
     ``meant`` are losses that authors have written down (``upkeep_loses``), each with its revision.
     """
-    words = _Words(said, after)
+    words = _Words(said, before, after)
     found = [*_tables(before, after, words), *_rows(before, after, words), *_parts(before, after, words)]
     return tuple(replace(loss, by=loss.by or meant.get(loss.what)) for loss in found)
 
@@ -66,10 +66,10 @@ def converted_columns(said: Iterable[Saying]) -> Columns:
 class _Words:
     """What the revisions say, by what it is said of."""
 
-    def __init__(self, said: tuple[Saying, ...], after: Standing) -> None:
+    def __init__(self, said: tuple[Saying, ...], before: Standing, after: Standing) -> None:
         self._said = said
-        self._after = {plain(name): name for name in after.tables}
-        self.renames = Renames(said, after)
+        self._after = {*map(called, after.tables)}
+        self.renames = Renames(said, before, after)
 
     def became(self, table: str) -> str | None:
         """The name that a table has afterwards; None if it is gone."""
@@ -77,12 +77,13 @@ class _Words:
 
     def of_rows(self, table: str, *verbs: Verb) -> str | None:
         """The revision that says one of this of the table, or of another that then took its name."""
-        names = {plain(table)} | {old for old, new in self.renames.tables.items() if new == plain(table)}
+        own = called(table)
+        names = {own} | {old for old, new in self.renames.tables.items() if new == own}
         return next((one.revision for one in self._said if one.verb in verbs and one.name in names), None)
 
     def dropped(self, table: str) -> str | None:
         """The revision that says DROP of a table."""
-        return next((one.revision for one in self._said if one.verb is Verb.DROP and one.name == plain(table)), None)
+        return next((one.revision for one in self._said if one.verb is Verb.DROP and one.name == called(table)), None)
 
     def of_part(self, part: Part, wording: str, *, gone: bool) -> str | None:
         """The revision that speaks of this part: by its name, by that of its column, or of what it stands upon.
@@ -91,7 +92,7 @@ class _Words:
         in its place says nothing of the keys and views that go with the old one.
         """
         anew = self.of_rows(part.table, Verb.CREATE) if part.kind == "column" and not gone else None
-        away = {one.name for one in self._said if one.verb is Verb.RENAME and not one.table} & self._after.keys()
+        away = {one.name for one in self._said if one.verb is Verb.RENAME and not one.table} & self._after
         tables = self.renames.names(part.table) if part.table else {""}
         speaking = (
             one.revision
@@ -115,7 +116,7 @@ def _speaks_of(one: Saying, part: Part, wording: str, tables: set[str]) -> bool:
     if one.table and one.table not in tables:
         return False
     has_no_name = bool(part.name) and not _is_named(part)
-    if one.name in (plain(part.name) if _is_named(part) else "", part.column.lower()):
+    if one.name in (called(part.name.partition("(")[0]) if _is_named(part) else "", part.column.lower()):
         return bool(one.table) or not part.column
     if has_no_name and one.table and _IS_CONSTRAINT.search(part.kind):
         return one.is_of_constraint or _mentions(f"{part.name} {wording}", one.name)

@@ -1,27 +1,41 @@
 """What is called otherwise after a migration because a revision says so: no loss, and nothing that came (P-85)."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from upkeep.catalog import Part
-from upkeep.sayings import Saying, Verb, plain
+from upkeep.sayings import Saying, Verb, called
 from upkeep.standing import Standing
 
 
 class Renames:
     """The names of tables and columns from before a migration to after it, by what the revisions say."""
 
-    def __init__(self, said: Iterable[Saying], after: Standing) -> None:
+    def __init__(self, said: Iterable[Saying], before: Standing, after: Standing) -> None:
         renamed = [one for one in said if one.verb is Verb.RENAME and one.to and one.to != one.name]
         self.tables = {one.name: one.to for one in renamed if not one.table}
         self._columns = {(one.table, one.name): one.to for one in renamed if one.is_of_column}
-        self._there = {plain(name): name for name in after.tables}
-        self._held = {(plain(p.table), p.column.lower()): p.column for p in after.parts if p.kind == "column"}
+        self._before = before.tables.keys()
+        self._there: dict[str, list[str]] = defaultdict(list)
+        for name in sorted(after.tables):
+            self._there[called(name)].append(name)
+        self._held = {(called(p.table), p.column.lower()): p.column for p in after.parts if p.kind == "column"}
 
     def table(self, name: str) -> str | None:
         """The name that a table has afterwards; None if it is gone."""
-        return self._there.get(plain(name)) or self._there.get(_followed(plain(name), self.tables))
+        own = called(name)
+        if name in self._there.get(own, ()):
+            return name
+        return self._of_its_schema(name, own) or self._of_its_schema(name, _followed(own, self.tables))
+
+    def _of_its_schema(self, table: str, now: str) -> str | None:
+        """Who is called so now; of another schema only one that is new, for others have their names to themselves."""
+        there = self._there.get(now, ())
+        schema = table.rpartition(".")[0]
+        own = [one for one in there if one.rpartition(".")[0] == schema]
+        return next(iter(own or (one for one in there if one not in self._before)), None)
 
     def column(self, table: str, column: str) -> str:
         """The name that a column of a table has afterwards; its own where no revision says another."""
@@ -52,7 +66,7 @@ class Renames:
 
     def names(self, table: str) -> set[str]:
         """By which names revisions may speak of a table; its own where that is another's afterwards (P-80)."""
-        name = plain(table)
+        name = called(table)
         names = {name}
         if name in self._there:
             return names

@@ -106,6 +106,11 @@ def plain(name: str) -> str:
     return str(_PARTS.findall(name)[-1]).strip('"`[]').replace('""', '"').lower()
 
 
+def called(name: str) -> str:
+    """The same of a name as a catalog has it: without quotes, so that what stands in it may be a space."""
+    return name.rpartition(".")[2].lower()
+
+
 def _said(revision: str, statement: str) -> Iterator[Saying]:
     text = _COMMENT.sub(" ", statement)
     for verb, found in _matches(_WHOLE, text):

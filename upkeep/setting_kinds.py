@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+
+from upkeep.urls import read_url
 
 _NEVER_PASSED_ON = re.compile(r"DATABASE_URL|AWS_.*|UPKEEP_.*")
 OURS = re.compile(r"(?i)UPKEEP_(?!TEST_)")  # UPKEEP_TEST_... are switches of the test suite
@@ -40,10 +40,7 @@ def _short_name(name: str) -> str:
 
 
 def _database_url(url: SecretStr) -> SecretStr:
-    try:
-        make_url(url.get_secret_value())
-    except (ArgumentError, ValueError):
-        raise ValueError("is no database URL") from None
+    read_url(url.get_secret_value())
     return url
 
 

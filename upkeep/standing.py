@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from upkeep.catalog import Part, Table
 from upkeep.databases import Bench, Reading, Tally
+from upkeep.sayings import called
 
 VERSIONS = "alembic_version"
 """Alembic's own table, whose rows come and go."""
@@ -75,7 +76,7 @@ def _content(reading: Reading, table: Table, like: Content | None, converted: Co
     is_comparable = digest and bool(wanted) and all(here.get(name) == kind for name, kind in wanted)
     names = tuple(name for name, _ in wanted)
     taken = reading.count(table.name, digest=True, columns=names).digest if is_comparable else None
-    kinds = tuple(name for name in here if (table.name.lower(), name.lower()) in converted)
+    kinds = tuple(name for name in here if (called(table.name), name.lower()) in converted)
     asked = [f"COUNT({reading.dialect.quote(name)})" for name in here]
     asked += [f"COUNT(DISTINCT {reading.dialect.quote(name)})" for name in kinds]
     numbers = reading.numbers(f"SELECT {', '.join(asked)} FROM {reading.dialect.source(table.name)}") if asked else ()

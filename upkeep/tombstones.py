@@ -5,11 +5,12 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from uuid import UUID
 
-from upkeep.catalog import Catalog
+from upkeep.catalog import Catalog, Table
 from upkeep.databases import Reading
 from upkeep.errors import Refused
 from upkeep.fixpoint import Spot
 from upkeep.policy import Policy, Tombstones
+from upkeep.provenance import Judgement, image_of
 from upkeep.values import Row, Value
 
 NEVER = "its parent is one that the policy never lets come back ([[tombstone]])"
@@ -17,23 +18,27 @@ _NUMBER = re.compile(r"([+-]?)0*(\d+)(?:\.(\d*?)0*)?")
 _UUID_BYTES = 16
 
 
-def tombstones(now: Reading, policy: Policy, spots: Mapping[Spot, object]) -> Iterator[tuple[Spot, str]]:
-    """Those of ``spots`` that have a tombstone, with the reason.
+def tombstones(now: Reading, policy: Policy, proven: Mapping[Spot, Judgement]) -> Iterator[tuple[Spot, str]]:
+    """Those of the ``proven`` rows that have a tombstone, with the reason.
 
     Keys are compared more loosely than any engine does: who is kept away for the likeness of a name is told to a
     person, who comes back for a difference of case is back. Raises Refused where a tombstone can meet no row at all.
     """
-    if spots:
+    tables = now.catalog().tables
+    if proven:
         _refuse_unmet(now.catalog(), policy)
     for stone in policy.tombstone:
-        named = [spot for spot in spots if _is_of(spot.table, stone)]
-        if not named:
+        if not any(_is_of(spot.table, stone) for spot in proven):
             continue
         keys = set(map(_loosely, map(_as_row, stone.keys)))
         if stone.query:
             keys |= set(map(_loosely, now.asked(stone.query)))
         everything = not stone.keys and not stone.query
-        yield from ((spot, NEVER) for spot in named if everything or _loosely(spot.row) in keys)
+        for spot, judged in proven.items():
+            if not _is_of(spot.table, stone):
+                continue
+            if everything or keys & _names(spot, judged, tables.get(spot.table)):
+                yield spot, NEVER
 
 
 def idle_tombstones(policy: Policy, catalog: Catalog) -> tuple[int, ...]:
@@ -56,11 +61,21 @@ def _refuse_unmet(catalog: Catalog, policy: Policy) -> None:
         )
     for stone in policy.tombstone:
         table = next((one for name, one in catalog.tables.items() if _is_of(name, stone)), None)
-        if table and any(len(_as_row(key)) != len(table.locator) for key in stone.keys):
+        if table and any(len(_as_row(key)) not in {len(table.primary_key), len(table.locator)} for key in stone.keys):
             raise Refused(
-                f"a [[tombstone]] of {table.name} has keys that are not of {', '.join(table.locator)}",
+                f"a [[tombstone]] of {table.name} has keys that are not of "
+                f"{', '.join(table.primary_key or table.locator)}",
                 "write one value for each of these columns, in this order",
             )
+
+
+def _names(spot: Spot, judged: Judgement, table: Table | None) -> set[Row]:
+    """What a person may call a row: by what tells it apart, and by its primary key where that is another (P-48)."""
+    image = image_of(judged)
+    values = dict(zip(image.columns, image.values, strict=True))
+    key = table.primary_key if table else ()
+    by_key = [tuple(values[column] for column in key)] if key and {*key} <= values.keys() else []
+    return {_loosely(row) for row in (spot.row, *by_key)}
 
 
 def _as_row(key: int | str | tuple[int | str, ...]) -> Row:

@@ -46,13 +46,8 @@ def check(as_json: Json = False) -> None:
         for document in documents
         if document["fault"] and document["stated_by"] == "the policy"
     ]
-    told = {
-        "keys": documents,
-        "idle_rules": list(idle),
-        "idle_references": list(unmet),
-        "idle_tombstones": list(graves),
-    }
-    told["other_kinds"] = strange
+    told = {"keys": documents, "idle_rules": list(idle), "idle_references": list(unmet), "other_kinds": strange}
+    told["idle_tombstones"] = list(graves)
     say(as_json, told, "\n".join(lines) or "the database has no foreign key")
 
 

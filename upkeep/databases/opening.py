@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.engine import URL
 
 from upkeep.databases import Database, Means
 from upkeep.errors import Refused
+from upkeep.urls import read_url
 
 
 def open_database(
@@ -32,18 +32,16 @@ def open_database(
 
 def _parsed(url: str, called: str) -> URL:
     try:
-        return make_url(url)
-    except ArgumentError:
-        raise Refused(
-            f"{called} cannot be read", "write it as sqlite:////folder/file.db (four slashes: absolute)"
-        ) from None
+        return read_url(url)
+    except ValueError as fault:
+        raise Refused(f"{called} {fault}", "write it as sqlite:////folder/file.db (four slashes: absolute)") from None
 
 
 def backend_of(url: str) -> str:
     """The name by which SQLAlchemy knows the engine behind a URL; an empty text where the URL cannot be read."""
     try:
-        return make_url(url).get_backend_name()
-    except ArgumentError:
+        return read_url(url).get_backend_name()
+    except ValueError:
         return ""
 
 

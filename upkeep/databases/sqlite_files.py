@@ -53,15 +53,16 @@ def refuse_disk_faults(fault: OSError, folder: Path) -> Refused:
 
 def place_whole(source: BinaryIO, target: Path) -> None:
     """Write ``source`` to ``target``, which must be absent or empty, so that it appears whole or not at all."""
+    if target.is_dir():
+        raise Refused(f"{target} is a folder", "name a file that is not there yet")
+    if target.exists() and target.stat().st_size:
+        raise Refused(f"{target} is not empty", "restore to another name; Upkeep never writes over a database")
+    # Asked last: nobody is told to move the log of a database away that stands there.
     leftovers = [p for end in ("-wal", "-shm", "-journal") if (p := target.with_name(target.name + end)).exists()]
     if leftovers:
         raise Refused(
             f"{leftovers[0]} would be taken for part of what is restored", "move it away, or restore to another name"
         )
-    if target.is_dir():
-        raise Refused(f"{target} is a folder", "name a file that is not there yet")
-    if target.exists() and target.stat().st_size:
-        raise Refused(f"{target} is not empty", "restore to another name; Upkeep never writes over a database")
     beside = target.with_name(f".{target.name}.{os.getpid()}.restoring")
     try:
         with os.fdopen(os.open(beside, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as file:

@@ -1,0 +1,5 @@
+CREATE SCHEMA staff
+
+CREATE TABLE staff.people (number INTEGER NOT NULL PRIMARY KEY, grade NUMERIC(3, 1) NOT NULL)
+
+INSERT INTO staff.people VALUES (7, 1.2), (8, 1.4)

@@ -1,0 +1,5 @@
+CREATE SCHEMA staff
+
+CREATE TABLE staff.people (number INTEGER NOT NULL PRIMARY KEY, name VARCHAR(40) NOT NULL)
+
+INSERT INTO staff.people VALUES (7, 'Eve')
