@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from tasks.closing import close
+from tasks.closing import backup_and_proof, close
 from tasks.detection import Looked
 from tasks.rehearsal import Rehearsed
 from tasks.step import step
@@ -16,7 +16,7 @@ from upkeep.journal import intentions
 from upkeep.ledger import Kind, Link
 from upkeep.manifests import Manifest
 from upkeep.plan import Migration, Plan
-from upkeep.proofs import manifest_evidence, mark_of, proof_of
+from upkeep.proofs import manifest_evidence, untold
 from upkeep.receipts import evidence_of
 from upkeep.report import RunReport
 from upkeep.values import digest
@@ -55,7 +55,7 @@ def attest_rehearsal(
     equipment: Equipment, run: str, manifest: Manifest, detected: Detected, rehearsed: Rehearsed
 ) -> None:
     """The backup is proven, the plan drawn up and rehearsed; the lock is about to be given back."""
-    contents = _backup(equipment, manifest) | {
+    contents = backup_and_proof(equipment, manifest) | {
         "found": attestations.found(detected, equipment.policy),
         "plan": attestations.planned(rehearsed.plan, manifest.census, equipment.policy),
         **attestations.lasting(rehearsed.lasting),
@@ -67,7 +67,7 @@ def attest_rehearsal(
 @step("receipt")
 def attest_look(equipment: Equipment, run: str, manifest: Manifest, looked: Looked, verdict: Verdict) -> None:
     """The database was looked at and its backup was not proven."""
-    contents = _backup(equipment, manifest) | {
+    contents = backup_and_proof(equipment, manifest) | {
         "found": attestations.found(looked.detected, equipment.policy),
         "look": attestations.judged(verdict),
     }
@@ -93,7 +93,7 @@ def attest_performance(
     equipment: Equipment, run: str, manifest: Manifest, detected: Detected, plan: Plan, verdict: Verdict
 ) -> None:
     """It was performed, and judged by a new backup that was brought back."""
-    contents = _backup(equipment, manifest) | {
+    contents = backup_and_proof(equipment, manifest) | {
         "plan_sha256": plan.digest,
         "found": attestations.found(detected, equipment.policy),
         "tables": attestations.tables_after(plan, manifest.census),
@@ -135,19 +135,13 @@ def attest_stop(equipment: Equipment, report: RunReport, fault: Exception) -> No
         **_not_taken(report),
         "steps": attestations.timed(report.steps),
     }
-    close(equipment, "ended", report.run, contents)
+    known = (report.backup, report.backup_before)
+    taken = tuple(one for one in untold(store, name, report.run) if one.id in known)
+    close(equipment, "ended", report.run, contents, taken)
 
 
 def _not_taken(report: RunReport) -> attestations.Contents:
     return {"answers_not_taken": list(report.not_taken)} if report.not_taken else {}
-
-
-def _backup(equipment: Equipment, manifest: Manifest) -> attestations.Contents:
-    proof = proof_of(equipment.store, manifest)
-    return {
-        "backup": attestations.backed_up(manifest, equipment.store.url),
-        "proof": attestations.proven(proof, manifest.taken, mark_of(equipment.store, manifest)) if proof else None,
-    }
 
 
 def _attest_with_evidence(

@@ -16,6 +16,7 @@ from upkeep.equipment import Equipment
 from upkeep.finding import keys_of
 from upkeep.journal import Intention, clear_intention, intentions
 from upkeep.ledger import UNDER_LOCK
+from upkeep.proofs import untold
 from upkeep.receipts import last_receipt
 from upkeep.stores import Store
 
@@ -80,7 +81,7 @@ def attest_deaths(equipment: Equipment) -> None:
     for run, stage in last.receipt.open.items() if last else ():
         if stage in UNDER_LOCK or utc_now() - begun_at(run) > longest:
             contents = {"last_receipt": stage, "outcome": _outcome(store, name, run)}
-            close(equipment, "died", run, contents)
+            close(equipment, "died", run, contents, untold(store, name, run))
 
 
 def _outcome(store: Store, database: str, run: str) -> dict[str, Any]:

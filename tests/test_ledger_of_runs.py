@@ -19,6 +19,7 @@ def ledger_of(store: Path, database: str = "main") -> list[dict[str, Any]]:
     """The receipts of a ledger that is intact and complete."""
     verdict, links = verify_ledger(open_store(store.as_uri()), database, Demand())
     assert (verdict.broken, verdict.open) == ((), ())
+    assert [line for line in verdict.told if "stands in no receipt" in line] == []
     return [link.receipt.model_dump() for link in links]
 
 
@@ -88,6 +89,11 @@ def test_a_run_that_an_error_stops_ends_in_the_ledger_too(tmp_path: Path) -> Non
     begun, ended = ledger_of(place.store)
     assert (begun["kind"], ended["kind"]) == ("begun", "ended")
     assert (ended["contents"]["how"], ended["contents"]["step"]) == ("stopped: Refused", "detect")
+    (backup,) = {manifest.parent.name for manifest in place.backups}
+    assert ended["contents"]["backup"]["id"] == backup
+    assert ended["contents"]["proof"]["holds"]
+    page = read((place.store / "main/evidence" / ended["run"] / "page.html").read_bytes())
+    assert [row["backup"] for row in page.tables["restores"]] == [backup]
     assert "secret-words" in said.document["error"]
     assert "secret-words" not in str(ended)
 

@@ -82,9 +82,9 @@ def folder(database: str, backup: str = "") -> str:
     return f"{database}/backups/{backup}"
 
 
-def list_backups(store: Store, database: str) -> tuple[Backup, ...]:
-    """All backups that have a manifest, oldest first."""
-    names = {entry.name for entry in store.list(folder(database))}
+def list_backups(store: Store, database: str, since: str = "") -> tuple[Backup, ...]:
+    """All backups that have a manifest, oldest first; ``since`` is how the name of the first may begin."""
+    names = {entry.name for entry in store.list(folder(database)) if entry.name >= folder(database, since)}
     return tuple(_backups(store, database, names))
 
 

@@ -5,14 +5,21 @@ from bisect import bisect_left
 from upkeep.clock import as_written, begun_at
 from upkeep.errors import Damaged
 from upkeep.ledger import Evidence
-from upkeep.manifests import Manifest, Proof, folder
-from upkeep.receipts import attested, receipt_at
+from upkeep.manifests import Manifest, Proof, folder, list_backups
+from upkeep.receipts import attested, receipt_at, receipts_of
 from upkeep.stores import Store
 
 
 def manifest_evidence(store: Store, manifest: Manifest) -> Evidence:
     """The manifest as the store gives it back."""
     return attested(store, f"{folder(manifest.database, manifest.id)}/manifest.json")
+
+
+def untold(store: Store, database: str, run: str) -> tuple[Manifest, ...]:
+    """What backups an open run has taken of which none of its receipts tells: it was stopped or killed before."""
+    named = {one.name for link in receipts_of(store, database, run) for one in link.receipt.evidence}
+    taken = [one.manifest for one in list_backups(store, database, since=run[:16]) if one.manifest]
+    return tuple(one for one in taken if one.run == run and f"{folder(database, one.id)}/manifest.json" not in named)
 
 
 def proof_of(store: Store, manifest: Manifest) -> Proof | None:
