@@ -25,6 +25,11 @@ _STANDS = {
     How.ENABLE: "is still switched off",
     How.VALIDATE: "is NOT VALID, which is safe: no new orphan can come, and the next plan validates it",
 }
+_BECAME = {
+    Found.PERFORMED: "had been performed whole",
+    Found.IN_PART: "had been performed in part",
+    Found.UNTOUCHED: "had changed nothing",
+}
 
 
 @step("recover", retried=True)
@@ -35,8 +40,9 @@ def recover_runs(equipment: Equipment) -> tuple[str, ...]:
     soon as somebody opens the database; here it is found out which, and said, and nothing is changed. Only a migration
     that has left its transaction is put back here, to the revision that it had reached.
     """
-    told = []
+    told, settled = [], set()
     for intention in intentions(equipment.store, equipment.settings.database):
+        settled.add(intention.run)
         keys = standing_keys(equipment, intention)
         if intention.stages:
             found, said = put_back(equipment, intention)
@@ -47,7 +53,8 @@ def recover_runs(equipment: Equipment) -> tuple[str, ...]:
         settle(equipment, intention, found, by_recovery=True, keys=keys)
         told.append(said)
         told += _awake(equipment) if intention.migration else []
-    attest_deaths(equipment)
+    early = [(run, found) for run, found in attest_deaths(equipment) if run not in settled]
+    told += [f"run {run} died; it {_BECAME[found]}" for run, found in early]
     return tuple(told)
 
 
@@ -59,7 +66,7 @@ def _awake(equipment: Equipment) -> list[str]:
 
 def _told(intention: Intention, found: Found, keys: dict[str, str]) -> str:
     """What became of a run, in words; of its rows alone where a foreign key is not in force."""
-    said = "had been performed whole" if found is Found.PERFORMED else "had changed nothing"
+    said = _BECAME[found]
     if keys and not (found is Found.PERFORMED and all_in_force(keys)):
         said = "had changed all its rows" if found is Found.PERFORMED else "had changed no row"
     return "; ".join([f"run {intention.run} died; it {said}", *_words(keys)])
@@ -69,8 +76,8 @@ def _words(keys: dict[str, str]) -> list[str]:
     return [f"{key} {word}" for key, word in keys.items()]
 
 
-def attest_deaths(equipment: Equipment) -> None:
-    """A receipt for each run that has died since it began, and says so nowhere itself.
+def attest_deaths(equipment: Equipment) -> list[tuple[str, Found]]:
+    """A receipt for each run that has died since it began, and says so nowhere itself; those runs, and their ends.
 
     Call it with the database's lock: a run that had it at its last receipt has not got it any more. One that has given
     it back may be waiting for approval, and is left alone until nobody could still give that.
@@ -78,10 +85,13 @@ def attest_deaths(equipment: Equipment) -> None:
     store, name = equipment.store, equipment.settings.database
     last = last_receipt(store, name)
     longest = timedelta(hours=equipment.settings.approval_hours) + timedelta(days=1)
+    died = []
     for run, stage in last.receipt.open.items() if last else ():
         if stage in UNDER_LOCK or utc_now() - begun_at(run) > longest:
-            contents = {"last_receipt": stage, "outcome": _outcome(store, name, run)}
-            close(equipment, "died", run, contents, untold(store, name, run))
+            outcome = _outcome(store, name, run)
+            close(equipment, "died", run, {"last_receipt": stage, "outcome": outcome}, untold(store, name, run))
+            died.append((run, Found(outcome["found"])))
+    return died
 
 
 def _outcome(store: Store, database: str, run: str) -> dict[str, Any]:

@@ -115,7 +115,10 @@ def test_a_killed_run_is_open_until_the_next_settles_it(tmp_path: Path, runs: Ru
     (killed,) = verdict.open
     assert verdict.intact
     assert not verdict.complete
-    assert runs.maintain(place)["verdict"]["passed"]
+    report = runs.maintain(place)
+    assert report["verdict"]["passed"]
+    said = "had been performed whole" if found == "performed" else "had changed nothing"
+    assert report["recovered"] == [f"run {killed} died; it {said}"]
     receipts = ledger_of(place.store)
     (died,) = [one for one in receipts if one["kind"] == "died"]
     assert (died["run"], died["number"]) == (killed, len(links) + 1)

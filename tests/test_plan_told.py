@@ -11,10 +11,11 @@ from upkeep.findings import Finding
 from upkeep.plan import Kept, Plan
 from upkeep.policy import Action
 from upkeep.repair import Healed, Repair
-from upkeep.report import RunReport
+from upkeep.report import Detected, RunReport
 from upkeep.verdict import Check, Verdict
 from upkeep.wording.markdown import summary
 from upkeep.wording.next_steps import next_step
+from upkeep.wording.runs import run_report
 from upkeep.wording.sentences import what_would_be_done
 
 KEY = ForeignKey("tokens", ("session",), "sessions", ("id",), "", True)
@@ -101,3 +102,9 @@ def test_what_was_seen_and_is_too_long_for_a_cell_stands_below_the_table() -> No
     assert "| the schema | holds | 20 things, listed below |" in told
     assert "| other | holds | a; b |" in told
     assert "Seen of *the schema*:\n\n- foreign key (0) is ON DELETE CASCADE, it was NO ACTION\n- foreign" in told
+
+
+def test_one_orphan_that_is_kept_is_told_as_one() -> None:
+    found, kept = Detected(2, 9, (Finding(KEY, 1, 1),), 1), Kept(str(KEY), 1, "silence")
+    told = run_report(RunReport("run", "main", "rehearsed", detected=found, plan=Plan("main", kept=(kept,))))
+    assert "kept: 1 orphan of 1 key: silence" in told

@@ -149,7 +149,7 @@ def _by_key(plan: Plan, letters: dict[str, str]) -> dict[str, list[str]]:
 
 def _kept_for(plan: Plan | None, reason: str) -> str:
     alike = [kept for kept in plan.kept if kept.reason == reason] if plan else []
-    return f"{sum(kept.rows for kept in alike):,} orphans of {several(len(alike), 'key')}"
+    return f"{several(sum(kept.rows for kept in alike), 'orphan')} of {several(len(alike), 'key')}"
 
 
 def _by_table(plan: Plan) -> str:
