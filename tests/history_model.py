@@ -96,6 +96,8 @@ class History:
                     said, image, _ = self._judge(key.child, child, key, len(self.states))
                     if said == "disproven" or (said == "proven" and image != row):
                         return False
+                    if said == "untold" and not self._is_kept(table, row, at):
+                        return False  # it may mean another, who came and went under that number
         return self._as_it_comes(table, row, at, coming) is not _IMPOSSIBLE
 
     def _as_it_comes(self, table: str, row: Values, at: int, coming: frozenset[str]) -> Values:

@@ -225,6 +225,16 @@ def test_p110_nobody_comes_back_who_may_have_had_her_number_from_another_in_betw
     )
 
 
+def test_p110_who_came_when_the_parent_was_gone_may_mean_another_who_had_its_number(case: Case) -> None:
+    case.run("INSERT INTO p VALUES (3, 'Cy', 'c@x'); INSERT INTO c VALUES (5, 3)")
+    case.night()
+    case.run("DELETE FROM p WHERE id = 3")
+    case.night()
+    assert (3,) in [one.row for one in case.planned(by("restore")).repairs]
+    case.run("INSERT INTO p VALUES (3, 'Dora', 'd@x'); INSERT INTO c VALUES (30, 3); DELETE FROM p WHERE id = 3")
+    assert (3,) not in [one.row for one in case.planned(by("restore")).repairs]
+
+
 def test_p110_a_child_whose_own_number_was_given_again_proves_nothing(case: Case) -> None:
     case.run("ALTER TABLE c ADD COLUMN note TEXT; INSERT INTO p VALUES (3, 'Cy', 'c@x')")
     case.run("INSERT INTO c VALUES (30, 3, 'of Cy')")

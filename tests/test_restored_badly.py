@@ -81,9 +81,9 @@ def test_who_points_from_a_newer_table_finds_the_row_that_comes_back_however_it_
     case.run(
         f"CREATE TABLE p (id {column} NOT NULL PRIMARY KEY); CREATE TABLE c (id INTEGER PRIMARY KEY, p REFERENCES p)"
     )
-    case.run(f"INSERT INTO p VALUES ({held}); INSERT INTO c VALUES (1, {held})")
+    case.run(f"INSERT INTO p VALUES ({held}), (10); INSERT INTO c VALUES (1, {held})")
     case.night()
-    case.run(f"DELETE FROM p; CREATE TABLE d (id INTEGER PRIMARY KEY, p {pointer} REFERENCES p (id))")
+    case.run(f"DELETE FROM p WHERE id = {held}; CREATE TABLE d (id INTEGER PRIMARY KEY, p {pointer} REFERENCES p (id))")
     case.run(f"INSERT INTO d VALUES (1, upper({held}))")
     by = Policy.model_validate({"rule": [{"child": "c", "orphan": ["restore"]}, {"child": "d", "orphan": ["delete"]}]})
     plan = case.planned(by)

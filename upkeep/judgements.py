@@ -62,8 +62,12 @@ class Judgements:
         judged = [(self._by(told), told.comes_back) for told in several]
         good = [one for one, _ in judged if one.image and one.image.spot == spot]
         alike = len({one.image.values for one in good if one.image}) == 1
-        # One that came when the parent was gone already proves nothing, but speaks for no other parent either.
-        fits = alike and all(one in good or comes_back or one.reason == NOWHERE for one, comes_back in judged)
+        # One that came when the parent was gone already proves nothing. It speaks for no other parent either, where
+        # none can have come and gone under the same number since.
+        lone = any(one.image and one.image.is_kept is not False for one in good)
+        fits = alike and all(
+            one in good or comes_back or (lone and one.reason == NOWHERE) for one, comes_back in judged
+        )
         return strongest(good) if fits else None
 
 

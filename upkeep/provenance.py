@@ -23,7 +23,7 @@ class Image:
     """A row as one backup holds it.
 
     ``is_kept``: rows that were numbered after it stand today as they did in that backup, so no generator can have
-    given its number again since. None where that is not asked, or it has no number that one gives.
+    given its number again since. None where it has no number that one gives.
     """
 
     spot: Spot

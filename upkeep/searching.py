@@ -154,20 +154,13 @@ class _Search:
         line = line._replace(ties=self._sought.with_tie(line.ties, image.spot), shown_in=backup)
         if not line.is_open:
             return line
-        is_asked = not _points(line, backup, pointing) or self._is_otherwise(line, image)
-        told = replace(image, is_kept=same.kept(image.spot)) if is_asked else image
-        return self._with_glimpse(line, backup, told, pointing)
+        return self._with_glimpse(line, backup, replace(image, is_kept=same.kept(image.spot)), pointing)
 
     def _with_glimpse(self, line: Line, backup: str, parent: Image | None, pointing: Collection[Missed]) -> Line:
         points = _points(line, backup, pointing)
         story = self._sought.with_glimpse(line.story, Glimpse(backup, parent, points))
         asks = self._rulings.needs_no_proof(line.missed.key) and not any(g.parent for g in self._sought.glimpses(story))
         return line._replace(story=story, is_open=points or asks)
-
-    def _is_otherwise(self, line: Line, image: Image) -> bool:
-        """Has a newer backup the row otherwise?"""
-        newer = next((one.parent for one in self._sought.glimpses(line.story) if one.parent), None)
-        return newer is not None and newer.values != image.values
 
     def _tie_by_value(self, reading: Reading, backup: str, parents: ByText) -> None:
         """Who points from a table that is newer finds by value the rows that were seen for others."""
