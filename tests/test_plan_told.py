@@ -7,11 +7,12 @@ import pytest
 
 from tests.shell import family, upkeep
 from upkeep.catalog import ForeignKey
+from upkeep.detected import Detected
 from upkeep.findings import Finding
 from upkeep.plan import Kept, Plan
 from upkeep.policy import Action
 from upkeep.repair import Healed, Repair
-from upkeep.report import Detected, RunReport
+from upkeep.report import RunReport
 from upkeep.verdict import Check, Verdict
 from upkeep.wording.markdown import summary
 from upkeep.wording.next_steps import next_step

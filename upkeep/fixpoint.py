@@ -215,6 +215,20 @@ class Web:
         for key, reason, orphans in self._spill.rows(asked, (Action.KEEP.value,)):
             yield self._names[key], reason, orphans
 
+    def passed_over(self) -> Iterator[tuple[str, Action, str, int]]:
+        """Orphans for which an earlier action of their rule is impossible: of which key, what is done, why, how many.
+
+        Those that are kept, and those that find a parent which comes back, are none of them.
+        """
+        doing = f"'{Action.DELETE}', '{Action.NULLIFY}', '{Action.REASSIGN}'"
+        asked = f"""
+            SELECT o.key, c.action, c.reason, COUNT(*) FROM orphans AS o JOIN choices AS c ON c.id = o.choice
+             WHERE o.wave IS NOT NULL AND c.reason <> '' AND c.action IN ({doing})
+               AND ({_DELETES} OR {_STAYING}) GROUP BY o.key, c.action, c.reason
+        """
+        for key, action, reason, orphans in self._spill.rows(asked):
+            yield self._names[key], Action(action), reason, orphans
+
     def _numbered(self, orphan: Orphan, blocked: str | None) -> int:
         choice = self._choose(orphan, blocked)
         known = choice, repr(choice.values)  # to Python 1 and 1.0 are equal

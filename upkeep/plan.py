@@ -16,7 +16,7 @@ from upkeep.revisions import Revision
 from upkeep.undo import Undo
 from upkeep.values import digest_in_parts
 
-__all__ = ["Healed", "Kept", "Migration", "Plan", "Repair", "beyond"]
+__all__ = ["Healed", "Kept", "Migration", "PassedOver", "Plan", "Repair", "beyond"]
 
 
 @dataclass(frozen=True, order=True)
@@ -26,6 +26,16 @@ class Kept:
     key: str
     rows: int
     reason: str
+
+
+@dataclass(frozen=True, order=True)
+class PassedOver:
+    """Orphans of one key that come to a later ``action`` of their rule, how many, and why to none before it."""
+
+    key: str
+    rows: int
+    reason: str
+    action: Action
 
 
 @dataclass(frozen=True)
@@ -53,6 +63,7 @@ class Plan:
     that stay as they are. ``scans`` are foreign keys that make its deletions slow; they are no part of what is done, so
     not of the digest. ``undo`` stands in a plan that puts back what a run did, and in no other.
     ``healed`` are the orphans that find their parent by it without being changed themselves, and those reassigned.
+    ``passed_over`` says of which orphans an earlier action of their rule is impossible.
     ``tables`` come back as a whole (or go again, in an undo of that) together with their repairs.
     Repairs and healed orphans may be more than fit into memory; what is counted of them is counted once.
     """
@@ -68,6 +79,7 @@ class Plan:
     undo: Undo | None = None
     healed: Sequence[Healed] = ()
     tables: tuple[Comeback, ...] = ()
+    passed_over: tuple[PassedOver, ...] = ()
 
     @cached_property
     def digest(self) -> str:
@@ -98,6 +110,8 @@ class Plan:
             wanted["tables"] = [one.document() for one in self.tables]
         if self.unenforced:
             wanted["unenforced"] = [[one.key, one.reason] for one in self.unenforced]
+        if self.passed_over:
+            wanted["passed_over"] = [[one.key, one.action.value, one.rows, one.reason] for one in self.passed_over]
         migration = self.migration and [list(self.migration.found), self.migration.head, self.migration.digest]
         return {
             "format": 1,

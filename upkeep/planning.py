@@ -34,7 +34,7 @@ from upkeep.fixpoint import SPOTS, Due, Orphan, Spot, Web
 from upkeep.gathered import Gathered
 from upkeep.origins import Origin, Origins, Reached
 from upkeep.orphans import bereaved, listing
-from upkeep.plan import Healed, Kept, Migration, Plan, Repair
+from upkeep.plan import Healed, Kept, Migration, PassedOver, Plan, Repair
 from upkeep.policy import Action, Policy
 from upkeep.possible import Choice
 from upkeep.repair import HEALED, REPAIRS
@@ -102,6 +102,7 @@ class Planner:
             scans=self._scans(done),
             healed=Spilled(arranged(told, lambda one: (repr(one),), 1, HEALED), HEALED),
             tables=self._origins.tables,
+            passed_over=tuple(sorted(PassedOver(key, rows, why, now) for key, now, why, rows in web.passed_over())),
         )
 
     def _perhaps_named(self, restored: Iterable[Spot]) -> list[Origin]:

@@ -37,10 +37,10 @@ def choices(
         if impossible:
             reasons.append(f"{action} is impossible: {impossible}")
         elif action is Action.REASSIGN:
-            possible.append(Choice(action, key.columns, values=rule.named_parent(key)))
+            possible.append(Choice(action, key.columns, "; ".join(reasons), rule.named_parent(key)))
         else:
             columns = nullable_columns(key, catalog, keys) if action is Action.NULLIFY else ()
-            possible.append(Choice(action, columns))
+            possible.append(Choice(action, columns, "; ".join(reasons)))
     if Action.KEEP in rule.orphan or not (reasons or possible):
         reasons.append(rule.why or "the policy says keep")
     return (*possible, Choice(Action.KEEP, reason="; ".join(reasons)))

@@ -148,6 +148,10 @@ def plan_document(plan: Plan) -> dict[str, Any]:
             {"table": table, "action": action.value, "rows": rows} for (table, action), rows in plan.by_table().items()
         ],
         "kept": [{"key": kept.key, "rows": kept.rows, "reason": kept.reason} for kept in plan.kept],
+        "passed_over": [
+            {"key": one.key, "action": one.action.value, "rows": one.rows, "reason": one.reason}
+            for one in plan.passed_over
+        ],
         "healed": [{"key": key, "rows": said["heal"]} for key, said in plan.by_key().items() if "heal" in said],
         "migration": str(plan.migration) if plan.migration else None,
         "triggers": list(plan.triggers),

@@ -21,6 +21,7 @@ from upkeep.wording.sentences import (
     in_stages,
     lint_in_short,
     mark,
+    next_choices,
     outcome,
     plan_in_short,
     size_of_damage,
@@ -32,6 +33,8 @@ from upkeep.wording.sentences import (
 
 _CONFLICTS = 20
 """So many conflicts of an undo are listed."""
+_CHOICES = 10
+"""So many reasons why an action of a rule was passed over are listed."""
 _ROOM = 300
 """What was seen of a claim and is longer stands below its table, as a list."""
 Table = list[dict[str, Any]]
@@ -45,7 +48,7 @@ def summary(report: RunReport) -> str:
     if report.plan:
         parts.append(f"## The plan\n\n{plan_in_short(report.plan)}")
         parts += [COUNTED if report.plan.kept or report.plan.healed else "", _lines(plan_table(report.plan))]
-        parts += [_taken(report.taken) if report.taken else ""]
+        parts += [_next_choices(report.plan), _taken(report.taken) if report.taken else ""]
         if report.lasting:
             parts.append(lasting_told(report.lasting, report.plan, performed=report.performed))
         parts += [lint_in_short(report.revisions)]
@@ -170,6 +173,7 @@ def approval_form(question: Question, hours: float, not_taken: tuple[str, ...] =
     plan, verdict, duty, taken = question.plan, question.verdict, question.duty, question.taken
     triggers = f"\n\nTriggers that will fire: {', '.join(plan.triggers)}" if plan.triggers else ""
     keys = f"\n\n{_foreign_keys(plan)}" if plan.enforced or plan.unenforced else ""
+    later = f"\n\n{_next_choices(plan)}" if plan.passed_over else ""
     slow = f"\n\nBeware: {slow_deletions(plan)}" if plan.scans else ""
     gone = f"\n\n{_taken(taken)}" if taken else ""
     gone += f"\n\n{lasting_told(question.lasting, plan)}" if question.lasting else ""
@@ -184,7 +188,7 @@ def approval_form(question: Question, hours: float, not_taken: tuple[str, ...] =
     return (
         f"{again}To approve plan `{plan.digest[:12]}`, write these 12 characters, your name and why. "
         f"Without an answer within {hours:.3g} hours nothing is done.{another}\n\n"
-        f"**{plan_in_short(plan)}**{lasts}{blind}\n\n{_lines(_plan_by_table(plan))}{counted}{gone}{keys}{triggers}{slow}{stays}\n\n"
+        f"**{plan_in_short(plan)}**{lasts}{blind}\n\n{_lines(_plan_by_table(plan))}{counted}{later}{gone}{keys}{triggers}{slow}{stays}\n\n"
         f"The rehearsal passed: {held} of {len(verdict.checks)} claims hold; see *findings*, *plan* and *verdict* "
         f"among the run's artifacts.\n\nEvidence: `{question.evidence}`\n\nThe whole digest: `{plan.digest}`"
     )
@@ -193,6 +197,16 @@ def approval_form(question: Question, hours: float, not_taken: tuple[str, ...] =
 def _taken(taken: tuple[str, ...]) -> str:
     """What only a restore would bring back."""
     return "\n".join(["The migration takes for good, for no undo brings it back:\n", *(f"- {one}" for one in taken)])
+
+
+def _next_choices(plan: Plan) -> str:
+    """What is done because an action that the policy would rather see is impossible."""
+    if not plan.passed_over:
+        return ""
+    said = next_choices(plan)
+    more = [f"- and {len(said) - _CHOICES:,} more: see the plan in the store"] if len(said) > _CHOICES else []
+    listed = (f"- {one}" for one in said[:_CHOICES])
+    return "\n".join(["Not by the first action of their rule:\n", *listed, *more])
 
 
 def _foreign_keys(plan: Plan) -> str:

@@ -113,7 +113,7 @@ def _open(report: RunReport) -> list[str]:
 
 def _what_becomes_of_each_key(detected: Detected, plan: Plan | None) -> list[str]:
     """The troubled keys and those whose rows lose their parent by the plan, worst first; reasons once, below."""
-    reasons = sorted({kept.reason for kept in plan.kept}) if plan else []
+    reasons = sorted({*(one.reason for one in plan.kept), *(one.reason for one in plan.passed_over)}) if plan else []
     letters = dict(zip(reasons, _letters(), strict=False))
     done = _by_key(plan, letters) if plan else {}
     rows: list[Cells] = []
@@ -124,12 +124,12 @@ def _what_becomes_of_each_key(detected: Detected, plan: Plan | None) -> list[str
     rows += [("0", "0", key, ", ".join(said)) for key, said in done.items()]
     if not rows:
         return []
-    kept = [
+    why = [
         line
         for reason, letter in letters.items()
-        for line in folded(f"  ({letter}) kept: ", f"{_kept_for(plan, reason)}: {reason}")
+        for line in folded(f"  ({letter}) ", f"{_for_which(plan, reason)}: {reason}")
     ]
-    return ["", *table(("orphans", "missed", "foreign key", "plan"), rows), *kept]
+    return ["", *table(("orphans", "missed", "foreign key", "plan"), rows), *why]
 
 
 def _letters() -> Iterable[str]:
@@ -142,14 +142,25 @@ def _letters() -> Iterable[str]:
 def _by_key(plan: Plan, letters: dict[str, str]) -> dict[str, list[str]]:
     """What the plan does, by foreign key."""
     said = {key: done_to(plan, key) for key in plan.by_key()}
+    for one in plan.passed_over:
+        said.setdefault(one.key, []).append(f"{one.rows} of these as the next choice ({letters[one.reason]})")
     for kept in plan.kept:
         said.setdefault(kept.key, []).append(f"keep {kept.rows} ({letters[kept.reason]})")
     return said
 
 
-def _kept_for(plan: Plan | None, reason: str) -> str:
-    alike = [kept for kept in plan.kept if kept.reason == reason] if plan else []
-    return f"{several(sum(kept.rows for kept in alike), 'orphan')} of {several(len(alike), 'key')}"
+def _for_which(plan: Plan | None, reason: str) -> str:
+    """How many orphans, kept or repaired by a later action of their rule, have this reason."""
+    if plan is None:
+        return ""
+    kept = [one for one in plan.kept if one.reason == reason]
+    later = [one for one in plan.passed_over if one.reason == reason]
+    counted = ((kept, "kept"), (later, "next choice"))
+    return "; ".join(
+        f"{word}: {several(sum(one.rows for one in some), 'orphan')} of {several(len(some), 'key')}"
+        for some, word in counted
+        if some
+    )
 
 
 def _by_table(plan: Plan) -> str:

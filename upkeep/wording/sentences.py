@@ -117,6 +117,7 @@ def what_would_be_done(plan: Plan, finding: Finding) -> str:
     """What the plan does to the orphans of one key."""
     key = str(finding.key)
     said = done_to(plan, key)
+    said += [f"{one.rows} of these as the next choice ({one.reason})" for one in plan.passed_over if one.key == key]
     said += [f"keep {kept.rows} ({kept.reason})" for kept in plan.kept if kept.key == key]
     return ", ".join([*said, *gone_otherwise(plan, finding)]) or "nothing"
 
@@ -129,6 +130,14 @@ def done_to(plan: Plan, key: str) -> list[str]:
         which = "" if not following else " (as parents go)" if following == count else f" ({following} as parents go)"
         said.append(f"{word} {count}{which}")
     return said
+
+
+def next_choices(plan: Plan) -> list[str]:
+    """Why orphans do not come to the first action of their rule, by key and reason; the most first."""
+    return [
+        f"{several(one.rows, 'orphan')} of {one.key}: {one.action}, for {one.reason}"
+        for one in sorted(plan.passed_over, key=lambda one: -one.rows)
+    ]
 
 
 def gone_otherwise(plan: Plan, finding: Finding) -> list[str]:
