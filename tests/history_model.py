@@ -53,11 +53,27 @@ class History:
 
         ``until``: the first state in which it is taken for granted that the child stood there.
         """
-        stood = [
-            n >= until
-            or any(self._is_one(table, row, values, n) and self._points_alike(row, values, key) for row in state[table])
-            for n, state in enumerate(self.states)
+        alike = [
+            next((r for r in state[table] if r["id"] == values["id"] and self._points_alike(r, values, key)), None)
+            for state in self.states
         ]
+        told = [
+            self._judged(
+                values,
+                key,
+                [n >= until or self._stood(table, values, row, n, doubt) for n, row in enumerate(alike)],
+            )
+            for doubt in (True, False)
+        ]
+        if told[0][0] != told[1][0] or told[0][1] != told[1][1]:
+            return "disproven", {}, 0
+        return told[1]
+
+    def _stood(self, table: str, values: Values, row: Values | None, at: int, doubt: bool) -> bool:
+        return row is not None and (doubt or self._is_one(table, row, values, at))
+
+    def _judged(self, values: Values, key: Reference, stood: list[bool]) -> tuple[str, Values, int]:
+        """The same where it is known in which states the child stood there."""
         first = next((n for n in range(len(stood) + 1) if all(stood[n:])), len(stood))
         parents = [next(iter(self._parents(state, values, key)), None) for state in self.states]
         at_first = parents[first] if first < len(parents) else None

@@ -36,8 +36,8 @@ KEPT = Image(Spot("p", (1,)), ("id", "name"), (1, "Ada"), is_kept=True)
 GIVEN = Image(Spot("p", (1,)), ("id", "name"), (1, "Ada"), is_kept=False)
 """Nothing that was numbered after it stands as it stood: its number may have been given again."""
 WIDER = Image(Spot("p", (1,)), ("id", "name", "mail"), (1, "Ada", None))
-A, C = False, True
-"""The child is absent, or points."""
+A, C, X = False, True, None
+"""The child is absent, or points, or nobody can tell."""
 
 
 @pytest.mark.parametrize(
@@ -48,6 +48,10 @@ A, C = False, True
         ((ONE, None, None), (A, C, C), JUST_BEFORE, "0"),
         ((GIVEN, None, None), (A, C, C), ANOTHERS, ""),
         ((GIVEN, ONE, None), (A, C, C), SIDE_BY_SIDE, "1"),
+        ((ONE, None, None), (C, X, C), ANOTHERS, ""),
+        ((ONE, ONE, None), (X, C, C), SIDE_BY_SIDE, "1"),
+        ((None, ONE, None), (X, C, C), ANOTHERS, ""),
+        ((None, None, None), (X, X, C), NOWHERE, ""),
         ((ONE, None), (A, A), NOWHERE, ""),
         ((ONE, None, None), (A, A, C), NOWHERE, ""),
         ((None, None), (C, C), NOWHERE, ""),
@@ -63,7 +67,7 @@ A, C = False, True
     ],
 )
 def test_what_backups_prove_of_a_parent_p110(
-    parents: tuple[Image | None, ...], points: tuple[bool, ...], said: str, backup: str
+    parents: tuple[Image | None, ...], points: tuple[bool | None, ...], said: str, backup: str
 ) -> None:
     pairs = enumerate(zip(parents, points, strict=True))
     judged = judge([Glimpse(str(n), parent, there) for n, (parent, there) in pairs])

@@ -1,7 +1,7 @@
 """Whether a row of an older backup is the parent that an orphan has lost, judged over what backups show (P-110)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from upkeep.fixpoint import Spot
 from upkeep.spilled import Form, Plain
@@ -47,11 +47,14 @@ IMAGES = Form(Image.plain, Image.made)
 
 @dataclass(frozen=True, slots=True)
 class Glimpse:
-    """What one backup shows: the row under the key that is missed, and whether the child stood there and missed it."""
+    """What one backup shows: the row under the key that is missed, and whether the child stood there and missed it.
+
+    ``points`` is None where nobody can tell: the row there may be another that had the child's number.
+    """
 
     backup: str
     parent: Image | None
-    points: bool
+    points: bool | None
 
     def plain(self) -> Plain:
         """As plain values, to keep it on disk."""
@@ -93,6 +96,9 @@ def judge(glimpses: Sequence[Glimpse]) -> Judgement:
     then, the one before. From there on the key must have been that row's alone: a number that was given again has led
     others to the wrong parent, in newer backups side by side.
     """
+    if any(glimpse.points is None for glimpse in glimpses):
+        either, other = (judge([_taken_for(glimpse, points) for glimpse in glimpses]) for points in (True, False))
+        return other if _agree(either, other) else Judgement(ANOTHERS)
     first = len(glimpses)
     while first and glimpses[first - 1].points:
         first -= 1
@@ -140,6 +146,17 @@ def strongest(proofs: Sequence[Judgement]) -> Judgement:
     says least.
     """
     return max(proofs, key=lambda one: (one.reason != AS_THE_RULE_SAYS, one.backup, one.reason == SIDE_BY_SIDE))
+
+
+def _taken_for(glimpse: Glimpse, points: bool) -> Glimpse:
+    return replace(glimpse, points=points) if glimpse.points is None else glimpse
+
+
+def _agree(either: Judgement, other: Judgement) -> bool:
+    """Do both say the same row, or that there is none for the same reason?"""
+    if either.image is None or other.image is None:
+        return either == other
+    return either.image.values == other.image.values
 
 
 def _is_same(older: Image | None, newer: Image | None) -> bool:

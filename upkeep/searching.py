@@ -21,7 +21,7 @@ from upkeep.recall import MOST, Memory
 from upkeep.returning import ByText, Returning
 from upkeep.rulings import rulings
 from upkeep.same_rows import SameRows
-from upkeep.sightings import Missed, as_held, as_there, missed_by, seen_in
+from upkeep.sightings import Missed, Seen, as_held, as_there, missed_by, seen_in
 from upkeep.sought import Line, Sought
 from upkeep.spilled_mapping import TEXTS, SpilledMapping
 from upkeep.tombstones import tombstones
@@ -125,7 +125,9 @@ class _Search:
     def _recall(self, backup: str, pointing: Collection[Missed]) -> None:
         """What a backup is known not to have, and who pointed there already."""
         for piece in self._sought.of_this_turn():
-            self._sought.tell(self._with_glimpse(line, backup, None, pointing) for line in piece if line.is_open)
+            self._sought.tell(
+                self._with_glimpse(line, backup, None, Seen({}, frozenset(pointing))) for line in piece if line.is_open
+            )
 
     def _look(self, reading: Reading, backup: Older) -> None:
         """What one backup shows of all that was added; of what is decided already too, for ties."""
@@ -139,28 +141,28 @@ class _Search:
                 image = seen.parents.get((name, values))
                 if image:
                     parents.add(self._keys[name], image)
-                    told.append(self._shown(same, line, backup.backup, image, seen.pointing))
+                    told.append(self._shown(same, line, backup.backup, image, seen))
                     continue
                 if line.is_open:
-                    told.append(self._with_glimpse(line, backup.backup, None, seen.pointing))
-                if backup.memory and len(absent) <= MOST:
+                    told.append(self._with_glimpse(line, backup.backup, None, seen))
+                if backup.memory and len(absent) <= MOST and line.missed not in seen.doubtful:
                     absent[line.missed] = line.missed in seen.pointing
             self._sought.tell(told)
         self._tie_by_value(reading, backup.backup, parents)
         if backup.memory and len(absent) <= MOST:
             backup.memory.keep(absent)
 
-    def _shown(self, same: SameRows, line: Line, backup: str, image: Image, pointing: Collection[Missed]) -> Line:
+    def _shown(self, same: SameRows, line: Line, backup: str, image: Image, seen: Seen) -> Line:
         line = line._replace(ties=self._sought.with_tie(line.ties, image.spot), shown_in=backup)
         if not line.is_open:
             return line
-        return self._with_glimpse(line, backup, replace(image, is_kept=same.kept(image.spot)), pointing)
+        return self._with_glimpse(line, backup, replace(image, is_kept=same.kept(image.spot)), seen)
 
-    def _with_glimpse(self, line: Line, backup: str, parent: Image | None, pointing: Collection[Missed]) -> Line:
-        points = _points(line, backup, pointing)
+    def _with_glimpse(self, line: Line, backup: str, parent: Image | None, seen: Seen) -> Line:
+        points = _points(line, backup, seen)
         story = self._sought.with_glimpse(line.story, Glimpse(backup, parent, points))
         asks = self._rulings.needs_no_proof(line.missed.key) and not any(g.parent for g in self._sought.glimpses(story))
-        return line._replace(story=story, is_open=points or asks)
+        return line._replace(story=story, is_open=points is not False or asks)
 
     def _tie_by_value(self, reading: Reading, backup: str, parents: ByText) -> None:
         """Who points from a table that is newer finds by value the rows that were seen for others."""
@@ -242,5 +244,7 @@ class _Search:
         return Fate(parent, None if parent else impossible.get(judged.image.spot, ALSO_OTHERS))
 
 
-def _points(line: Line, backup: str, pointing: Collection[Missed]) -> bool:
-    return line.missed in pointing or (line.since is not None and backup >= line.since)
+def _points(line: Line, backup: str, seen: Seen) -> bool | None:
+    if line.missed in seen.pointing or (line.since is not None and backup >= line.since):
+        return True
+    return None if line.missed in seen.doubtful else False

@@ -31,6 +31,8 @@ class Seen:
 
     parents: dict[tuple[str, Row], Image]
     pointing: frozenset[Missed]
+    doubtful: frozenset[Missed] = frozenset()
+    """Those that may be others, which had the same number."""
 
 
 def missed_by(reading: Reading, key: ForeignKey) -> Iterator[Missed]:
@@ -80,6 +82,7 @@ def seen_in(
         by_key[missed.key].append(missed)
     parents: dict[tuple[str, Row], Image] = {}
     pointing: set[Missed] = set()
+    doubtful: set[Missed] = set()
     for name, several in by_key.items():
         key = as_there(older, keys[name])
         if key is None or not tables[key.parent].locator:
@@ -92,7 +95,8 @@ def seen_in(
             pointed = set(_pointing(older, key, several)).intersection(several)
             same_rows = same.among(key.child, {missed.row for missed in pointed})
             pointing.update(missed for missed in pointed if missed.row in same_rows)
-    return Seen(parents, frozenset(pointing))
+            doubtful.update(pointed - pointing)
+    return Seen(parents, frozenset(pointing), frozenset(doubtful))
 
 
 def as_held(older: Reading, now: Reading, key: ForeignKey, pointers: Collection[Row]) -> dict[Row, Row]:
