@@ -155,6 +155,10 @@ def test_a_trigger_that_refuses_a_row_is_a_finding_and_the_next_action_counts_p1
         case.performed(plan, rules)
     again = case.planned(rules, refused.value)
     assert again.by_action() == {"nullify": 1}
+    (passed,) = again.passed_over
+    assert (passed.key, passed.action.value, passed.rows) == ("c(owner) -> p(id)", "nullify", 1)
+    assert passed.reason.startswith("restore is impossible: ")
+    assert plan.passed_over == ()
     case.performed(again, rules)
     assert case.rows("SELECT * FROM c ORDER BY id") == [(10, None), (20, 2)]
 

@@ -9,12 +9,13 @@ from tests.shell import family, upkeep
 from upkeep.catalog import ForeignKey
 from upkeep.detected import Detected
 from upkeep.findings import Finding
-from upkeep.plan import Kept, Plan
+from upkeep.plan import Kept, PassedOver, Plan
 from upkeep.policy import Action
+from upkeep.question import Question
 from upkeep.repair import Healed, Repair
 from upkeep.report import RunReport
 from upkeep.verdict import Check, Verdict
-from upkeep.wording.markdown import summary
+from upkeep.wording.markdown import approval_form, summary
 from upkeep.wording.next_steps import next_step
 from upkeep.wording.runs import run_report
 from upkeep.wording.sentences import what_would_be_done
@@ -109,3 +110,26 @@ def test_one_orphan_that_is_kept_is_told_as_one() -> None:
     found, kept = Detected(2, 9, (Finding(KEY, 1, 1),), 1), Kept(str(KEY), 1, "silence")
     told = run_report(RunReport("run", "main", "rehearsed", detected=found, plan=Plan("main", kept=(kept,))))
     assert "kept: 1 orphan of 1 key: silence" in told
+
+
+def test_who_approves_reads_why_the_first_action_of_a_rule_was_passed_over() -> None:
+    why = "restore is impossible: no backup proves the parent"
+    passed = tuple(PassedOver(str(KEY), rows, f"{why} {rows}", Action.DELETE) for rows in range(1, 13))
+    plan = Plan("main", (repair(1), repair(2)), passed_over=passed)
+    found = Detected(2, 9, (Finding(KEY, 2, 1),), 2)
+    report = RunReport("run", "main", "rehearsed", detected=found, plan=plan)
+    held = Verdict(checks=(Check(claim="a", holds=True, seen="x"),))
+    first = f"Not by the first action of their rule:\n\n- 12 orphans of {KEY}: delete, for {why} 12\n"
+    for told in (summary(report), approval_form(Question(plan, held, "file:///store"), 24)):
+        assert first in told
+        assert "- and 2 more: see the plan in the store" in told
+        assert f"delete, for {why} 3\n" in told
+    assert "(l) next choice: 9 orphans of 1 key: restore is" in run_report(report)
+    assert f"of these 2 as the next choice ({why} 2)" in what_would_be_done(plan, found.findings[0])
+    assert report.document()["plan"]["passed_over"][1] == {
+        "key": str(KEY),
+        "action": "delete",
+        "rows": 2,
+        "reason": f"{why} 2",
+    }
+    assert plan.digest != Plan("main", (repair(1), repair(2))).digest

@@ -531,6 +531,25 @@ def test_a_check_that_refuses_null_is_a_finding_and_the_next_action_is_taken_p11
     assert asked(database, "SELECT * FROM c") == [(2, None)]
 
 
+def test_a_plan_says_of_how_many_orphans_an_earlier_action_is_impossible_and_why(make: Make) -> None:
+    database = make(
+        "CREATE TABLE p (id INTEGER PRIMARY KEY);"
+        "CREATE TABLE c (id INTEGER PRIMARY KEY, x INTEGER NOT NULL REFERENCES p (id), y INTEGER REFERENCES p (id));"
+        "CREATE TABLE d (id INTEGER PRIMARY KEY, c INTEGER NOT NULL REFERENCES c (id));"
+        "INSERT INTO p VALUES (1);"
+        "INSERT INTO c VALUES (1, 7, 1), (2, 7, 8), (3, 1, 9), (4, 1, 1); INSERT INTO d VALUES (1, 1), (2, 4), (3, 6);"
+    )
+    plan = planned(database, policy(rule("*", "nullify", "delete")))
+    assert [(one.key, one.action.value, one.rows) for one in plan.passed_over] == [
+        ("c(x) -> p(id)", "delete", 2),
+        ("d(c) -> c(id)", "delete", 2),
+    ]
+    assert {one.reason for one in plan.passed_over} == {
+        "nullify is impossible: no column of x may be NULL and is free of other keys",
+        "nullify is impossible: no column of c may be NULL and is free of other keys",
+    }
+
+
 def test_all_tables_that_refuse_are_found_in_one_attempt_p119(make: Make) -> None:
     tables = [f"t{number}" for number in range(25)]
     database = make(

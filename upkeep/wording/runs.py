@@ -143,7 +143,7 @@ def _by_key(plan: Plan, letters: dict[str, str]) -> dict[str, list[str]]:
     """What the plan does, by foreign key."""
     said = {key: done_to(plan, key) for key in plan.by_key()}
     for one in plan.passed_over:
-        said.setdefault(one.key, []).append(f"{one.rows} of these as the next choice ({letters[one.reason]})")
+        said.setdefault(one.key, []).append(f"of these {one.rows} ({letters[one.reason]})")
     for kept in plan.kept:
         said.setdefault(kept.key, []).append(f"keep {kept.rows} ({letters[kept.reason]})")
     return said

@@ -117,7 +117,7 @@ def what_would_be_done(plan: Plan, finding: Finding) -> str:
     """What the plan does to the orphans of one key."""
     key = str(finding.key)
     said = done_to(plan, key)
-    said += [f"{one.rows} of these as the next choice ({one.reason})" for one in plan.passed_over if one.key == key]
+    said += [f"of these {one.rows} as the next choice ({one.reason})" for one in plan.passed_over if one.key == key]
     said += [f"keep {kept.rows} ({kept.reason})" for kept in plan.kept if kept.key == key]
     return ", ".join([*said, *gone_otherwise(plan, finding)]) or "nothing"
 
