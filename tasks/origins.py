@@ -22,7 +22,7 @@ from upkeep.proofs import receipt_of
 from upkeep.recall import Recall
 from upkeep.remaking import CannotMake, as_if_made
 from upkeep.searching import search
-from upkeep.vanishing import rows_put_back
+from upkeep.vanishing import rows_touched
 
 
 def origins_for(equipment: Equipment, target: Database, manifest: Manifest) -> Origins:
@@ -46,7 +46,7 @@ def origins_for(equipment: Equipment, target: Database, manifest: Manifest) -> O
             older,
             lost.found,
             recall.memory(manifest.id),
-            partial(rows_put_back, equipment.store, equipment.settings.database),
+            partial(rows_touched, equipment.store, equipment.settings.database),
         )
         return replace(origins, gone=lost.why_not)
 

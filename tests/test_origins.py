@@ -17,7 +17,7 @@ from upkeep.mending import mend
 from upkeep.older_backups import CannotTell, Older
 from upkeep.plan import Plan, beyond
 from upkeep.planning import Planner
-from upkeep.policy import Limits, Policy
+from upkeep.policy import Action, Limits, Policy
 from upkeep.provenance import (
     ANOTHERS,
     JUST_BEFORE,
@@ -82,7 +82,7 @@ class Case:
         self.folder = folder
         self.database = SqliteDatabase("case", folder / "case.db")
         self.older: list[Older] = []
-        self.put_back: set[Spot] = set()
+        self.touched: dict[Spot, str] = {}
 
     def run(self, sql: str) -> None:
         with closing(sqlite3.connect(self.database.path)) as connection:
@@ -96,7 +96,7 @@ class Case:
     def planned(self, by: Policy, refused: RowsRefused | None = None) -> Plan:
         with self.database.reading() as now:
             keys = keys_of(now, by)
-            origins = search(now, keys, by, self.older, put_back=lambda: self.put_back)
+            origins = search(now, keys, by, self.older, touched=lambda: self.touched)
             findings = tuple(find(now, key, limit=0) for key in keys)
             refusals = refused.refusals if refused else ()
             return Planner(now, keys, by, refusals, origins).plan("case", findings, None)
@@ -108,6 +108,11 @@ class Case:
     def rows(self, sql: str) -> list[tuple[object, ...]]:
         with closing(sqlite3.connect(self.database.path)) as connection:
             return connection.execute(sql).fetchall()
+
+
+def touched_by(plan: Plan) -> dict[Spot, str]:
+    """The rows that a run has put back or set, as the next one finds them in its record."""
+    return {Spot(one.table, one.row): one.before for one in plan.repairs if one.action is not Action.DELETE}
 
 
 @contextmanager
@@ -301,5 +306,31 @@ def test_p110_a_row_that_a_run_has_put_back_proves_nothing_of_another_that_was_c
     assert [one.row for one in plan.repairs] == [(2,)]
     case.performed(plan, by)
     assert not case.planned(by).is_empty, "as if the row had never been gone"
-    case.put_back = {Spot(one.table, one.row) for one in plan.repairs}
+    case.touched = touched_by(plan)
     assert case.planned(by).is_empty, "run it twice: the second run finds nothing to do (promise 2)"
+
+
+def test_p110_what_a_run_has_set_proves_no_more_to_the_next_than_it_did_to_the_first(case: Case) -> None:
+    """The newest child cannot be told from another under its number: its second pointer is not what it was."""
+    case.run(
+        "CREATE TABLE q (id INTEGER PRIMARY KEY);"
+        "CREATE TABLE d (id INTEGER PRIMARY KEY, p INTEGER REFERENCES p (id), q INTEGER REFERENCES q (id));"
+        "INSERT INTO p VALUES (3, 'Cy', 'c@x'); INSERT INTO d VALUES (1, 3, NULL)"
+    )
+    case.night()
+    case.run("UPDATE d SET q = 9; DELETE FROM p WHERE id = 3; DELETE FROM c")
+    rules = [
+        {"child": "d.p", "parent": "p", "orphan": ["restore", "keep"]},
+        {"child": "d.q", "parent": "q", "orphan": ["nullify"]},
+    ]
+    by = Policy.model_validate({"rule": rules})
+    plan = case.planned(by)
+    assert plan.by_action() == {"nullify": 1, "keep": 1}
+    case.performed(plan, by)
+    assert case.planned(by).by_action() == {"restore": 1}, "as if nobody had touched it"
+    case.touched = touched_by(plan)
+    assert case.planned(by).by_action() == {"keep": 1}, "run it twice: the second run finds nothing to do (promise 2)"
+    case.run("UPDATE d SET q = 9")
+    case.performed(case.planned(by), by)
+    case.run("UPDATE d SET q = 9")
+    assert case.planned(by).by_action() == plan.by_action(), "undone it is as if no run had been"

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from tests.history_model import History, State
 from tests.repair_model import Model, Reference, SomeRule, TableShape
+from tests.test_origins import touched_by
 from upkeep.databases import Database, Reading
 from upkeep.databases.sqlite import SqliteDatabase
 from upkeep.finding import find, keys_of
-from upkeep.fixpoint import Spot
 from upkeep.mending import mend
 from upkeep.older_backups import Older
 from upkeep.plan import Plan
@@ -125,14 +125,9 @@ def drawn_up(database: Database, policy: Policy, older: list[Older], first: Plan
     """A plan with what older backups give back."""
     with database.reading() as now:
         keys = keys_of(now, policy)
-        origins = search(now, keys, policy, older, put_back=lambda: put_back_by(first))
+        origins = search(now, keys, policy, older, touched=lambda: touched_by(first) if first else {})
         findings = tuple(find(now, key, limit=0) for key in keys)
         return Planner(now, keys, policy, (), origins).plan("small", findings, None)
-
-
-def put_back_by(plan: Plan | None) -> set[Spot]:
-    """The rows that a run has put back, as the next one finds them in its record."""
-    return {Spot(one.table, one.row) for one in (plan.repairs if plan else ()) if one.action is Action.RESTORE}
 
 
 def backups(databases: Sequence[Database]) -> list[Older]:

@@ -42,7 +42,9 @@ def remediated_in(
             clinic.change("UPDATE user_sessions SET device = 'planted-7'")
             before = clinic.content()
             report = runs.maintain(clinic, perform="within_limits", migrate=False)
-            assert report["ended"] == "performed and verified"
+            assert report["ended"] == "performed and verified", [
+                c for c in report["verdict"]["checks"] if not c["holds"]
+            ]
             run, repaired = str(report["run"]), clinic.content()
             return Remediated(clinic, run, before, repaired, rehearsed(clinic, runs, run))
 

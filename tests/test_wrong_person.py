@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_origins import Case
-from upkeep.fixpoint import Spot
+from tests.test_origins import Case, touched_by
 from upkeep.policy import Policy
 
 PARENT = {"c": "p", "g": "c"}
@@ -74,9 +73,9 @@ def test_whoever_comes_back_is_the_one_whom_every_child_meant(tmp_path: Path, se
             chance.choice([life.come, life.come, life.go, life.go, life.change])(chance.choice("pppcccg"))
     plan = case.planned(RESTORING)
     case.performed(plan, RESTORING)
-    case.put_back = {Spot(one.table, one.row) for one in plan.repairs}
+    case.touched = touched_by(plan)
     for child, parent in PARENT.items():
-        back = [row for table, row in case.put_back if table == parent]
+        back = [row for (table, row), before in case.touched.items() if table == parent and not before]
         pairs = case.rows(f"SELECT c.name, p.name, p.id FROM {child} AS c JOIN {parent} AS p ON p.id = c.at")
         assert [(who, whom) for who, whom, at in pairs if (at,) in back and life.meant[str(who)] != whom] == []
     assert case.planned(RESTORING).is_empty, "run it twice: the second run finds nothing to do (promise 2)"

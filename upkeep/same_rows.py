@@ -1,7 +1,7 @@
 """Which rows of an older state are the same rows today, and not others that were given their numbers (P-53, P-110)."""
 
 import re
-from collections.abc import Callable, Collection, Container, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cache
 
 from upkeep.births import born
@@ -10,29 +10,32 @@ from upkeep.databases import Reading
 from upkeep.fixpoint import Spot
 from upkeep.provenance import Judgement, image_of
 from upkeep.rows import images_of
-from upkeep.values import Row
+from upkeep.values import Row, Value, row_digest
 
 _NEWEST = 5000
+_AT_ONCE = 250
 _WHOLE = re.compile(r"(?i)\b(tiny|small|medium|big)?int(eger)?\b")
-_Named = dict[str, object]
+_Named = dict[str, Value]
 
 
 class SameRows:
     """One older state held against that of today.
 
     A generator gives again only what is above all that there is, as SQLite does, or nothing at all. So below a row
-    that stands today as it stood then nobody is another. Rows that were ``put_back`` since do not speak for it: while
-    they were gone the number could be given. ``coming`` are rows that are put back now, as they will be.
+    that stands today as it stood then nobody is another. Rows that runs have ``touched`` since do not speak for it:
+    while one was gone its number could be given, and one that was set may look by that as another had looked; so the
+    second run knows no more than the first. Each is told with the digest that it had before, '' where it was gone;
+    with that digest again it is as if no run had been. ``coming`` are rows that are put back now, as they will be.
     """
 
     def __init__(
         self,
         older: Reading,
         now: Reading,
-        put_back: Callable[[], Container[Spot]],
+        touched: Callable[[], Mapping[Spot, str]],
         coming: Mapping[Spot, Judgement],
     ) -> None:
-        self._older, self._now, self._put_back, self._coming = older, now, put_back, coming
+        self._older, self._now, self._touched, self._coming = older, now, touched, coming
         self._highest = cache(self._highest_kept)
 
     def kept(self, spot: Spot) -> bool | None:
@@ -53,7 +56,11 @@ class SameRows:
         then, today = self._named(self._older, name, doubtful), self._named(self._now, name, doubtful)
         today |= {row: self._as_it_comes(Spot(name, row)) for row in doubtful if Spot(name, row) in self._coming}
         made = born(self._now.catalog().tables[name])
-        others = {row for row in doubtful if row in today and not _is_one(then.get(row, {}), today[row], made)}
+        others = {
+            row
+            for row in doubtful
+            if row in today and not self._is_one(Spot(name, row), then.get(row, {}), today[row], made)
+        }
         return set(rows) - others
 
     def _highest_kept(self, name: str) -> int | None:
@@ -63,11 +70,29 @@ class SameRows:
         if here is None or here.locator != table.locator:
             return None
         column = f"c.{older.dialect.quote(table.locator[0])}"
-        newest = f"SELECT {column} FROM {older.dialect.source(name)} AS c ORDER BY {column} DESC LIMIT {_NEWEST}"
-        rows = [row for row in older.rows(newest) if Spot(name, row) not in self._put_back()]
-        then, today = self._named(older, name, rows), self._named(self._now, name, rows)
-        agreeing = (_number(row) for row in then.keys() & today.keys() if _agree(then[row], today[row]))
-        return max((number for number in agreeing if number is not None), default=None)
+        newest = (
+            f"SELECT {column} FROM {older.dialect.source(name)} AS c ORDER BY {column} DESC LIMIT {_AT_ONCE} OFFSET "
+        )
+        for passed in range(0, _NEWEST, _AT_ONCE):
+            rows = list(older.rows(f"{newest}{passed}"))
+            then, today = self._named(older, name, rows), self._named(self._now, name, rows)
+            standing = (
+                row for row in then.keys() & today.keys() if self._stands(Spot(name, row), then[row], today[row])
+            )
+            agreeing = map(_number, standing)
+            if (highest := max((number for number in agreeing if number is not None), default=None)) is not None:
+                return highest
+        return None
+
+    def _is_one(self, spot: Spot, then: _Named, today: _Named, made: str | None) -> bool:
+        if made and then.get(made) is not None and today[made] is not None:
+            return then[made] == today[made]
+        return self._stands(spot, then, today)
+
+    def _stands(self, spot: Spot, then: _Named, today: _Named) -> bool:
+        """Is it as it was, and not only because a run has made it so?"""
+        before = self._touched().get(spot) if _agree(then, today) else ""
+        return before is None or before == row_digest(tuple(today.values()))
 
     def _as_it_comes(self, spot: Spot) -> _Named:
         image = image_of(self._coming[spot])
@@ -92,12 +117,6 @@ def _number(row: Row) -> int | None:
 def _is_below(row: Row, highest: int | None) -> bool:
     number = _number(row)
     return number is not None and highest is not None and number < highest
-
-
-def _is_one(then: _Named, today: _Named, made: str | None) -> bool:
-    if made and then.get(made) is not None and today[made] is not None:
-        return then[made] == today[made]
-    return _agree(then, today)
 
 
 def _agree(then: _Named, today: _Named) -> bool:

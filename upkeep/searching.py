@@ -36,15 +36,15 @@ def search(
     older: Sequence[Older],
     lost: Sequence[Lost] = (),
     own: Memory | None = None,
-    put_back: Callable[[], Container[Spot]] = tuple,
+    touched: Callable[[], Mapping[Spot, str]] = dict,
 ) -> Origins:
     """What ``older`` backups, newest first, give back of the parents that rows of ``now`` miss and rules would restore.
 
     No backup is opened where nothing is missed, nor one that is older than what is needed. ``lost`` tables were found
     already; in ``now`` they are there again, empty. ``own`` is the memory of the backup that ``now`` was made from;
-    ``put_back`` tells the rows that earlier runs have put back, where that is asked.
+    ``touched`` tells the rows that earlier runs have put back or set, where that is asked; see ``SameRows``.
     """
-    looking = _Search(now, keys, policy, lost, put_back)
+    looking = _Search(now, keys, policy, lost, touched)
     if looking.begin():
         looking.look_into(older)
         while looking.add_what_they_miss():
@@ -63,11 +63,11 @@ class _Search:
         keys: tuple[ForeignKey, ...],
         policy: Policy,
         lost: Sequence[Lost],
-        put_back: Callable[[], Container[Spot]],
+        touched: Callable[[], Mapping[Spot, str]],
     ) -> None:
         self._now = now
         self._policy = policy
-        self._put_back = cache(put_back)
+        self._touched = cache(touched)
         self._rulings = rulings(now, keys, policy)
         self._keys = {
             name: key for name, key in self._rulings.keys.items() if key.askable and not (key.deleted or key.elements)
@@ -131,7 +131,7 @@ class _Search:
 
     def _look(self, reading: Reading, backup: Older) -> None:
         """What one backup shows of all that was added; of what is decided already too, for ties."""
-        parents, same = ByText(), SameRows(reading, self._now, self._put_back, self._proven)
+        parents, same = ByText(), SameRows(reading, self._now, self._touched, self._proven)
         absent: dict[Missed, bool] = {}
         for piece in self._sought.of_this_turn():
             seen = seen_in(reading, self._now, self._keys, [line.missed for line in piece], same)

@@ -155,14 +155,24 @@ def _changed_by(store: Store, database: str, run: str) -> Iterator[tuple[str, Ro
             yield table, tuple(map(decode, row))
 
 
-def rows_put_back(store: Store, database: str) -> Mapping[Spot, str]:
-    """Rows that runs which performed have inserted again, each with the last of them. Undone or not, they were gone."""
-    found = SpilledMapping(SPOTS, TEXTS)
-    for run in _performed(store, database):
-        planned = (said for name, said in planned_by(store, database, run) if name == "repairs")
-        back = (said for said in planned if said[2] == Action.RESTORE.value)
-        found.put((Spot(said[0], tuple(map(decode, said[1]))), run) for said in back)
+def rows_touched(store: Store, database: str) -> Mapping[Spot, str]:
+    """Rows that runs which performed have set or inserted again, each with the digest that it had before the first.
+
+    '' for one that was gone, undone or not: meanwhile its number could be given. One that a run has set, and that has
+    that digest again, is as if no run had been.
+    """
+    found, runs = SpilledMapping(SPOTS, TEXTS), list(_performed(store, database))
+    for run in reversed(runs):
+        found.put(_touched_by(store, database, run))
+    for run in runs:
+        found.put((spot, before) for spot, before in _touched_by(store, database, run) if not before)
     return found
+
+
+def _touched_by(store: Store, database: str, run: str) -> Iterator[tuple[Spot, str]]:
+    for name, said in planned_by(store, database, run):
+        if name == "repairs" and said[2] != Action.DELETE.value:
+            yield Spot(said[0], tuple(map(decode, said[1]))), said[7]
 
 
 def planned_by(store: Store, database: str, run: str) -> Iterator[tuple[str, Any]]:
