@@ -119,8 +119,8 @@ def _unrecorded(equipment: Equipment, manifest: Manifest, plan: Plan) -> tuple[s
         rows_from[backup_of(source)] += rows
     older = older_than(equipment, manifest) if rows_from else []
     return tuple(
-        f"whether backup {one.id} is one of ours: it stands in no receipt (its run was killed, or somebody else put it"
-        f" there), and {several(rows_from[one.id], 'row')} would come back from it; `upkeep verify {one.id}` puts it on"
+        f"whether backup {one.id} is one of ours: no receipt vouches for it (its run was killed, or somebody else put"
+        f" it there), and {several(rows_from[one.id], 'row')} would come back from it; `upkeep verify {one.id}` puts it on"
         " record"
         for one in older
         if one.id in rows_from and receipt_of(equipment.store, one) is None

@@ -88,7 +88,7 @@ def test_who_approves_is_told_what_comes_back_from_a_backup_that_no_receipt_name
     place.policy('[limits]\nshare = 1.0\n[[rule]]\nchild = "child"\norphan = ["restore"]\n')
     place.run("DELETE FROM parent WHERE id = 1")
     shutil.rmtree(place.store / "main/ledger")
-    told = f"whether backup {manifest.id} is one of ours: it stands in no receipt ("
+    told = f"whether backup {manifest.id} is one of ours: no receipt vouches for it ("
     by_policy = upkeep("maintain", "--perform", "within_limits", "--json").document
     assert by_policy["ended"].startswith(f"nothing was performed: a person says first {told}")
     (left_out,) = by_policy["verdict"]["left_out"]

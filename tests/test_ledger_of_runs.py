@@ -9,6 +9,8 @@ from tests.clinics import Runs
 from tests.pages import read
 from tests.shell import DELETES, family, upkeep
 from upkeep.ledger_verdict import Demand
+from upkeep.manifests import list_backups
+from upkeep.proofs import receipt_of
 from upkeep.receipts import verify_ledger
 from upkeep.stores import open_store
 
@@ -123,6 +125,11 @@ def test_a_killed_run_is_open_until_the_next_settles_it(tmp_path: Path, runs: Ru
     (died,) = [one for one in receipts if one["kind"] == "died"]
     assert (died["run"], died["number"]) == (killed, len(links) + 1)
     assert died["contents"]["outcome"]["found"] == found
+    store = open_store(place.store.as_uri())
+    (taken,) = [one.manifest for one in list_backups(store, "main") if one.manifest and one.manifest.run == killed]
+    is_told_of_the_dead = "backup" in died["contents"]
+    assert is_told_of_the_dead == moment.startswith("call tasks/rehearsal.py")
+    assert (receipt_of(store, taken) is None) == is_told_of_the_dead, "in the name of the dead anybody may have put it"
     page = read((place.store / "main/evidence" / killed / "page.html").read_bytes())
     assert page.tables["runs"][0]["how it ended"].startswith("died; it had")
     assert {row["alarm"] for row in page.tables["alarms"]} == {"run died"}

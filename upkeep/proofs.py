@@ -41,7 +41,9 @@ def _mark(manifest: Manifest) -> str:
 
 
 def receipt_of(store: Store, manifest: Manifest) -> int | None:
-    """The number of the first receipt that names a backup's manifest, and with it its dump; None where none does.
+    """The number of the first receipt that vouches for a backup's manifest, and with it its dump; None where none does.
+
+    That a run died says another run, by what it finds: in the name of the dead anybody may have put it there.
 
     Raises Damaged where it names another content: whoever can write to the store could else have any rows put back into
     the database. Receipts come in the order of time, so few are read where there is one. When the backup was taken is
@@ -59,6 +61,6 @@ def receipt_of(store: Store, manifest: Manifest) -> int | None:
                 f"backup {manifest.id} is not what receipt {receipt.number} says: its manifest was changed",
                 "stop; run `upkeep ledger verify` and find out who did it",
             )
-        if said:
+        if said and receipt.kind != "died":
             return receipt.number
     return None

@@ -173,7 +173,7 @@ def _against_the_ledger(store: Store, manifest: Manifest) -> tuple[str, ...]:
         number = receipt_of(store, manifest)
     except Damaged as fault:
         return (fault.message,)
-    told = f"backup {manifest.id} stands in no receipt: what made it was killed, or somebody else put it there"
+    told = f"no receipt vouches for backup {manifest.id}: what made it was killed, or somebody else put it there"
     return () if number else (told,)
 
 
