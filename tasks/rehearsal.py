@@ -120,8 +120,8 @@ def _unrecorded(equipment: Equipment, manifest: Manifest, plan: Plan) -> tuple[s
     older = older_than(equipment, manifest) if rows_from else []
     return tuple(
         f"whether backup {one.id} is one of ours: no receipt vouches for it (its run was killed, or somebody else put"
-        f" it there), and {several(rows_from[one.id], 'row')} would come back from it; `upkeep verify {one.id}` puts it on"
-        " record"
+        f" it there), and {several(rows_from[one.id], 'row')} would come back from it; `upkeep verify {one.id}` puts"
+        " it on record"
         for one in older
         if one.id in rows_from and receipt_of(equipment.store, one) is None
     )
