@@ -18,7 +18,7 @@ from upkeep.verdict import Check, Verdict
 from upkeep.wording.markdown import approval_form, summary
 from upkeep.wording.next_steps import next_step
 from upkeep.wording.runs import run_report
-from upkeep.wording.sentences import what_would_be_done
+from upkeep.wording.sentences import next_choices, what_would_be_done
 
 KEY = ForeignKey("tokens", ("session",), "sessions", ("id",), "", True)
 
@@ -119,11 +119,13 @@ def test_who_approves_reads_why_the_first_action_of_a_rule_was_passed_over() -> 
     found = Detected(2, 9, (Finding(KEY, 2, 1),), 2)
     report = RunReport("run", "main", "rehearsed", detected=found, plan=plan)
     held = Verdict(checks=(Check(claim="a", holds=True, seen="x"),))
-    first = f"Not by the first action of their rule:\n\n- 12 orphans of {KEY}: delete, for {why} 12\n"
+    first = f"Not by the first action of their rule:\n\n- delete 12 orphans of {KEY}, for {why} 12\n"
     for told in (summary(report), approval_form(Question(plan, held, "file:///store"), 24)):
         assert first in told
         assert "- and 2 more: see the plan in the store" in told
-        assert f"delete, for {why} 3\n" in told
+        assert f"{KEY}, for {why} 3\n" in told
+    several = (PassedOver("other", 4, why, Action.DELETE), PassedOver(str(KEY), 2, why, Action.DELETE))
+    assert next_choices(Plan("main", passed_over=several)) == [f"delete 6 orphans of 2 keys, for {why}"]
     assert "(l) next choice: 9 orphans of 1 key: restore is" in run_report(report)
     assert f"of these 2 as the next choice ({why} 2)" in what_would_be_done(plan, found.findings[0])
     assert report.document()["plan"]["passed_over"][1] == {

@@ -1,5 +1,6 @@
 """Sentences about a run that the shell and the pages share."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 
 from upkeep.detected import Detected
@@ -8,7 +9,7 @@ from upkeep.findings import Diagnosis, Finding, count_open
 from upkeep.history import How as Parent
 from upkeep.making import Comeback
 from upkeep.numbers import listed, several
-from upkeep.plan import Plan
+from upkeep.plan import PassedOver, Plan
 from upkeep.policy import Action
 from upkeep.report import RunReport
 from upkeep.revisions import Explained
@@ -133,11 +134,16 @@ def done_to(plan: Plan, key: str) -> list[str]:
 
 
 def next_choices(plan: Plan) -> list[str]:
-    """Why orphans do not come to the first action of their rule, by key and reason; the most first."""
-    return [
-        f"{several(one.rows, 'orphan')} of {one.key}: {one.action}, for {one.reason}"
-        for one in sorted(plan.passed_over, key=lambda one: -one.rows)
-    ]
+    """Why orphans do not come to the first action of their rule, by action and reason; the most first."""
+    alike: dict[tuple[Action, str], list[PassedOver]] = defaultdict(list)
+    for one in plan.passed_over:
+        alike[one.action, one.reason].append(one)
+    told = []
+    for (action, reason), some in alike.items():
+        rows = sum(one.rows for one in some)
+        which = some[0].key if len(some) == 1 else several(len(some), "key")
+        told.append((-rows, f"{action} {several(rows, 'orphan')} of {which}, for {reason}"))
+    return [said for _, said in sorted(told)]
 
 
 def gone_otherwise(plan: Plan, finding: Finding) -> list[str]:
