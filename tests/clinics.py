@@ -26,6 +26,7 @@ from tests.damaged_clinic import ROOT
 from upkeep.backups import bring_back, prove, take_backup
 from upkeep.clock import utc_now
 from upkeep.databases import Database
+from upkeep.documents import put_in_parts
 from upkeep.equipment import Equipment
 from upkeep.manifests import Manifest
 
@@ -58,11 +59,13 @@ def rehearse_at(equipment: Equipment, folder: Path, *, migrate: bool = True) -> 
 
 
 def perform_at(equipment: Equipment, folder: Path, night: Night, run: str = RUN) -> Worked:
-    """Do the plan of a rehearsal to the database, and put it on record."""
+    """Do the plan of a rehearsal to the database, and put it on record; the plan too, as a run does before it asks."""
+    plan, name = night.rehearsed.plan, equipment.settings.database
+    put_in_parts(equipment.store, f"{name}/repairs/{run}/plan.json", plan.in_parts() | {"digest": plan.digest})
     return inspect.unwrap(perform)(  # type: ignore[no-any-return]  # unwrap knows no types
         equipment,
         run,
-        night.rehearsed.plan,
+        plan,
         night.rehearsed.worked,
         night.manifest.id,
         "tester: to see",
