@@ -1,11 +1,11 @@
 """Whether a row of an older backup is the parent that an orphan has lost, judged over what backups show (P-110)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from upkeep.fixpoint import Spot
 from upkeep.spilled import Form, Plain
-from upkeep.values import Row
+from upkeep.values import Row, Value
 
 SIDE_BY_SIDE = "it stood there side by side with its child"
 JUST_BEFORE = "it stood there before its child first appeared"
@@ -30,6 +30,11 @@ class Image:
     columns: tuple[str, ...]
     values: Row
     is_kept: bool | None = None
+
+    @property
+    def named(self) -> dict[str, Value]:
+        """Its values by the names of their columns."""
+        return dict(zip(self.columns, self.values, strict=True))
 
     def plain(self) -> Plain:
         """As plain values, to keep it on disk."""
@@ -98,7 +103,7 @@ def judge(glimpses: Sequence[Glimpse]) -> Judgement:
     """
     if any(glimpse.points is None for glimpse in glimpses):
         either, other = (judge([_taken_for(glimpse, points) for glimpse in glimpses]) for points in (True, False))
-        return other if _agree(either, other) else Judgement(ANOTHERS)
+        return other if _say_the_same(either, other) else Judgement(ANOTHERS)
     first = len(glimpses)
     while first and glimpses[first - 1].points:
         first -= 1
@@ -152,7 +157,7 @@ def _taken_for(glimpse: Glimpse, points: bool) -> Glimpse:
     return replace(glimpse, points=points) if glimpse.points is None else glimpse
 
 
-def _agree(either: Judgement, other: Judgement) -> bool:
+def _say_the_same(either: Judgement, other: Judgement) -> bool:
     """Do both say the same row, or that there is none for the same reason?"""
     if either.image is None or other.image is None:
         return either == other
@@ -163,5 +168,9 @@ def _is_same(older: Image | None, newer: Image | None) -> bool:
     """The same row? Equal is the same; one that was changed is, where its number cannot have come again."""
     if older is None or newer is None or older.spot != newer.spot:
         return False
-    was, became = (dict(zip(image.columns, image.values, strict=True)) for image in (older, newer))
-    return older.is_kept is True or all(was[name] == became[name] for name in was.keys() & became.keys())
+    return older.is_kept is True or agree(older.named, newer.named)
+
+
+def agree(was: Mapping[str, Value], became: Mapping[str, Value]) -> bool:
+    """Are all columns equal that both states of a row have?"""
+    return all(was[name] == became[name] for name in was.keys() & became.keys())

@@ -8,7 +8,7 @@ from upkeep.births import born
 from upkeep.catalog import Table
 from upkeep.databases import Reading
 from upkeep.fixpoint import Spot
-from upkeep.provenance import Judgement, image_of
+from upkeep.provenance import Judgement, agree, image_of
 from upkeep.rows import images_of
 from upkeep.values import Row, Value, row_digest
 
@@ -54,7 +54,8 @@ class SameRows:
         highest = self._highest(name)
         doubtful = [row for row in rows if not _is_below(row, highest)]
         then, today = self._named(self._older, name, doubtful), self._named(self._now, name, doubtful)
-        today |= {row: self._as_it_comes(Spot(name, row)) for row in doubtful if Spot(name, row) in self._coming}
+        coming = (row for row in doubtful if Spot(name, row) in self._coming)
+        today |= {row: image_of(self._coming[Spot(name, row)]).named for row in coming}
         made = born(self._now.catalog().tables[name])
         others = {
             row
@@ -91,12 +92,8 @@ class SameRows:
 
     def _stands(self, spot: Spot, then: _Named, today: _Named) -> bool:
         """Is it as it was, and not only because a run has made it so?"""
-        before = self._touched().get(spot) if _agree(then, today) else ""
+        before = self._touched().get(spot) if agree(then, today) else ""
         return before is None or before == row_digest(tuple(today.values()))
-
-    def _as_it_comes(self, spot: Spot) -> _Named:
-        image = image_of(self._coming[spot])
-        return dict(zip(image.columns, image.values, strict=True))
 
     def _named(self, reading: Reading, name: str, rows: Collection[Row]) -> dict[Row, _Named]:
         table = reading.catalog().tables[name]
@@ -117,7 +114,3 @@ def _number(row: Row) -> int | None:
 def _is_below(row: Row, highest: int | None) -> bool:
     number = _number(row)
     return number is not None and highest is not None and number < highest
-
-
-def _agree(then: _Named, today: _Named) -> bool:
-    return all(then[name] == today[name] for name in then.keys() & today.keys())

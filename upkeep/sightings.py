@@ -111,10 +111,7 @@ def as_held(older: Reading, now: Reading, key: ForeignKey, pointers: Collection[
     if not older.dialect.takes_any and _kinds(there, key.parent_columns) != _kinds(child, key.columns):
         return {values: values for values in pointers}
     itself = replace(key, child=key.parent, columns=key.parent_columns)
-    held = {
-        values: dict(zip(image.columns, image.values, strict=True))
-        for values, image in parents_of(older, itself, pointers).items()
-    }
+    held = {values: image.named for values, image in parents_of(older, itself, pointers).items()}
     return {values: tuple(row[name] for name in key.parent_columns) for values, row in held.items()}
 
 
@@ -126,7 +123,7 @@ def _told_as(here: Table | None, there: Table, image: Image) -> Image | None:
     """The row by what tells rows apart today, which may be other columns than in the backup; None where it has none."""
     if here is None or here.locator == there.locator:
         return image
-    held = dict(zip(image.columns, image.values, strict=True))
+    held = image.named
     if not here.locator or not {*here.locator} <= held.keys():
         return None
     return replace(image, spot=Spot(here.name, tuple(held[name] for name in here.locator)))

@@ -71,8 +71,7 @@ def _refuse_unmet(catalog: Catalog, policy: Policy) -> None:
 
 def _names(spot: Spot, judged: Judgement, table: Table | None) -> set[Row]:
     """What a person may call a row: by what tells it apart, and by its primary key where that is another (P-48)."""
-    image = image_of(judged)
-    values = dict(zip(image.columns, image.values, strict=True))
+    values = image_of(judged).named
     key = table.primary_key if table else ()
     by_key = [tuple(values[column] for column in key)] if key and {*key} <= values.keys() else []
     return {_loosely(row) for row in (spot.row, *by_key)}
